@@ -1,1 +1,70 @@
 //! A WebSocket server whose connections outlive its code.
+//!
+//! A [`Server`] has an `open`, a `message` and a `close` event, as Swoole's has. Handlers answer through the [`Conn`] that
+//! they are given, or through a [`Handle`], which reaches every connection of the server from any task or thread.
+//!
+//! ```no_run
+//! use switchboard::{Conn, Message, Server};
+//!
+//! fn main() -> Result<(), switchboard::StartError> {
+//!     Server::new("127.0.0.1:9501")
+//!         .on_message(async |conn: Conn, message: Message| conn.handle().broadcast(message))
+//!         .start()
+//! }
+//! ```
+#![deny(unsafe_code)]
+
+// What a program makes and gives handlers.
+mod closures;
+mod config;
+mod handler;
+mod server;
+
+// What handlers are given.
+mod client_info;
+mod conn;
+mod connection_id;
+mod decision;
+mod error;
+mod event;
+mod handle;
+mod listener;
+mod message;
+mod request;
+mod stats;
+
+// What passes between a reactor and the handlers, and what they share.
+mod admission;
+mod command;
+mod core;
+mod frame;
+mod inbox;
+mod table;
+
+// The two sides, and what starts them.
+mod base;
+mod reactor;
+mod worker;
+
+#[allow(unsafe_code)]
+mod sys;
+
+pub use client_info::{ClientInfo, PeerAddr};
+pub use closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Outcome, Unset};
+pub use config::{Config, Overflow, USER_NAME_BYTES_LIMIT};
+pub use conn::Conn;
+pub use connection_id::{CONNECTION_ID_MAX, ConnectionId};
+pub use decision::Decision;
+pub use error::{
+    BoxError, ConfigError, ConnectionError, NameError, PublishError, PushError, QueryError, StartError,
+};
+pub use event::{Closed, ClosedBy};
+pub use handle::Handle;
+pub use handler::{Handler, Worker};
+pub use listener::ListenAddr;
+pub use message::Message;
+pub use request::Request;
+pub use server::{Server, WorkerStart};
+pub use stats::Stats;
+pub use sys::Text;
+pub use worker::HttpService;

@@ -1,0 +1,14 @@
+//! Every message back to its sender.
+
+mod common;
+
+use switchboard::{Conn, Message, Server, StartError};
+
+fn main() -> Result<(), StartError> {
+    let (config, addresses) = common::Flags::parse_config();
+    Server::listen_on(addresses)
+        .config(config)
+        .on_start(common::print_addresses)
+        .on_message(async |conn: Conn, message: Message| conn.push(message))
+        .start()
+}

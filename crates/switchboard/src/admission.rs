@@ -1,0 +1,87 @@
+//! Whether a handshake gets as far as the user's `authorize`: the same for a fresh socket and for one that has
+//! served ordinary HTTP requests.
+
+use switchboard_proto::handshake::{self, HandshakeError};
+
+use crate::core::{Core, Counters};
+
+/// Why a handshake is refused by the server itself.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Handshake(HandshakeError),
+    /// The page comes from an origin that is not allowed (RFC 6455 §10.2).
+    Origin,
+    /// All places are taken.
+    Full,
+    Stopping,
+    /// No HTTP service, and the request asks for no WebSocket.
+    NoHttp,
+    /// What the program answered cannot be sent.
+    BadDecision,
+}
+
+/// The seconds after which a refused client may try again.
+const RETRY_AFTER: &str = "1";
+
+impl Refusal {
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Refusal::Handshake(error) => error.status,
+            Refusal::Origin => 403,
+            Refusal::Full | Refusal::Stopping => 503,
+            Refusal::NoHttp => 426,
+            Refusal::BadDecision => 500,
+        }
+    }
+
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let fields: &[(&str, &str)] = match self {
+            Refusal::Handshake(error) => error.headers(),
+            Refusal::Full | Refusal::Stopping => &[("Retry-After", RETRY_AFTER)],
+            Refusal::NoHttp => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+            Refusal::Origin | Refusal::BadDecision => &[],
+        };
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    pub(crate) fn body(&self) -> String {
+        match self {
+            Refusal::Handshake(error) => {
+                return format!("{} ({}).\n{}.\n", error.detail, error.section, error.advice);
+            }
+            Refusal::Origin => "Pages of this origin may not connect here (RFC 6455 §10.2).\n",
+            Refusal::Full => "All connections are in use. Try again in a moment.\n",
+            Refusal::Stopping => "The server is being stopped. Try again in a moment.\n",
+            Refusal::NoHttp => "This server speaks WebSocket only: connect with a WebSocket client.\n",
+            Refusal::BadDecision => "The server could not complete the handshake; its log says why.\n",
+        }
+        .to_owned()
+    }
+
+    /// Appends the whole response.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        handshake::write_response(self.status(), &self.headers(), self.body().as_bytes(), out);
+    }
+}
+
+/// Checks a request that wants a WebSocket, and takes a place for the connection: whoever is admitted gives it back.
+pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(), Refusal> {
+    let upgrade = request.upgrade().map_err(Refusal::Handshake)?;
+    if let (Some(allowed), Some(origin)) = (&core.config.allowed_origins, upgrade.origin)
+        && !allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    {
+        return Err(Refusal::Origin);
+    }
+    if core.is_stopping() {
+        return Err(Refusal::Stopping);
+    }
+    if !core.places.take() {
+        return Err(Refusal::Full);
+    }
+    Ok(())
+}
+
+/// Counts a refused handshake.
+pub(crate) fn count_refusal(core: &Core) {
+    Counters::add(&core.counters.refused, 1);
+}

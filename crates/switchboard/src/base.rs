@@ -1,0 +1,217 @@
+//! Base mode: one process, in which every reactor thread calls the handler itself.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::core::Core;
+use crate::error::{BoxError, ConfigError, StartError};
+use crate::listener::Listener;
+use crate::reactor::{self, Reactor};
+use crate::worker::Runner;
+use crate::{Config, Handle, Handler, Worker};
+
+/// A server that is ready to go.
+pub(crate) struct Launch {
+    pub(crate) config: Config,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) on_start: Option<Box<dyn FnOnce(&Handle) + Send>>,
+}
+
+/// What a reactor thread reports while it starts, or that it has ended.
+enum Report {
+    Started,
+    Failed(StartError),
+    Ended,
+}
+
+impl Launch {
+    /// Listens, starts the reactors, and waits until they have ended.
+    pub(crate) fn run<W, H>(self, worker_start: W) -> Result<(), StartError>
+    where
+        W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
+        H: Handler,
+    {
+        self.config.validate()?;
+        if self.addresses.is_empty() {
+            return Err(ConfigError::NoListener.into());
+        }
+        let backlog = self.config.accept_backlog;
+        let listeners: Result<Vec<_>, _> =
+            self.addresses.iter().map(|address| Listener::bind(address, backlog)).collect();
+        let listeners: Arc<[Listener]> = listeners?.into();
+        let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
+        let handle_signals = self.config.handle_signals;
+        let core = Core::new(self.config, listening).map_err(system("cannot set up the connection table"))?;
+        let handle = Handle::new(Arc::new(core));
+        let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
+        let outcome = run_reactors(&handle, &listeners, Arc::new(worker_start), self.on_start);
+        if let Some(signals) = signals {
+            signals.end();
+        }
+        outcome
+    }
+}
+
+fn run_reactors<W, H>(
+    handle: &Handle,
+    listeners: &Arc<[Listener]>,
+    worker_start: Arc<W>,
+    on_start: Option<Box<dyn FnOnce(&Handle) + Send>>,
+) -> Result<(), StartError>
+where
+    W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
+    H: Handler,
+{
+    let count = handle.reactors();
+    let (report, reports) = mpsc::channel();
+    let mut threads = Vec::with_capacity(count);
+    // No reactor accepts before all workers have started.
+    let (release, released) = tokio::sync::watch::channel(false);
+    for index in 0..count {
+        let thread = ReactorThread {
+            index,
+            handle: handle.clone(),
+            listeners: listeners.clone(),
+            worker_start: worker_start.clone(),
+            released: released.clone(),
+            report: report.clone(),
+        };
+        threads.push(thread.spawn()?);
+    }
+    drop(report);
+    let mut failure = None;
+    let mut ended = 0;
+    for _ in 0..count {
+        match reports.recv() {
+            Ok(Report::Started) => {}
+            Ok(Report::Failed(error)) => failure = failure.or(Some(error)),
+            Ok(Report::Ended) | Err(_) => ended += 1,
+        }
+    }
+    if failure.is_some() || ended > 0 {
+        handle.shutdown();
+    } else if let Some(on_start) = on_start {
+        on_start(handle);
+    }
+    release.send_replace(true);
+    // A reactor that ends before the server is stopped takes the others with it: a server that limps helps nobody.
+    while let Ok(report) = reports.recv() {
+        if let Report::Failed(error) = report {
+            failure = failure.or(Some(error));
+        }
+        handle.shutdown();
+    }
+    join(threads, failure)
+}
+
+fn join(threads: Vec<JoinHandle<()>>, failure: Option<StartError>) -> Result<(), StartError> {
+    let mut outcome = failure.map_or(Ok(()), Err);
+    for (reactor, thread) in threads.into_iter().enumerate() {
+        if thread.join().is_err() {
+            outcome = Err(StartError::ReactorPanicked { reactor });
+        }
+    }
+    outcome
+}
+
+struct ReactorThread<W> {
+    index: usize,
+    handle: Handle,
+    listeners: Arc<[Listener]>,
+    worker_start: Arc<W>,
+    released: tokio::sync::watch::Receiver<bool>,
+    report: mpsc::Sender<Report>,
+}
+
+impl<W, H> ReactorThread<W>
+where
+    W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
+    H: Handler,
+{
+    fn spawn(self) -> Result<JoinHandle<()>, StartError> {
+        let name = format!("reactor-{}", self.index);
+        let thread = thread::Builder::new().name(name);
+        thread.spawn(move || self.main()).map_err(system("cannot start a reactor thread"))
+    }
+
+    fn main(self) {
+        // Sent on every way out, a panic included.
+        let _ended = EndReport(self.report.clone());
+        let report = self.report.clone();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let ran = match runtime {
+            Ok(runtime) => runtime.block_on(tokio::task::unconstrained(self.serve())),
+            Err(error) => Err(system("cannot start a runtime")(error)),
+        };
+        if let Err(error) = ran {
+            let _ = report.send(Report::Failed(error));
+        }
+    }
+
+    async fn serve(mut self) -> Result<(), StartError> {
+        let worker = Worker::new(self.index as u16, self.handle.clone());
+        let handler = (self.worker_start)(worker).await;
+        let worker = self.index as u16;
+        let handler = handler.map_err(|source| StartError::WorkerStart { worker, source })?;
+        let _ = self.report.send(Report::Started);
+        let _ = self.released.wait_for(|released| *released).await;
+        let runner = Runner::new(handler, self.handle.clone(), self.index);
+        let stopped = runner.stopped();
+        let core = self.handle.core().clone();
+        let reactor = Reactor::new(self.index, core, self.listeners.clone(), Box::new(runner));
+        let reactor = reactor.map_err(system("cannot start a reactor"))?;
+        // The reactor's thread no longer needs it, and a socket's file goes with the last reference.
+        self.listeners = Arc::new([]);
+        reactor::run(reactor).await.map_err(system("a reactor failed"))?;
+        stopped.await;
+        Ok(())
+    }
+}
+
+struct EndReport(mpsc::Sender<Report>);
+
+impl Drop for EndReport {
+    fn drop(&mut self) {
+        let _ = self.0.send(Report::Ended);
+    }
+}
+
+/// Turns SIGTERM and SIGINT into a shutdown; a second one ends the process at once.
+struct Stopper {
+    signals: signal_hook::iterator::Handle,
+    thread: JoinHandle<()>,
+}
+
+impl Stopper {
+    fn watch(handle: Handle) -> Result<Stopper, StartError> {
+        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(system("cannot handle signals"))?;
+        let control = signals.handle();
+        let watch = move || {
+            for signal in signals.forever() {
+                if handle.is_stopping() {
+                    tracing::warn!(signal, "stopped at once by a second signal");
+                    std::process::exit(128 + signal);
+                }
+                tracing::info!(signal, "stopping");
+                handle.shutdown();
+            }
+        };
+        let thread = thread::Builder::new().name("signals".into()).spawn(watch);
+        Ok(Stopper { signals: control, thread: thread.map_err(system("cannot start the signal thread"))? })
+    }
+
+    fn end(self) {
+        self.signals.close();
+        let _ = self.thread.join();
+    }
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}

@@ -1,0 +1,159 @@
+//! Everything that can be set, with its default and the reason for it: the one place where bounds live.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// Settings of a [`Server`](crate::Server). Start from [`Config::default`] and change what you need; what does not
+/// fit together is refused by [`Server::start`](crate::Server::start) with a sentence that says why.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Threads that own sockets (Swoole: `reactor_num`). Default: one for each core.
+    pub reactors: usize,
+    /// Handler contexts (Swoole: `worker_num`). In Base mode every reactor is its own worker, so this is ignored
+    /// there. Default: one for each core.
+    pub workers: usize,
+    /// Open WebSocket connections (Swoole: `max_connection`); who asks for one more gets HTTP 503 with
+    /// `Retry-After`. Default: 65,536; a table entry costs memory only once it is used.
+    pub max_connections: usize,
+    /// Sockets that serve ordinary HTTP requests at one time; the excess gets 503. Default: 1,024.
+    pub max_http_connections: usize,
+    /// The first connection id (Swoole: `start_session_id`). Default: 1.
+    pub first_connection_id: u32,
+    /// Connections that the kernel completes before they are accepted. Default: 4,096, which the kernel cuts down
+    /// to `net.core.somaxconn`.
+    pub accept_backlog: i32,
+    /// Bytes of a request head, request line included; more gets 431. Default: 16 KiB, what browsers with large
+    /// cookies need.
+    pub head_bytes_max: usize,
+    /// Header fields of a request head; more gets 431. Default: 100.
+    pub headers_max: usize,
+    /// From accept to the end of the handshake, [`Handler::authorize`](crate::Handler::authorize) included; slower
+    /// ones get 408. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// Origins that browsers may connect from, compared whole and without regard to case
+    /// (`https://chat.example`). Requests without an `Origin` header do not come from a browser and are let in.
+    /// Default: none, which allows every origin.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Payload bytes of one message, fragments in sum (Swoole: `package_max_length`); more is answered by close
+    /// code 1009. Default: 2 MiB.
+    pub message_bytes_max: usize,
+    /// Bytes that may wait for one slow reader (Swoole: `socket_buffer_size`). An empty queue takes one message of
+    /// any allowed size, so that a small limit does not make large messages impossible. Default: 4 MiB: two of the
+    /// largest messages.
+    pub output_bytes_max: usize,
+    /// What happens to a push that would exceed `output_bytes_max`. Default: [`Overflow::Close`].
+    pub overflow: Overflow,
+    /// Bytes of commands (pushes, publishes, …) that may wait for one reactor. Beyond it `push` and its kin answer
+    /// `QueueFull`. Default: 64 MiB.
+    pub command_bytes_max: usize,
+    /// Messages that may wait for a connection's handler while an earlier one is still being handled; then the
+    /// socket is not read until it has caught up. Default: 16.
+    pub handler_backlog_max: usize,
+    /// Ping a connection from which no byte came for so long; zero: never. Default: 25 s, below the 30 s and 60 s
+    /// after which common proxies cut a silent connection.
+    pub ping_interval: Duration,
+    /// Close a connection from which no byte came for so long (Swoole's name); zero: never. Default: 60 s.
+    pub heartbeat_idle_time: Duration,
+    /// How often idle connections are looked for (Swoole's name). Default: 10 s.
+    pub heartbeat_check_interval: Duration,
+    /// How long a closed connection may take to answer the close frame and to read what is queued. Default: 5 s.
+    pub close_timeout: Duration,
+    /// How long a stop may take before what is left is cut. Default: 10 s.
+    pub shutdown_timeout: Duration,
+    /// Session bytes of one connection. Default: 4 KiB.
+    pub session_bytes_max: usize,
+    /// Groups that one connection may be in. Default: 128.
+    pub groups_per_connection_max: usize,
+    /// Bytes of a group's name. Default: 128.
+    pub group_name_bytes_max: usize,
+    /// Bytes of a user's name; at most [`USER_NAME_BYTES_LIMIT`]. Default: 64.
+    pub user_name_bytes_max: usize,
+    /// Stop on SIGTERM and SIGINT. Default: true. Set it to false where the program handles signals itself.
+    pub handle_signals: bool,
+}
+
+/// What the connection table has room for.
+pub const USER_NAME_BYTES_LIMIT: usize = 120;
+
+/// What happens when a push would exceed a connection's output limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// The connection is closed with 1008 (its queue is dropped) and the push answers `QueueFull`.
+    Close,
+    /// The new message is not queued; the push answers `QueueFull`.
+    DropNewest,
+    /// The oldest messages that have not begun to leave are dropped to make room.
+    DropOldest,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Config {
+            reactors: cores,
+            workers: cores,
+            max_connections: 65_536,
+            max_http_connections: 1_024,
+            first_connection_id: 1,
+            accept_backlog: 4_096,
+            head_bytes_max: 16 << 10,
+            headers_max: 100,
+            handshake_timeout: Duration::from_secs(10),
+            allowed_origins: None,
+            message_bytes_max: 2 << 20,
+            output_bytes_max: 4 << 20,
+            overflow: Overflow::Close,
+            command_bytes_max: 64 << 20,
+            handler_backlog_max: 16,
+            ping_interval: Duration::from_secs(25),
+            heartbeat_idle_time: Duration::from_secs(60),
+            heartbeat_check_interval: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(10),
+            session_bytes_max: 4 << 10,
+            groups_per_connection_max: 128,
+            group_name_bytes_max: 128,
+            user_name_bytes_max: 64,
+            handle_signals: true,
+        }
+    }
+}
+
+impl Config {
+    /// Sockets that are neither open nor HTTP yet: those in a handshake, and those being told 503. A sixteenth of
+    /// the connections, so that a full server still answers.
+    pub(crate) fn handshakes_max(&self) -> usize {
+        (self.max_connections / 16).max(256)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let within = |name, value: usize, min: usize, max: usize| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::Range { name, value, min, max })
+            }
+        };
+        within("reactors", self.reactors, 1, 256)?;
+        within("workers", self.workers, 1, 256)?;
+        within("max_connections", self.max_connections, 1, 8 << 20)?;
+        within("max_http_connections", self.max_http_connections, 1, 1 << 20)?;
+        let id_max = crate::CONNECTION_ID_MAX as usize;
+        within("first_connection_id", self.first_connection_id as usize, 1, id_max)?;
+        within("head_bytes_max", self.head_bytes_max, 256, 1 << 20)?;
+        within("headers_max", self.headers_max, 8, 1 << 10)?;
+        within("message_bytes_max", self.message_bytes_max, 1, 1 << 30)?;
+        within("output_bytes_max", self.output_bytes_max, 1, 1 << 40)?;
+        within("command_bytes_max", self.command_bytes_max, self.message_bytes_max + 1_024, 1 << 40)?;
+        within("handler_backlog_max", self.handler_backlog_max, 1, 1 << 20)?;
+        within("session_bytes_max", self.session_bytes_max, 0, 1 << 20)?;
+        within("groups_per_connection_max", self.groups_per_connection_max, 0, 60_000)?;
+        within("group_name_bytes_max", self.group_name_bytes_max, 1, 1 << 12)?;
+        within("user_name_bytes_max", self.user_name_bytes_max, 1, USER_NAME_BYTES_LIMIT)?;
+        if self.heartbeat_idle_time > Duration::ZERO && self.heartbeat_check_interval.is_zero() {
+            return Err(ConfigError::CheckInterval);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Errors that tell why.
+
+use std::io;
+
+/// What user code may return from `worker_start` and the event closures.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a message was not accepted for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// The connection has been closed, or its close handshake has begun.
+    #[error("the connection is closed")]
+    Closed,
+    /// No connection ever had this id.
+    #[error("no connection has had this id")]
+    Unknown,
+    /// The connection has not finished its opening handshake.
+    #[error("the connection has not finished its opening handshake")]
+    NotOpen,
+    /// The connection's output queue is full (`output_bytes_max`), or the reactor has too many commands waiting
+    /// (`command_bytes_max`). `on_drain` tells when the connection's queue has emptied.
+    #[error("the output queue is full: the client reads more slowly than it is sent to")]
+    QueueFull,
+    /// The message is larger than `message_bytes_max`.
+    #[error("the message of {bytes} bytes is larger than message_bytes_max ({max})")]
+    TooBig {
+        /// The message's payload.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+}
+
+/// Why a message was not published or broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The group's or user's name is empty or too long.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The message is larger than `message_bytes_max`.
+    #[error("the message of {bytes} bytes is larger than message_bytes_max ({max})")]
+    TooBig {
+        /// The message's payload.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A reactor has too many commands waiting (`command_bytes_max`); nobody was sent the message.
+    #[error("too many commands wait for a reactor: publish more slowly")]
+    QueueFull,
+}
+
+/// A name that is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Names have at least one byte.
+    #[error("the name is empty")]
+    Empty,
+    /// Longer than `group_name_bytes_max` or `user_name_bytes_max`.
+    #[error("the name has {bytes} bytes, {max} are allowed")]
+    TooLong {
+        /// The name's bytes.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+}
+
+/// Why a command about one connection was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The connection has been closed, or its close handshake has begun.
+    #[error("the connection is closed")]
+    Closed,
+    /// No connection ever had this id.
+    #[error("no connection has had this id")]
+    Unknown,
+    /// The reactor has too many commands waiting (`command_bytes_max`).
+    #[error("too many commands wait for the connection's reactor")]
+    QueueFull,
+    /// The group's or user's name is empty or too long.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The connection is in `groups_per_connection_max` groups.
+    #[error("the connection is in {max} groups, more are not allowed")]
+    TooManyGroups {
+        /// The limit.
+        max: usize,
+    },
+    /// The session is larger than `session_bytes_max`.
+    #[error("the session has {bytes} bytes, {max} are allowed")]
+    SessionTooLong {
+        /// The session's bytes.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The close code must not be sent, or the reason is too long (RFC 6455 §5.5.1, §7.4).
+    #[error("{0}")]
+    Close(String),
+}
+
+/// Why a question to the reactors has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
+    /// The connection is closed or never was.
+    #[error("the connection is closed")]
+    Closed,
+    /// A reactor has too many commands waiting (`command_bytes_max`).
+    #[error("too many commands wait for a reactor")]
+    QueueFull,
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Outside its range.
+    #[error("{name} is {value}; it must be from {min} to {max}")]
+    Range {
+        /// The field of `Config`.
+        name: &'static str,
+        /// What it was set to.
+        value: usize,
+        /// The smallest allowed.
+        min: usize,
+        /// The largest allowed.
+        max: usize,
+    },
+    /// An idle time without an interval at which to look.
+    #[error("heartbeat_check_interval is zero; with a heartbeat_idle_time it must be longer")]
+    CheckInterval,
+    /// Nothing to listen on.
+    #[error("no address to listen on: give at least one")]
+    NoListener,
+}
+
+/// Why a server did not start, or how it failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting that cannot be.
+    #[error("configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// A listener could not be opened.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The user's `worker_start` failed.
+    #[error("worker_start of worker {worker}: {source}")]
+    WorkerStart {
+        /// Which worker.
+        worker: u16,
+        /// What it said.
+        source: BoxError,
+    },
+    /// The system refused something that the server cannot do without.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A reactor thread panicked: a bug in the server.
+    #[error("reactor {reactor} panicked; the server cannot go on")]
+    ReactorPanicked {
+        /// Which reactor.
+        reactor: usize,
+    },
+}

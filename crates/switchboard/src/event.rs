@@ -1,0 +1,69 @@
+//! What a reactor tells a worker.
+
+use bytes::Bytes;
+
+use crate::{ConnectionId, Message, Request};
+
+/// Something happened on a connection. Together with [`Command`](crate::command::Command) it is all that passes
+/// between a reactor and the user's code.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) id: ConnectionId,
+    /// The connection's session bytes as they are now.
+    pub(crate) session: Bytes,
+    pub(crate) kind: EventKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum EventKind {
+    /// A handshake waits for [`Command::Authorized`](crate::command::Command::Authorized).
+    Authorize(Request),
+    Open(Request),
+    Message(Message),
+    /// The output queue has emptied after a push was refused.
+    Drain,
+    Close(Closed),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The close code (RFC 6455 §7.4): the one received, or the one that we sent, or 1005 when the client's close
+    /// frame had none, 1006 when the transport ended without a close frame.
+    pub code: u16,
+    /// The close frame's reason; for the transport, what went wrong.
+    pub reason: String,
+    /// Who ended it.
+    pub by: ClosedBy,
+}
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClosedBy {
+    /// The client, by a close frame.
+    Client,
+    /// This program, by `disconnect`, `close` or `abort`, or by a handler that panicked.
+    Server,
+    /// No byte came for `heartbeat_idle_time`.
+    Heartbeat,
+    /// The output queue was full ([`Overflow::Close`](crate::Overflow::Close)).
+    Overflow,
+    /// The client broke the protocol.
+    Protocol,
+    /// The transport ended or failed without a close frame.
+    Transport,
+    /// The server is being shut down.
+    Shutdown,
+}
+
+/// What a worker answers when it is given an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// More may come.
+    Go,
+    /// The connection's handler is behind: send no more messages until
+    /// [`Command::HandlerReady`](crate::command::Command::HandlerReady).
+    Hold,
+}

@@ -1,0 +1,429 @@
+//! The server as the user's code sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use switchboard_proto::{CLOSE_REASON_BYTES_MAX, CloseCode};
+use tokio::sync::oneshot;
+
+use crate::command::{Command, Question};
+use crate::core::{Core, Counters};
+use crate::error::{ConnectionError, NameError, PublishError, PushError, QueryError};
+use crate::event::ClosedBy;
+use crate::frame::Frame;
+use crate::inbox::{Inbox, Refused};
+use crate::table::{Entry, State};
+use crate::{ClientInfo, ConnectionId, ListenAddr, Message, Overflow, Stats};
+
+/// Reaches every connection of the server from any handler, task or thread. Cheap to clone.
+///
+/// Commands are carried out by the reactors, in the order in which one thread or task issues them. `Ok` means that a
+/// command was accepted, not that it has been carried out.
+#[derive(Clone)]
+pub struct Handle {
+    core: Arc<Core>,
+}
+
+/// Sending.
+impl Handle {
+    /// Sends a message to one connection. `Ok`: accepted by its queue, not delivered.
+    pub fn push(&self, id: ConnectionId, message: impl Into<Message>) -> Result<(), PushError> {
+        self.push_with(id, message, self.core.config.overflow)
+    }
+
+    /// As [`push`](Handle::push), with an overflow policy for this one message.
+    pub fn push_with(
+        &self,
+        id: ConnectionId,
+        message: impl Into<Message>,
+        overflow: Overflow,
+    ) -> Result<(), PushError> {
+        let entry = self.open_entry(id)?;
+        let message = message.into();
+        self.check_size(&message).map_err(|(bytes, max)| PushError::TooBig { bytes, max })?;
+        let frame = Frame::single(message);
+        let reserved = frame.len();
+        if overflow == Overflow::DropOldest {
+            entry.add_queued(reserved);
+        } else if !entry.reserve(reserved, self.core.config.output_bytes_max) {
+            return Err(self.refuse_push(id, entry, overflow));
+        }
+        let sent = self.inbox(entry).send(Command::Push { id, frame, reserved, overflow });
+        sent.map_err(|refused| {
+            entry.subtract_queued(reserved);
+            match refused {
+                Refused::Full => PushError::QueueFull,
+                Refused::Stopped => PushError::Closed,
+            }
+        })
+    }
+
+    fn refuse_push(&self, id: ConnectionId, entry: &Entry, overflow: Overflow) -> PushError {
+        Counters::add(&self.core.counters.dropped_messages, 1);
+        if entry.set_refused(overflow == Overflow::Close) {
+            let _ = self.inbox(entry).send_always(Command::Overflowed { id });
+        }
+        PushError::QueueFull
+    }
+
+    /// Sends one message, encoded once, to several connections. Answers to how many of them it went; the others
+    /// were closed, unknown, or not open. Full queues are dealt with by the overflow policy.
+    pub fn push_many(
+        &self,
+        ids: &[ConnectionId],
+        message: impl Into<Message>,
+    ) -> Result<usize, PublishError> {
+        let frame = self.shared_frame(message.into())?;
+        let mut by_reactor: Vec<Vec<ConnectionId>> = vec![Vec::new(); self.core.inboxes.len()];
+        let mut accepted = 0;
+        for id in ids {
+            if let Ok(entry) = self.open_entry(*id) {
+                by_reactor[entry.reactor()].push(*id);
+                accepted += 1;
+            }
+        }
+        self.check_room(frame.len() + size_of_val(ids))?;
+        for (inbox, ids) in self.core.inboxes.iter().zip(by_reactor) {
+            if !ids.is_empty() {
+                let _ = inbox.send_always(Command::PushMany { ids, frame: frame.clone() });
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Sends one message, encoded once, to every open connection. Full queues are dealt with by the overflow policy.
+    pub fn broadcast(&self, message: impl Into<Message>) -> Result<(), PublishError> {
+        let frame = self.shared_frame(message.into())?;
+        self.to_all_reactors(|| Command::Broadcast { frame: frame.clone() })
+    }
+
+    /// Sends one message, encoded once, to every member of a group but those in `except`. A group without
+    /// members is no error.
+    pub fn publish(
+        &self,
+        group: &str,
+        message: impl Into<Message>,
+        except: &[ConnectionId],
+    ) -> Result<(), PublishError> {
+        let group: Arc<str> = self.group_name(group)?.into();
+        let frame = self.shared_frame(message.into())?;
+        let except: Arc<[ConnectionId]> = except.into();
+        self.to_all_reactors(|| Command::Publish {
+            group: group.clone(),
+            frame: frame.clone(),
+            except: except.clone(),
+        })
+    }
+
+    /// Sends one message to every connection that is bound to the user. A user without connections is no error.
+    pub fn push_to_user(&self, user: &str, message: impl Into<Message>) -> Result<(), PublishError> {
+        let user: Arc<str> = self.user_name(user)?.into();
+        let frame = self.shared_frame(message.into())?;
+        self.to_all_reactors(|| Command::PushToUser { user: user.clone(), frame: frame.clone() })
+    }
+
+    fn shared_frame(&self, message: Message) -> Result<Frame, PublishError> {
+        self.check_size(&message).map_err(|(bytes, max)| PublishError::TooBig { bytes, max })?;
+        Ok(Frame::shared(message))
+    }
+
+    fn check_size(&self, message: &Message) -> Result<(), (usize, usize)> {
+        let max = self.core.config.message_bytes_max;
+        if message.len() > max { Err((message.len(), max)) } else { Ok(()) }
+    }
+
+    fn check_room(&self, bytes: usize) -> Result<(), PublishError> {
+        let weight = size_of::<Command>() + bytes;
+        let room = self.core.inboxes.iter().all(|inbox| inbox.has_room(weight));
+        if room { Ok(()) } else { Err(PublishError::QueueFull) }
+    }
+
+    /// All reactors get the command, or none does.
+    fn to_all_reactors(&self, mut command: impl FnMut() -> Command) -> Result<(), PublishError> {
+        for (index, inbox) in self.core.inboxes.iter().enumerate() {
+            let command = command();
+            if index == 0 {
+                self.check_room(command.weight())?;
+            }
+            let _ = inbox.send_always(command);
+        }
+        Ok(())
+    }
+}
+
+/// Groups, users, sessions.
+impl Handle {
+    /// Puts a connection into a group; a group begins with its first member and ends with its last.
+    pub fn join(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
+        let entry = self.live_entry(id)?;
+        let group: Arc<str> = self.group_name(group)?.into();
+        let max = self.core.config.groups_per_connection_max;
+        if !entry.reserve_group(max) {
+            return Err(ConnectionError::TooManyGroups { max });
+        }
+        let sent = self.command(entry, Command::Join { id, group });
+        sent.inspect_err(|_| entry.release_group())
+    }
+
+    /// Takes a connection out of a group. It is no error if it was not in.
+    pub fn leave(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
+        let group: Arc<str> = self.group_name(group)?.into();
+        self.command(self.live_entry(id)?, Command::Leave { id, group })
+    }
+
+    /// Makes a connection one of a user's connections, and of no other user's (Swoole: `bind`, but the user is a
+    /// string and may have several connections).
+    pub fn bind(&self, id: ConnectionId, user: &str) -> Result<(), ConnectionError> {
+        let user: Arc<str> = self.user_name(user)?.into();
+        self.command(self.live_entry(id)?, Command::Bind { id, user })
+    }
+
+    /// Replaces a connection's session: up to `session_bytes_max` bytes that are kept with the connection and given
+    /// to the handler with each event.
+    pub fn set_session(&self, id: ConnectionId, session: impl Into<Bytes>) -> Result<(), ConnectionError> {
+        let session = session.into();
+        let max = self.core.config.session_bytes_max;
+        if session.len() > max {
+            return Err(ConnectionError::SessionTooLong { bytes: session.len(), max });
+        }
+        self.command(self.live_entry(id)?, Command::SetSession { id, session })
+    }
+
+    /// The members of a group, ascending, as of when each reactor answers.
+    pub async fn members(&self, group: &str) -> Result<Vec<ConnectionId>, QueryError> {
+        let group: Arc<str> = group.into();
+        self.gather(|answer| Question::Members { group: group.clone(), answer }).await
+    }
+
+    /// The connections of a user, ascending, as of when each reactor answers.
+    pub async fn user_connections(&self, user: &str) -> Result<Vec<ConnectionId>, QueryError> {
+        let user: Arc<str> = user.into();
+        self.gather(|answer| Question::UserConnections { user: user.clone(), answer }).await
+    }
+
+    /// The groups that a connection is in, sorted.
+    pub async fn groups(&self, id: ConnectionId) -> Result<Vec<String>, QueryError> {
+        let mut groups = self.ask(id, |answer| Question::Groups { id, answer }).await?;
+        groups.sort_unstable();
+        Ok(groups)
+    }
+
+    /// A connection's session bytes. A handler has them at hand already: [`Conn::session`](crate::Conn::session).
+    pub async fn session(&self, id: ConnectionId) -> Result<Bytes, QueryError> {
+        self.ask(id, |answer| Question::Session { id, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        id: ConnectionId,
+        question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question,
+    ) -> Result<T, QueryError> {
+        let (sender, receiver) = oneshot::channel();
+        let entry = self.core.table.find(id).ok_or(QueryError::Closed)?;
+        self.inbox(entry).send(Command::Ask(question(sender))).map_err(query_error)?;
+        receiver.await.map_err(|_| QueryError::Stopped)?.ok_or(QueryError::Closed)
+    }
+
+    async fn gather(
+        &self,
+        mut question: impl FnMut(oneshot::Sender<Vec<ConnectionId>>) -> Question,
+    ) -> Result<Vec<ConnectionId>, QueryError> {
+        let mut answers = Vec::with_capacity(self.core.inboxes.len());
+        for inbox in &self.core.inboxes {
+            let (sender, receiver) = oneshot::channel();
+            inbox.send(Command::Ask(question(sender))).map_err(query_error)?;
+            answers.push(receiver);
+        }
+        let mut ids = Vec::new();
+        for answer in answers {
+            ids.extend(answer.await.map_err(|_| QueryError::Stopped)?);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
+
+/// Looking, without a round trip.
+impl Handle {
+    /// The ids of all open connections, ascending: a snapshot. Connections may close while it is walked.
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        self.core.table.open_ids()
+    }
+
+    /// Is the connection there, in its handshake, open or closing (Swoole: `exist`)?
+    pub fn exists(&self, id: ConnectionId) -> bool {
+        self.core.table.find(id).is_some()
+    }
+
+    /// Is the connection open (Swoole: `isEstablished`)?
+    pub fn is_established(&self, id: ConnectionId) -> bool {
+        self.core.table.find(id).is_some_and(|entry| entry.state() == State::Open)
+    }
+
+    /// What is known of a connection (Swoole: `getClientInfo`); None once it is gone.
+    pub fn client_info(&self, id: ConnectionId) -> Option<ClientInfo> {
+        self.core.table.info(id)
+    }
+
+    /// Figures about the server.
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
+    }
+
+    /// The addresses that the server listens on, with the ports that the system chose.
+    pub fn listening(&self) -> &[ListenAddr] {
+        &self.core.listening
+    }
+
+    /// The number of reactors.
+    pub fn reactors(&self) -> usize {
+        self.core.inboxes.len()
+    }
+}
+
+/// Ending and holding.
+impl Handle {
+    /// Closes a connection: what is queued goes first, then a close frame with this code and reason; the transport
+    /// ends when the client has answered, or after `close_timeout`.
+    ///
+    /// Codes are 1000–1003, 1007–1014 and 3000–4999 (RFC 6455 §7.4); reasons have at most 123 bytes.
+    pub fn disconnect(&self, id: ConnectionId, code: u16, reason: &str) -> Result<(), ConnectionError> {
+        let may_be_sent = CloseCode::new(code).may_be_sent();
+        if !may_be_sent {
+            let rule = "1000–1003, 1007–1014 and 3000–4999 are (RFC 6455 §7.4)";
+            return Err(ConnectionError::Close(format!("close code {code} must not be sent; {rule}")));
+        }
+        if reason.len() > CLOSE_REASON_BYTES_MAX {
+            let bytes = reason.len();
+            let rule = format!("{CLOSE_REASON_BYTES_MAX} are allowed (RFC 6455 §5.5.1)");
+            return Err(ConnectionError::Close(format!("the close reason has {bytes} bytes; {rule}")));
+        }
+        let reason = reason.to_owned();
+        self.command_always(id, Command::Disconnect { id, code, reason, by: ClosedBy::Server })
+    }
+
+    /// Closes a connection with code 1000.
+    pub fn close(&self, id: ConnectionId) -> Result<(), ConnectionError> {
+        self.disconnect(id, CloseCode::NORMAL.get(), "")
+    }
+
+    /// Resets a connection: no close frame, and what is queued is lost.
+    pub fn abort(&self, id: ConnectionId) -> Result<(), ConnectionError> {
+        if !self.exists(id) {
+            return Err(self.missing(id));
+        }
+        let inbox = self.inbox(self.core.table.slot(id));
+        inbox.send_always(Command::Abort { id }).map_err(|_| ConnectionError::Closed)
+    }
+
+    /// Stops reading from a connection, so that the client is slowed down by TCP. While it is paused the heartbeat
+    /// leaves it alone.
+    pub fn pause(&self, id: ConnectionId) -> Result<(), ConnectionError> {
+        self.command_always(id, Command::Pause { id })
+    }
+
+    /// Reads from a paused connection again.
+    pub fn resume(&self, id: ConnectionId) -> Result<(), ConnectionError> {
+        self.command_always(id, Command::Resume { id })
+    }
+
+    /// Exempts a connection from being closed by the heartbeat, or ends the exemption.
+    pub fn protect(&self, id: ConnectionId, protected: bool) -> Result<(), ConnectionError> {
+        self.command_always(id, Command::Protect { id, protected })
+    }
+
+    /// Stops the server: no new connections, what is queued goes out, every client is closed with 1001, every
+    /// `on_close` runs, [`Server::start`](crate::Server::start) returns; all within `shutdown_timeout`.
+    pub fn shutdown(&self) {
+        self.core.stop();
+    }
+
+    /// Has a stop begun?
+    pub fn is_stopping(&self) -> bool {
+        self.core.is_stopping()
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(core: Arc<Core>) -> Handle {
+        Handle { core }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn inbox(&self, entry: &Entry) -> &Inbox {
+        // An entry names one of the reactors from before it can be found by an id.
+        &self.core.inboxes[entry.reactor().min(self.core.inboxes.len() - 1)]
+    }
+
+    fn open_entry(&self, id: ConnectionId) -> Result<&Entry, PushError> {
+        match self.core.table.find(id) {
+            Some(entry) => match entry.state() {
+                State::Open => Ok(entry),
+                State::Handshake => Err(PushError::NotOpen),
+                State::Closing | State::Free => Err(PushError::Closed),
+            },
+            None if self.core.table.was_given(id) => Err(PushError::Closed),
+            None => Err(PushError::Unknown),
+        }
+    }
+
+    /// The entry of a connection that is in its handshake or open.
+    fn live_entry(&self, id: ConnectionId) -> Result<&Entry, ConnectionError> {
+        let entry = self.core.table.find(id).ok_or_else(|| self.missing(id))?;
+        match entry.state() {
+            State::Handshake | State::Open => Ok(entry),
+            State::Closing | State::Free => Err(ConnectionError::Closed),
+        }
+    }
+
+    fn missing(&self, id: ConnectionId) -> ConnectionError {
+        if self.core.table.was_given(id) { ConnectionError::Closed } else { ConnectionError::Unknown }
+    }
+
+    fn command(&self, entry: &Entry, command: Command) -> Result<(), ConnectionError> {
+        self.inbox(entry).send(command).map_err(|refused| match refused {
+            Refused::Full => ConnectionError::QueueFull,
+            Refused::Stopped => ConnectionError::Closed,
+        })
+    }
+
+    /// For commands that free resources: they are not refused when much is waiting.
+    fn command_always(&self, id: ConnectionId, command: Command) -> Result<(), ConnectionError> {
+        let inbox = self.inbox(self.live_entry(id)?);
+        inbox.send_always(command).map_err(|_| ConnectionError::Closed)
+    }
+
+    fn group_name<'a>(&self, name: &'a str) -> Result<&'a str, NameError> {
+        check_name(name, self.core.config.group_name_bytes_max)
+    }
+
+    fn user_name<'a>(&self, name: &'a str) -> Result<&'a str, NameError> {
+        check_name(name, self.core.config.user_name_bytes_max)
+    }
+}
+
+/// A name has 1 to `max` bytes.
+pub(crate) fn check_name(name: &str, max: usize) -> Result<&str, NameError> {
+    match name.len() {
+        0 => Err(NameError::Empty),
+        bytes if bytes > max => Err(NameError::TooLong { bytes, max }),
+        _ => Ok(name),
+    }
+}
+
+fn query_error(refused: Refused) -> QueryError {
+    match refused {
+        Refused::Full => QueryError::QueueFull,
+        Refused::Stopped => QueryError::Stopped,
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("listening", &self.core.listening).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! What the user writes.
+
+use std::future::{Future, ready};
+
+use crate::event::Closed;
+use crate::{Conn, Decision, Handle, HttpService, Message, Request};
+
+/// The events of a server. There is one value of the implementing type for each worker, made by the `worker_start` of
+/// [`Server::with_handler`](crate::Server::with_handler) on the worker's thread and never moved off it: state needs no
+/// locks and need not be `Send`, and neither need futures.
+///
+/// The events of one connection are handled one at a time, in order; those of different connections interleave where a
+/// handler awaits. A handler that does not await costs no task. One that panics closes its connection with 1011.
+pub trait Handler: 'static {
+    /// Decides about a handshake before it is answered. Default: everybody is let in.
+    fn authorize(&self, request: Request) -> impl Future<Output = Decision> {
+        let _ = request;
+        ready(Decision::accept())
+    }
+
+    /// The handshake is done (Swoole: `open`). Default: nothing.
+    fn on_open(&self, conn: Conn, request: Request) -> impl Future<Output = ()> {
+        let _ = (conn, request);
+        ready(())
+    }
+
+    /// A whole message came (Swoole: `message`).
+    fn on_message(&self, conn: Conn, message: Message) -> impl Future<Output = ()>;
+
+    /// The connection has ended (Swoole: `close`): exactly once for each `on_open`, whatever the reason. Default:
+    /// nothing.
+    fn on_close(&self, conn: Conn, closed: Closed) -> impl Future<Output = ()> {
+        let _ = (conn, closed);
+        ready(())
+    }
+
+    /// After a push was refused with `QueueFull`, the connection's queue has fallen below half of its limit. Default:
+    /// nothing.
+    fn on_drain(&self, conn: Conn) -> impl Future<Output = ()> {
+        let _ = conn;
+        ready(())
+    }
+
+    /// What serves the requests that ask for no WebSocket; asked once, after `worker_start`. Default: nothing does, and
+    /// they are answered with 426.
+    fn http(&self) -> Option<HttpService> {
+        None
+    }
+
+    /// The worker stops, after the last `on_close` (Swoole: `workerStop`). Default: nothing.
+    fn worker_stop(&self) -> impl Future<Output = ()> {
+        ready(())
+    }
+}
+
+/// The worker that `worker_start` makes a [`Handler`] for.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    id: u16,
+    handle: Handle,
+}
+
+impl Worker {
+    pub(crate) fn new(id: u16, handle: Handle) -> Worker {
+        Worker { id, handle }
+    }
+
+    /// Its number, from 0 (Swoole: `worker_id`).
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// The server, which is about to start: what is sent now reaches those who connect later or nobody.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}

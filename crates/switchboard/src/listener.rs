@@ -1,0 +1,122 @@
+//! Addresses to listen on.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_tcp_nodelay};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::error::StartError;
+
+/// Where a listener is: what was asked for, with the port that the system chose where that was 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListenAddr {
+    /// TCP over IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddr::Inet(address) => address.fmt(f),
+            ListenAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A bound socket. The file of a Unix socket is removed with it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: OwnedFd,
+    pub(crate) address: ListenAddr,
+}
+
+impl Listener {
+    /// Binds `address`: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH`.
+    pub(crate) fn bind(address: &str, backlog: i32) -> Result<Listener, StartError> {
+        let bound = match address.strip_prefix("unix:") {
+            Some(path) => bind_unix(Path::new(path), backlog),
+            None => bind_inet(address, backlog),
+        };
+        bound.map_err(|error| StartError::Listen { address: address.to_owned(), reason: explain(&error) })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let ListenAddr::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn explain(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another address",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 and foreign directories need permission",
+        io::ErrorKind::InvalidInput => "; give HOST:PORT, [IPV6]:PORT or unix:PATH",
+        _ => "",
+    };
+    format!("{error}{advice}")
+}
+
+fn bind_inet(address: &str, backlog: i32) -> io::Result<Listener> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match bind_address(address, backlog) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind_address(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags(), None)?;
+    set_socket_reuseaddr(&socket, true)?;
+    // Accepted sockets inherit it, which saves a system call for each.
+    set_tcp_nodelay(&socket, true)?;
+    if address.is_ipv6() {
+        set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, backlog)?;
+    let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
+    Ok(Listener { socket, address: ListenAddr::Inet(bound) })
+}
+
+fn bind_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags(), None)?;
+    match rustix::net::bind(&socket, &address) {
+        Err(rustix::io::Errno::ADDRINUSE) if is_stale(path, &address) => {
+            std::fs::remove_file(path)?;
+            rustix::net::bind(&socket, &address)?;
+        }
+        bound => bound?,
+    }
+    let listener = Listener { socket, address: ListenAddr::Unix(path.to_owned()) };
+    rustix::net::listen(&listener.socket, backlog)?;
+    Ok(listener)
+}
+
+/// Is the file the socket of a server that is gone?
+fn is_stale(path: &Path, address: &SocketAddrUnix) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags(), None);
+    is_socket
+        && probe
+            .is_ok_and(|probe| rustix::net::connect(&probe, address) == Err(rustix::io::Errno::CONNREFUSED))
+}
+
+fn flags() -> SocketFlags {
+    SocketFlags::NONBLOCK | SocketFlags::CLOEXEC
+}

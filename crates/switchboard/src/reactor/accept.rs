@@ -1,0 +1,175 @@
+//! Accepting, and what to do when that fails.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::{io, net::SocketAddr};
+
+use rustix::io::Errno;
+use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, send, shutdown};
+
+use super::connection::Phase;
+use super::{Adopted, Reactor, Timer};
+use crate::PeerAddr;
+use crate::command::Command;
+use crate::core::Counters;
+use crate::listener::{ListenAddr, Listener};
+
+/// Connections that one listener accepts in one turn of the loop.
+const ACCEPTS_MAX: usize = 64;
+/// How long a listener that cannot accept is left alone.
+const BACK_OFF_MS: u64 = 100;
+/// How many more sockets than the least loaded reactor this one may have before it passes new ones on.
+const IMBALANCE_MAX: usize = 8;
+
+/// A listener as one reactor sees it.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    listeners: Arc<[Listener]>,
+    index: usize,
+    backing_off: bool,
+}
+
+/// accept(2)'s errors, by what they call for.
+enum AcceptError {
+    /// Nobody is waiting.
+    Nobody,
+    /// That one connection is gone; the next may be well.
+    Transient,
+    /// Descriptors or memory are used up: wait until some are free.
+    Exhausted(Errno),
+    /// Something that should not be.
+    Unexpected(Errno),
+}
+
+impl From<Errno> for AcceptError {
+    fn from(error: Errno) -> AcceptError {
+        match error {
+            Errno::AGAIN => AcceptError::Nobody,
+            Errno::INTR | Errno::CONNABORTED | Errno::PROTO | Errno::PERM => AcceptError::Transient,
+            // Errors of the new connection's network, which Linux reports here (accept(2)).
+            Errno::NETDOWN | Errno::NOPROTOOPT | Errno::HOSTDOWN | Errno::NONET => AcceptError::Transient,
+            Errno::HOSTUNREACH | Errno::OPNOTSUPP | Errno::NETUNREACH => AcceptError::Transient,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => AcceptError::Exhausted(error),
+            _ => AcceptError::Unexpected(error),
+        }
+    }
+}
+
+impl Reactor {
+    pub(super) fn listen(&mut self, listeners: Arc<[Listener]>) -> io::Result<()> {
+        for index in 0..listeners.len() {
+            self.poller.add_exclusive(&listeners[index].socket, 1 + index as u64)?;
+            self.accepting.push(Accepting { listeners: listeners.clone(), index, backing_off: false });
+        }
+        Ok(())
+    }
+
+    pub(super) fn accept(&mut self, index: usize) {
+        for _ in 0..ACCEPTS_MAX {
+            let Some(accepting) = self.accepting.get(index) else { return };
+            match accept(&accepting.listeners[accepting.index]) {
+                Ok((socket, peer)) => {
+                    self.recovered(index);
+                    self.accepted(socket, peer);
+                }
+                Err(AcceptError::Nobody) => return,
+                Err(AcceptError::Transient) => {}
+                Err(AcceptError::Exhausted(error)) => return self.back_off(index, error),
+                Err(AcceptError::Unexpected(error)) => {
+                    let address = &accepting.listeners[accepting.index].address;
+                    tracing::error!(%error, %address, "cannot accept");
+                    return self.back_off(index, error);
+                }
+            }
+        }
+    }
+
+    fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr) {
+        Counters::add(&self.core.counters.accepted, 1);
+        let sockets: usize = self.core.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum();
+        if sockets >= self.core.config.max_connections + self.core.config.handshakes_max() {
+            Counters::add(&self.core.counters.refused, 1);
+            return refuse(&socket);
+        }
+        let loads = self.core.loads.iter().map(|load| load.load(Ordering::Relaxed)).enumerate();
+        let (least, load) = loads.min_by_key(|(_, load)| *load).unwrap_or((self.index, 0));
+        let own = self.core.loads[self.index].load(Ordering::Relaxed);
+        if own > load + IMBALANCE_MAX {
+            let adopted = Box::new(Adopted::Accepted { socket, peer });
+            let _ = self.core.inboxes[least].send_always(Command::Adopt(adopted));
+        } else {
+            self.begin_handshake(socket, peer);
+        }
+    }
+
+    pub(super) fn begin_handshake(&mut self, socket: OwnedFd, peer: PeerAddr) {
+        if let Some(key) = self.insert(socket, peer, Phase::Head(None)) {
+            self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
+        }
+    }
+
+    /// A level-triggered listener that cannot accept would keep the loop busy.
+    fn back_off(&mut self, index: usize, error: Errno) {
+        let accepting = &mut self.accepting[index];
+        let listener = &accepting.listeners[accepting.index];
+        if !accepting.backing_off {
+            accepting.backing_off = true;
+            let address = &listener.address;
+            tracing::warn!(%error, %address, "no new connections until descriptors or memory are free again");
+        }
+        let _ = self.poller.remove(&listener.socket);
+        self.wheel.schedule(self.now_ms + BACK_OFF_MS, Timer::Listener { index });
+    }
+
+    pub(super) fn listen_again(&mut self, index: usize) {
+        let Some(accepting) = self.accepting.get_mut(index) else { return };
+        let listener = &accepting.listeners[accepting.index];
+        match self.poller.add_exclusive(&listener.socket, 1 + index as u64) {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(%error, address = %listener.address, "cannot listen again; trying on");
+                self.wheel.schedule(self.now_ms + BACK_OFF_MS, Timer::Listener { index });
+            }
+        }
+    }
+
+    fn recovered(&mut self, index: usize) {
+        let accepting = &mut self.accepting[index];
+        if std::mem::take(&mut accepting.backing_off) {
+            let address = &accepting.listeners[accepting.index].address;
+            tracing::info!(%address, "accepting new connections again");
+        }
+    }
+
+    pub(super) fn stop_listening(&mut self) {
+        for accepting in self.accepting.drain(..) {
+            let _ = self.poller.remove(&accepting.listeners[accepting.index].socket);
+        }
+    }
+}
+
+fn accept(listener: &Listener) -> Result<(OwnedFd, PeerAddr), AcceptError> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, address) = acceptfrom_with(&listener.socket, flags)?;
+    let peer = match (&listener.address, address.map(SocketAddr::try_from)) {
+        (ListenAddr::Inet(_), Some(Ok(address))) => {
+            PeerAddr::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        }
+        (ListenAddr::Inet(_), _) => return Err(AcceptError::Transient),
+        (ListenAddr::Unix(_), _) => PeerAddr::Unix,
+    };
+    Ok((socket, peer))
+}
+
+/// There is not even room to read the request: answer it unread.
+fn refuse(socket: &OwnedFd) {
+    let mut response = Vec::new();
+    super::handshake::write_unavailable(&mut response);
+    let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
+    let _ = send(socket, &response, flags);
+    let _ = shutdown(socket, Shutdown::Write);
+    // What has arrived already would turn the close into a reset, which can overtake the response.
+    let mut unread = [0u8; 4_096];
+    let _ = rustix::net::recv(socket, &mut unread, rustix::net::RecvFlags::DONTWAIT);
+}

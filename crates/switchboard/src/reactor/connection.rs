@@ -1,0 +1,146 @@
+//! A connection as its reactor has it.
+
+use std::os::fd::OwnedFd;
+
+use bytes::Bytes;
+use switchboard_proto as proto;
+use switchboard_proto::handshake::HeadReader;
+
+use super::groups::Memberships;
+use super::output::OutputQueue;
+use crate::event::Closed;
+use crate::sys::Interest;
+use crate::{ConnectionId, Request};
+
+/// Plain data: what could be written down to take the connection over elsewhere. While it is idle everything that is
+/// optional is None: an idle connection owns no buffer.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: OwnedFd,
+    pub(super) id: ConnectionId,
+    pub(super) phase: Phase,
+    pub(super) protocol: proto::Connection,
+    /// What waits to be sent.
+    pub(super) output: Option<Box<OutputQueue>>,
+    /// What has been read and not looked at, because reading is on hold.
+    pub(super) stash: Option<Box<Vec<u8>>>,
+    session: Option<Box<Bytes>>,
+    pub(super) memberships: Option<Box<Memberships>>,
+    pub(super) user: Option<Box<Memberships>>,
+    /// How it is going to end, once its close frame has been sent by us.
+    pub(super) ending: Option<Box<Closed>>,
+    /// Its place among the reactor's open connections.
+    pub(super) open_position: u32,
+    /// When the wheel will hand it out, the earliest.
+    pub(super) due_ms: u64,
+    /// When it was last sent a ping.
+    pub(super) pinged_ms: u64,
+    /// The limit of a close.
+    pub(super) deadline_ms: u64,
+    pub(super) interest: Interest,
+    pub(super) hold: Hold,
+    pub(super) dirty: bool,
+    pub(super) protected: bool,
+    /// It is counted against `max_connections`.
+    pub(super) has_place: bool,
+    /// The kernel took less than it was offered: wait until the socket is writable.
+    pub(super) blocked: bool,
+}
+
+/// Where a connection is in its life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The request head is not complete; what came of it.
+    Head(Option<Box<HeadReader>>),
+    /// The worker decides about this request.
+    Authorizing(Box<Request>),
+    /// Messages flow.
+    Open,
+    /// Our close frame has been sent first; the peer's is awaited.
+    Closing,
+    /// It has ended for the user. When the rest of its output has left: with `linger`, what still comes is thrown
+    /// away until the client closes, so that a reset does not destroy what it has not read; without, it is over.
+    Draining { linger: bool },
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: OwnedFd,
+        id: ConnectionId,
+        phase: Phase,
+        message_bytes_max: usize,
+    ) -> Connection {
+        Connection {
+            socket,
+            id,
+            phase,
+            protocol: proto::Connection::new(proto::Role::Server, message_bytes_max),
+            output: None,
+            stash: None,
+            session: None,
+            memberships: None,
+            user: None,
+            ending: None,
+            open_position: 0,
+            due_ms: u64::MAX,
+            pinged_ms: 0,
+            deadline_ms: u64::MAX,
+            interest: Interest::READ,
+            hold: Hold::default(),
+            dirty: false,
+            protected: false,
+            has_place: false,
+            blocked: false,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    pub(super) fn session(&self) -> Bytes {
+        self.session.as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn set_session(&mut self, session: Bytes) {
+        self.session = (!session.is_empty()).then(|| Box::new(session));
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.len())
+    }
+
+    /// What the socket should be watched for.
+    pub(super) fn wanted_interest(&self) -> Interest {
+        Interest { read: self.hold.is_empty(), write: self.blocked }
+    }
+}
+
+/// Why a connection is not read from, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Hold(u8);
+
+impl Hold {
+    /// Its handler, or the decision about its handshake, is behind.
+    pub(super) const HANDLER: Hold = Hold(1);
+    /// The user paused it.
+    pub(super) const PAUSED: Hold = Hold(2);
+    /// It does not read what it is sent, so it may not send more.
+    pub(super) const OUTPUT: Hold = Hold(4);
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn contains(self, other: Hold) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) fn set(&mut self, other: Hold) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn clear(&mut self, other: Hold) {
+        self.0 &= !other.0;
+    }
+}

@@ -1,0 +1,111 @@
+//! Everything that happens because time passes: handshakes that take too long, pings, the heartbeat, closes that
+//! are not answered. A connection is in the wheel once, at the next time at which something could be due.
+
+use switchboard_proto::{CloseCode, OpCode, encode_frame};
+
+use super::connection::{Hold, Phase};
+use super::{Reactor, Timer};
+use crate::event::ClosedBy;
+
+impl Reactor {
+    pub(super) fn handle_timers(&mut self) {
+        let mut timers = std::mem::take(&mut self.scratch.timers);
+        self.wheel.advance(self.now_ms, &mut timers);
+        for timer in timers.drain(..) {
+            match timer {
+                Timer::Connection { key, id } => {
+                    let connection = self.connections.get_mut(key as usize).filter(|found| found.id == id);
+                    // Entries are not taken out when something becomes due earlier.
+                    if let Some(connection) = connection.filter(|found| found.due_ms <= self.now_ms) {
+                        connection.due_ms = u64::MAX;
+                        self.connection_due(key);
+                    }
+                }
+                Timer::Listener { index } => self.listen_again(index),
+                Timer::Stop => self.stop_expired(),
+            }
+        }
+        self.scratch.timers = timers;
+        self.carry_out_local();
+    }
+
+    fn connection_due(&mut self, key: u32) {
+        let connection = &self.connections[key as usize];
+        match connection.phase {
+            Phase::Head(_) | Phase::Authorizing(_) => {
+                let deadline_ms = self.handshake_deadline(key);
+                if self.now_ms >= deadline_ms {
+                    self.handshake_expired(key);
+                } else {
+                    self.schedule(key, deadline_ms);
+                }
+            }
+            Phase::Open => self.beat(key),
+            Phase::Closing | Phase::Draining { .. } => {
+                let deadline_ms = connection.deadline_ms;
+                if self.now_ms >= deadline_ms {
+                    self.close_expired(key);
+                } else {
+                    self.schedule(key, deadline_ms);
+                }
+            }
+        }
+    }
+
+    /// Cuts the connection if it is dead, pings it if it is silent.
+    fn beat(&mut self, key: u32) {
+        let config = &self.core.config;
+        let idle_ms = config.heartbeat_idle_time.as_millis() as u64;
+        let ping_ms = config.ping_interval.as_millis() as u64;
+        let connection = &self.connections[key as usize];
+        let alive_ms = self.alive_ms(key);
+        let exempt = connection.protected || self.holds(key, Hold::PAUSED) || self.holds(key, Hold::HANDLER);
+        if idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt {
+            let reason = format!("nothing was received for {} s", config.heartbeat_idle_time.as_secs_f64());
+            return self.close_now(key, CloseCode::GOING_AWAY, &reason, ClosedBy::Heartbeat);
+        }
+        let silent_ms = alive_ms.max(connection.pinged_ms);
+        // While it does not read, a ping would only wait behind what it does not read.
+        if ping_ms > 0 && self.now_ms >= silent_ms + ping_ms {
+            self.connections[key as usize].pinged_ms = self.now_ms;
+            if !self.connections[key as usize].blocked {
+                self.push_control(key, |out| encode_frame(OpCode::Ping, &[], out));
+            }
+        }
+        self.schedule_heartbeat(key);
+    }
+
+    /// When the client last gave a sign of life. One that is not read from because it does not read shows it by
+    /// reading.
+    fn alive_ms(&self, key: u32) -> u64 {
+        let connection = &self.connections[key as usize];
+        let entry = self.entry(connection.id);
+        if connection.hold.contains(Hold::OUTPUT) {
+            entry.received_at().max(entry.sent_at())
+        } else {
+            entry.received_at()
+        }
+    }
+
+    /// Enters an open connection into the wheel for its next ping or check.
+    pub(super) fn schedule_heartbeat(&mut self, key: u32) {
+        let config = &self.core.config;
+        let idle_ms = config.heartbeat_idle_time.as_millis() as u64;
+        let ping_ms = config.ping_interval.as_millis() as u64;
+        let check_ms = config.heartbeat_check_interval.as_millis() as u64;
+        let alive_ms = self.alive_ms(key);
+        let mut at_ms = u64::MAX;
+        if idle_ms > 0 {
+            // The next multiple of the interval after it would be dead.
+            let dead_ms = (alive_ms + idle_ms).max(self.now_ms + 1);
+            at_ms = dead_ms.next_multiple_of(check_ms.max(1));
+        }
+        if ping_ms > 0 {
+            let silent_ms = alive_ms.max(self.connections[key as usize].pinged_ms);
+            at_ms = at_ms.min((silent_ms + ping_ms).max(self.now_ms + 1));
+        }
+        if at_ms < u64::MAX {
+            self.schedule(key, at_ms);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The opening handshake on a socket of the reactor (RFC 6455 §4.2).
+
+use bytes::Bytes;
+use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, write_response};
+
+use super::connection::{Hold, Phase};
+use super::{Reactor, Timer};
+use crate::admission::{self, Refusal};
+use crate::core::Counters;
+use crate::decision::{Accept, Verdict};
+use crate::event::{EventKind, Flow};
+use crate::handle::check_name;
+use crate::table::State;
+use crate::{Config, ConnectionId, Decision, PeerAddr, Request};
+
+pub(super) fn write_unavailable(out: &mut Vec<u8>) {
+    Refusal::Full.write(out);
+}
+
+pub(crate) fn head_limits(config: &Config) -> HeadLimits {
+    HeadLimits { head_bytes_max: config.head_bytes_max, headers_max: config.headers_max }
+}
+
+impl Reactor {
+    /// Bytes came while the head was not complete.
+    pub(super) fn read_head(&mut self, key: u32, bytes: &[u8]) {
+        let limits = head_limits(&self.core.config);
+        let deadline_ms = self.handshake_deadline(key);
+        let connection = &mut self.connections[key as usize];
+        let Phase::Head(reader) = &mut connection.phase else { return };
+        let Some(reader) = reader else {
+            // Most heads come in one segment and are never copied.
+            match Head::parse(bytes, &limits) {
+                Ok(Some(head)) => return self.head_complete(key, &head, bytes),
+                Ok(None) => {
+                    connection.phase = Phase::Head(Some(Box::new(HeadReader::new(limits, deadline_ms))));
+                    return self.read_head(key, bytes);
+                }
+                Err(error) => return self.refuse(key, &Refusal::Handshake(error)),
+            }
+        };
+        match reader.receive(bytes, self.now_ms) {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                let bytes = match std::mem::replace(&mut connection.phase, Phase::Head(None)) {
+                    Phase::Head(Some(reader)) => reader.into_buffer(),
+                    _ => Vec::new(),
+                };
+                match Head::parse(&bytes, &limits) {
+                    Ok(Some(head)) => self.head_complete(key, &head, &bytes),
+                    Ok(None) => {}
+                    Err(error) => self.refuse(key, &Refusal::Handshake(error)),
+                }
+            }
+            Err(error) => self.refuse(key, &Refusal::Handshake(error)),
+        }
+    }
+
+    pub(super) fn handshake_deadline(&self, key: u32) -> u64 {
+        let entry = self.entry(self.connections[key as usize].id);
+        entry.connected_at() + self.core.config.handshake_timeout.as_millis() as u64
+    }
+
+    fn head_complete(&mut self, key: u32, head: &Head<'_>, bytes: &[u8]) {
+        if !head.wants_websocket() {
+            return self.hand_over(key, bytes);
+        }
+        if let Err(refusal) = admission::admit(&self.core, head) {
+            return self.refuse(key, &refusal);
+        }
+        let peer =
+            self.core.table.info(self.connections[key as usize].id).map_or(PeerAddr::Unix, |info| info.peer);
+        let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
+        let rest = &bytes[head.head_len()..];
+        let connection = &mut self.connections[key as usize];
+        connection.has_place = true;
+        connection.stash = (!rest.is_empty()).then(|| Box::new(rest.to_vec()));
+        connection.phase = Phase::Authorizing(Box::new(request.clone()));
+        connection.hold.set(Hold::HANDLER);
+        self.mark_dirty(key);
+        self.deliver(key, EventKind::Authorize(request));
+        self.carry_out_local();
+    }
+
+    /// An ordinary request: the socket goes to the worker, with what was read.
+    fn hand_over(&mut self, key: u32, bytes: &[u8]) {
+        if !self.dispatch.serves_http() {
+            return self.refuse(key, &Refusal::NoHttp);
+        }
+        if self.core.is_stopping() {
+            return self.refuse(key, &Refusal::Stopping);
+        }
+        if !self.core.http_places.take() {
+            return self.refuse(key, &Refusal::Full);
+        }
+        let id = self.connections[key as usize].id;
+        let peer = self.core.table.info(id).map_or(PeerAddr::Unix, |info| info.peer);
+        let socket = self.remove(key);
+        let _ = self.poller.remove(&socket);
+        self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes));
+    }
+
+    /// The worker has decided.
+    pub(super) fn authorized(&mut self, id: ConnectionId, decision: Decision) {
+        let Some(key) = self.key_of(id) else { return };
+        let Phase::Authorizing(request) = &self.connections[key as usize].phase else { return };
+        let request = (**request).clone();
+        match decision.0 {
+            Verdict::Reject { status, headers, body } => {
+                self.respond(key, |out| write_response(status, &headers, &body, out));
+            }
+            Verdict::Accept(accept) => match self.write_accept(key, &request, &accept) {
+                Ok(()) => self.open(key, request, accept),
+                Err(reason) => {
+                    tracing::error!(reason, "authorize gave a decision that cannot be carried out");
+                    self.refuse(key, &Refusal::BadDecision);
+                }
+            },
+        }
+    }
+
+    fn write_accept(&mut self, key: u32, request: &Request, accept: &Accept) -> Result<(), String> {
+        check_accept(&self.core.config, accept)?;
+        let head = Head::parse(request.head(), &head_limits(&self.core.config));
+        let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
+        let upgrade = head.upgrade().map_err(|error| error.to_string())?;
+        let mut written = Ok(());
+        self.push_control(key, |out| {
+            written = upgrade.accept(accept.subprotocol.as_deref(), &accept.headers, out);
+        });
+        written.map_err(|error| error.to_string())
+    }
+
+    /// The handshake is done: the connection is open, and the worker is told.
+    pub(super) fn open(&mut self, key: u32, request: Request, accept: Accept) {
+        let request = request.with_subprotocol(accept.subprotocol.as_deref());
+        let now_ms = self.now_ms;
+        let connection = &mut self.connections[key as usize];
+        let id = connection.id;
+        connection.phase = Phase::Open;
+        connection.pinged_ms = now_ms;
+        connection.open_position = self.open.len() as u32;
+        connection.set_session(accept.session);
+        connection.hold.clear(Hold::HANDLER);
+        self.open.push(key);
+        if let Some(user) = accept.user {
+            self.bind(key, &user.into());
+        }
+        self.entry(id).set_state(State::Open);
+        Counters::add(&self.core.counters.opened, 1);
+        self.schedule_heartbeat(key);
+        if self.deliver(key, EventKind::Open(request)) == Flow::Hold {
+            self.hold(key, Hold::HANDLER);
+        }
+        self.ready.push((key, id));
+        self.mark_dirty(key);
+    }
+
+    pub(super) fn refuse(&mut self, key: u32, refusal: &Refusal) {
+        self.respond(key, |out| refusal.write(out));
+    }
+
+    /// Answers the request with `write`'s response and ends the connection, which never was open.
+    fn respond(&mut self, key: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        admission::count_refusal(&self.core);
+        self.push_control(key, write);
+        self.drain(key, true);
+    }
+
+    /// The handshake took too long.
+    pub(super) fn handshake_expired(&mut self, key: u32) {
+        let connection = &self.connections[key as usize];
+        let timeout = match &connection.phase {
+            // Nothing was asked, so nothing is answered.
+            Phase::Head(None) => None,
+            Phase::Head(Some(reader)) => reader.poll_timeout(self.now_ms).err().map(Refusal::Handshake),
+            _ => Some(Refusal::Full),
+        };
+        match timeout {
+            Some(refusal) => self.refuse(key, &refusal),
+            None => drop(self.remove(key)),
+        }
+    }
+
+    pub(super) fn schedule(&mut self, key: u32, at_ms: u64) {
+        let connection = &mut self.connections[key as usize];
+        if at_ms < connection.due_ms {
+            let timer = Timer::Connection { key, id: connection.id };
+            connection.due_ms = self.wheel.schedule(at_ms, timer);
+        }
+    }
+}
+
+/// Whether what `authorize` wants to set is within the limits.
+pub(crate) fn check_accept(config: &Config, accept: &Accept) -> Result<(), String> {
+    if let Some(user) = &accept.user {
+        check_name(user, config.user_name_bytes_max).map_err(|error| format!("user: {error}"))?;
+    }
+    let (bytes, max) = (accept.session.len(), config.session_bytes_max);
+    if bytes > max {
+        return Err(format!("the session has {bytes} bytes, {max} are allowed"));
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! A reactor: one thread that owns sockets, reads and writes them, and speaks the protocol.
+//!
+//! It knows nothing of the user's code: it hands [`Event`]s to a [`Dispatch`] and carries out [`Command`]s. One turn of
+//! its loop takes commands, reads what is readable, looks after timers, and at the end sends, in one write each,
+//! everything that the turn produced for a connection.
+
+mod accept;
+mod adopt;
+mod carry_out;
+mod close;
+mod connection;
+mod deadlines;
+mod groups;
+mod handshake;
+mod output;
+mod read;
+mod run;
+mod send;
+mod shutdown;
+mod wheel;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
+
+use slab::Slab;
+
+use crate::ConnectionId;
+use crate::command::Command;
+use crate::core::{Core, Counters};
+use crate::event::{Event, EventKind, Flow};
+use crate::listener::Listener;
+use crate::sys::{self, Interest, Poller};
+use crate::table::Entry;
+use crate::worker::Dispatch;
+
+use accept::Accepting;
+pub(crate) use adopt::Adopted;
+use connection::{Connection, Hold, Phase};
+use groups::Groups;
+pub(crate) use handshake::{check_accept, head_limits};
+use output::OutputQueue;
+pub(crate) use run::run;
+use wheel::Wheel;
+
+/// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share.
+const READ_BYTES: usize = 256 << 10;
+/// Emptied output queues that are kept for the next use.
+const SPARE_OUTPUTS_MAX: usize = 4_096;
+
+/// One reactor's state.
+pub(crate) struct Reactor {
+    index: usize,
+    core: Arc<Core>,
+    poller: Poller,
+    dispatch: Box<dyn Dispatch>,
+    connections: Slab<Connection>,
+    /// Keys of the open connections, for broadcasts.
+    open: Vec<u32>,
+    groups: Groups,
+    users: Groups,
+    wheel: Wheel<Timer>,
+    accepting: Vec<Accepting>,
+    /// Connections with output that this turn produced.
+    dirty: Vec<u32>,
+    /// Connections whose stashed input waits to be looked at.
+    ready: Vec<(u32, ConnectionId)>,
+    spare_outputs: Vec<Box<OutputQueue>>,
+    read_buffer: Vec<u8>,
+    now_ms: u64,
+    /// Wakes the reactor's task; handlers that are polled in place get it.
+    waker: Waker,
+    tally: Tally,
+    stopping: Option<shutdown::Stopping>,
+    scratch: Scratch,
+}
+
+/// Lists that are filled and emptied in every turn, kept for their memory.
+#[derive(Default)]
+struct Scratch {
+    raw_events: Vec<rustix::event::epoll::Event>,
+    events: Vec<sys::Event>,
+    commands: Vec<Command>,
+    local_commands: Vec<Command>,
+    timers: Vec<Timer>,
+    keys: Vec<u32>,
+}
+
+/// What the wheel holds.
+#[derive(Debug, Clone, Copy)]
+enum Timer {
+    Connection {
+        key: u32,
+        id: ConnectionId,
+    },
+    /// A listener that was backing off.
+    Listener {
+        index: usize,
+    },
+    /// The limit of a stop.
+    Stop,
+}
+
+/// Counted by this reactor in this turn.
+#[derive(Debug, Default)]
+struct Tally {
+    received_messages: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
+    dropped_messages: u64,
+}
+
+/// epoll's token of the inbox's doorbell; those of listeners follow. Tokens of connections are larger, because ids
+/// begin with 1.
+const BELL_TOKEN: u64 = 0;
+
+fn token(key: u32, id: ConnectionId) -> u64 {
+    u64::from(id.local()) << 32 | u64::from(key)
+}
+
+impl Reactor {
+    pub(crate) fn new(
+        index: usize,
+        core: Arc<Core>,
+        listeners: Arc<[Listener]>,
+        dispatch: Box<dyn Dispatch>,
+    ) -> io::Result<Reactor> {
+        let poller = Poller::new()?;
+        poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
+        let now_ms = core.now_ms();
+        let mut reactor = Reactor {
+            index,
+            core,
+            poller,
+            dispatch,
+            connections: Slab::new(),
+            open: Vec::new(),
+            groups: Groups::default(),
+            users: Groups::default(),
+            wheel: Wheel::new(now_ms),
+            accepting: Vec::new(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            spare_outputs: Vec::new(),
+            read_buffer: vec![0; READ_BYTES],
+            now_ms,
+            waker: Waker::noop().clone(),
+            tally: Tally::default(),
+            stopping: None,
+            scratch: Scratch::default(),
+        };
+        reactor.listen(listeners)?;
+        Ok(reactor)
+    }
+
+    /// One turn. True if there may be more to do at once.
+    fn turn(&mut self, context: &Context<'_>) -> io::Result<bool> {
+        if !self.waker.will_wake(context.waker()) {
+            self.waker = context.waker().clone();
+        }
+        self.now_ms = self.core.now_ms();
+        self.carry_out_remote();
+        self.carry_out_local();
+        self.continue_ready();
+        let events = self.handle_events()?;
+        self.handle_timers();
+        self.continue_ready();
+        let more = self.flush_dirty();
+        self.publish_tally();
+        Ok(events || more || !self.ready.is_empty())
+    }
+
+    fn handle_events(&mut self) -> io::Result<bool> {
+        let mut raw = std::mem::take(&mut self.scratch.raw_events);
+        let mut events = std::mem::take(&mut self.scratch.events);
+        let polled = self.poller.poll(&mut raw, &mut events);
+        for event in &events {
+            match event.token {
+                BELL_TOKEN => self.core.inboxes[self.index].bell().silence(),
+                listener if listener >> 32 == 0 => self.accept((listener - 1) as usize),
+                token => self.handle_event(token as u32, *event),
+            }
+        }
+        let any = !events.is_empty();
+        self.scratch.raw_events = raw;
+        self.scratch.events = events;
+        polled.map(|()| any)
+    }
+
+    fn handle_event(&mut self, key: u32, event: sys::Event) {
+        let current = self.connections.get_mut(key as usize);
+        let Some(connection) = current.filter(|connection| token(key, connection.id) == event.token) else {
+            // Closed earlier in this turn.
+            return;
+        };
+        let reads = connection.interest.read;
+        if event.writable && connection.blocked {
+            connection.blocked = false;
+            self.mark_dirty(key);
+        }
+        if event.readable && reads {
+            self.read(key);
+        } else if event.hung_up {
+            self.transport_failed(key, "the connection was reset");
+        }
+    }
+
+    /// Gives an event to the worker. The commands of handlers that finish at once are waiting when this returns.
+    fn deliver(&mut self, key: u32, kind: EventKind) -> Flow {
+        let connection = &self.connections[key as usize];
+        let event = Event { id: connection.id, session: connection.session(), kind };
+        self.dispatch.deliver(event, &mut Context::from_waker(&self.waker))
+    }
+
+    fn entry(&self, id: ConnectionId) -> &Entry {
+        self.core.table.slot(id)
+    }
+
+    /// The key of a connection of this reactor, if the id is not stale.
+    fn key_of(&self, id: ConnectionId) -> Option<u32> {
+        let entry = self.core.table.find(id)?;
+        let key = entry.key();
+        let connection = self.connections.get(key as usize)?;
+        (entry.reactor() == self.index && connection.id == id).then_some(key)
+    }
+
+    /// Puts a new socket under a key and an id. The socket is closed if there is no room.
+    fn insert(&mut self, socket: OwnedFd, peer: crate::PeerAddr, phase: Phase) -> Option<u32> {
+        let id = self.core.table.claim()?;
+        let key = self.connections.vacant_key() as u32;
+        let message_bytes_max = self.core.config.message_bytes_max;
+        if let Err(error) = self.poller.add(&socket, token(key, id), Interest::READ) {
+            tracing::warn!(%error, "cannot watch a new connection");
+            self.core.table.release(id);
+            return None;
+        }
+        self.entry(id).occupy(self.index as u8, key, &peer, self.now_ms);
+        self.connections.insert(Connection::new(socket, id, phase, message_bytes_max));
+        self.core.loads[self.index].fetch_add(1, Ordering::Relaxed);
+        Some(key)
+    }
+
+    /// Forgets a connection and gives its socket back.
+    fn remove(&mut self, key: u32) -> OwnedFd {
+        let mut connection = self.connections.remove(key as usize);
+        if let Some(output) = connection.output.take() {
+            self.entry(connection.id).subtract_queued(output.len());
+        }
+        if connection.has_place {
+            self.core.places.give_back();
+        }
+        self.core.table.release(connection.id);
+        self.core.loads[self.index].fetch_sub(1, Ordering::Relaxed);
+        connection.socket
+    }
+
+    fn publish_tally(&mut self) {
+        let tally = std::mem::take(&mut self.tally);
+        let counters = &self.core.counters;
+        for (counter, amount) in [
+            (&counters.received_messages, tally.received_messages),
+            (&counters.received_bytes, tally.received_bytes),
+            (&counters.sent_bytes, tally.sent_bytes),
+            (&counters.dropped_messages, tally.dropped_messages),
+        ] {
+            if amount > 0 {
+                Counters::add(counter, amount);
+            }
+        }
+    }
+
+    fn holds(&self, key: u32, hold: Hold) -> bool {
+        self.connections.get(key as usize).is_some_and(|connection| connection.hold.contains(hold))
+    }
+}

@@ -1,0 +1,388 @@
+//! What waits to be sent to one connection.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
+
+use bytes::{Buf, Bytes};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+
+/// Payloads from this size on are not copied into the queue: all receivers share one buffer.
+const SHARE_BYTES_MIN: usize = 1_024;
+/// A block of small frames; dropping a frame moves at most this much.
+const BLOCK_BYTES_MAX: usize = 16 << 10;
+/// Blocks that one system call sends.
+const SLICES_MAX: usize = 64;
+/// Bytes that one connection sends in one turn of the loop, so that a long queue delays nobody.
+const FLUSH_BYTES_MAX: usize = 1 << 20;
+
+/// Frames in the order in which they leave. A connection has one only while something waits.
+#[derive(Debug, Default)]
+pub(super) struct OutputQueue {
+    blocks: VecDeque<Block>,
+    frames: VecDeque<Mark>,
+    /// Bytes of the first block that have left.
+    block_sent: usize,
+    /// Bytes of the first frame that have left.
+    frame_sent: usize,
+    /// Bytes that have not left.
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Block {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+/// A frame's length; control frames are never dropped to make room.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    len: usize,
+    control: bool,
+}
+
+/// How a flush ended.
+#[derive(Debug)]
+pub(super) enum Flushed {
+    All,
+    /// More may be sent in the next turn.
+    More,
+    /// The kernel's buffer is full.
+    Blocked,
+    Failed(io::Error),
+}
+
+impl OutputQueue {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends a data frame.
+    pub(super) fn push_frame(&mut self, head: &[u8], body: &Bytes) {
+        let len = head.len() + body.len();
+        if body.len() < SHARE_BYTES_MIN {
+            let block = self.tail(len);
+            block.extend_from_slice(head);
+            block.extend_from_slice(body);
+        } else {
+            if !head.is_empty() {
+                self.tail(head.len()).extend_from_slice(head);
+            }
+            self.blocks.push_back(Block::Shared(body.clone()));
+        }
+        self.frames.push_back(Mark { len, control: false });
+        self.len += len;
+    }
+
+    /// Appends control frames, or the response of a handshake, that `write` encodes. Answers how many bytes.
+    pub(super) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let block = self.tail(128);
+        let before = block.len();
+        write(block);
+        let len = block.len() - before;
+        if len > 0 {
+            self.frames.push_back(Mark { len, control: true });
+            self.len += len;
+        }
+        len
+    }
+
+    fn tail(&mut self, room: usize) -> &mut Vec<u8> {
+        let fits = match self.blocks.back() {
+            Some(Block::Owned(block)) => block.is_empty() || block.len() + room <= BLOCK_BYTES_MAX,
+            _ => false,
+        };
+        if !fits {
+            self.blocks.push_back(Block::Owned(Vec::with_capacity(room.max(64))));
+        }
+        match self.blocks.back_mut() {
+            Some(Block::Owned(block)) => block,
+            _ => unreachable!("an owned block was just appended"),
+        }
+    }
+
+    /// Drops the oldest data frames that have not begun to leave until `room` bytes are free or none is left.
+    /// Answers the bytes dropped.
+    pub(super) fn drop_oldest(&mut self, room: usize) -> usize {
+        let mut dropped = 0;
+        let (mut index, mut offset) = match self.frames.front() {
+            Some(first) if self.frame_sent > 0 => (1, first.len - self.frame_sent),
+            _ => (0, 0),
+        };
+        while dropped < room {
+            let Some(mark) = self.frames.get(index).copied() else { break };
+            if mark.control {
+                index += 1;
+                offset += mark.len;
+            } else {
+                self.frames.remove(index);
+                self.remove(offset, mark.len);
+                dropped += mark.len;
+            }
+        }
+        dropped
+    }
+
+    /// Drops everything but the rest of a frame that has begun to leave. Answers the bytes dropped.
+    pub(super) fn drop_all(&mut self) -> usize {
+        let keep = match self.frames.front() {
+            Some(first) if self.frame_sent > 0 => first.len - self.frame_sent,
+            _ => 0,
+        };
+        self.frames.truncate(usize::from(keep > 0));
+        let dropped = self.len - keep;
+        self.remove(keep, dropped);
+        dropped
+    }
+
+    /// Cuts `len` unsent bytes out, `offset` unsent bytes from the start.
+    fn remove(&mut self, offset: usize, len: usize) {
+        self.len -= len;
+        let (mut index, mut skip, mut left) = (0, offset + self.block_sent, len);
+        while left > 0 {
+            let Some(block) = self.blocks.get_mut(index) else { break };
+            let block_len = block.len();
+            if skip >= block_len {
+                skip -= block_len;
+                index += 1;
+                continue;
+            }
+            let cut = left.min(block_len - skip);
+            let rest = block.cut(skip, cut);
+            left -= cut;
+            if let Some(rest) = rest {
+                self.blocks.insert(index + 1, rest);
+            }
+            if self.blocks.get(index).is_some_and(|block| block.len() == 0) {
+                self.blocks.remove(index);
+            }
+        }
+        if self.blocks.front().is_some_and(|block| block.len() == self.block_sent) {
+            self.blocks.pop_front();
+            self.block_sent = 0;
+        }
+    }
+
+    /// Sends what the kernel takes. Answers how it went and how many bytes left.
+    pub(super) fn flush(&mut self, socket: impl AsFd) -> (Flushed, usize) {
+        let mut total = 0;
+        while self.len > 0 {
+            if total >= FLUSH_BYTES_MAX {
+                return (Flushed::More, total);
+            }
+            match self.send_once(&socket) {
+                Ok((sent, offered)) => {
+                    self.advance(sent);
+                    total += sent;
+                    if sent < offered {
+                        return (Flushed::Blocked, total);
+                    }
+                }
+                Err(Errno::AGAIN) => return (Flushed::Blocked, total),
+                Err(Errno::INTR) => {}
+                Err(error) => return (Flushed::Failed(error.into()), total),
+            }
+        }
+        (Flushed::All, total)
+    }
+
+    fn send_once(&self, socket: impl AsFd) -> Result<(usize, usize), Errno> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        if let (1, Some(block)) = (self.blocks.len(), self.blocks.front()) {
+            let bytes = &block.bytes()[self.block_sent..];
+            return Ok((send(socket, bytes, flags)?, bytes.len()));
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let (mut count, mut offered, mut skip) = (0, 0, self.block_sent);
+        for (slice, block) in slices.iter_mut().zip(&self.blocks) {
+            let bytes = &block.bytes()[skip..];
+            *slice = IoSlice::new(bytes);
+            offered += bytes.len();
+            count += 1;
+            skip = 0;
+        }
+        let sent = sendmsg(socket, &slices[..count], &mut SendAncillaryBuffer::default(), flags)?;
+        Ok((sent, offered))
+    }
+
+    fn advance(&mut self, sent: usize) {
+        self.len -= sent;
+        if self.len == 0 {
+            self.clear();
+            return;
+        }
+        self.block_sent += sent;
+        while let Some(block) = self.blocks.front()
+            && self.block_sent >= block.len()
+        {
+            self.block_sent -= block.len();
+            self.blocks.pop_front();
+        }
+        self.frame_sent += sent;
+        while let Some(frame) = self.frames.front()
+            && self.frame_sent >= frame.len
+        {
+            self.frame_sent -= frame.len;
+            self.frames.pop_front();
+        }
+    }
+
+    /// Empties the queue; one small block's memory is kept for the next use.
+    fn clear(&mut self) {
+        self.blocks.truncate(1);
+        match self.blocks.front_mut() {
+            Some(Block::Owned(block)) if block.capacity() <= 4 << 10 => block.clear(),
+            _ => self.blocks.clear(),
+        }
+        self.frames.clear();
+        self.frames.shrink_to(64);
+        self.block_sent = 0;
+        self.frame_sent = 0;
+        self.len = 0;
+    }
+}
+
+impl Block {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Block::Owned(bytes) => bytes,
+            Block::Shared(bytes) => bytes,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// Removes `len` bytes at `start`. If that splits a shared block in two, the second part is given back.
+    fn cut(&mut self, start: usize, len: usize) -> Option<Block> {
+        match self {
+            Block::Owned(bytes) => {
+                bytes.drain(start..start + len);
+                None
+            }
+            Block::Shared(bytes) => {
+                let mut rest = bytes.split_off(start);
+                rest.advance(len);
+                if bytes.is_empty() {
+                    *bytes = rest;
+                    None
+                } else {
+                    (!rest.is_empty()).then_some(Block::Shared(rest))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn unsent(queue: &OutputQueue) -> Vec<u8> {
+        let mut all: Vec<u8> = queue.blocks.iter().flat_map(|block| block.bytes().to_vec()).collect();
+        all.drain(..queue.block_sent);
+        all
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(usize),
+        Control(usize),
+        Advance(usize),
+        DropOldest(usize),
+        DropAll,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => prop_oneof![0..200usize, 1_000..3_000usize].prop_map(Step::Push),
+            1 => (1..100usize).prop_map(Step::Control),
+            3 => (0..5_000usize).prop_map(Step::Advance),
+            1 => (0..4_000usize).prop_map(Step::DropOldest),
+            1 => Just(Step::DropAll),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        /// Against a plain list of frames: what leaves is whole frames, in order, never cut in the middle.
+        #[test]
+        fn frames_leave_whole_and_in_order(steps in steps()) {
+            let mut queue = OutputQueue::default();
+            // (bytes left of the frame, has it begun to leave, is it a control frame)
+            let mut model: VecDeque<(Vec<u8>, bool, bool)> = VecDeque::new();
+            for (number, step) in steps.into_iter().enumerate() {
+                let fill = number as u8;
+                match step {
+                    Step::Push(len) => {
+                        queue.push_frame(&[fill, fill], &Bytes::from(vec![fill; len]));
+                        model.push_back((vec![fill; len + 2], false, false));
+                    }
+                    Step::Control(len) => {
+                        queue.push_control(|out| out.extend(vec![fill; len]));
+                        model.push_back((vec![fill; len], false, true));
+                    }
+                    Step::Advance(bytes) => {
+                        let mut bytes = bytes.min(queue.len());
+                        queue.advance(bytes);
+                        while let Some((frame, begun, _)) = model.front_mut() && bytes > 0 {
+                            let sent = bytes.min(frame.len());
+                            frame.drain(..sent);
+                            *begun = true;
+                            bytes -= sent;
+                            if frame.is_empty() { model.pop_front(); }
+                        }
+                    }
+                    Step::DropOldest(room) => {
+                        let dropped = queue.drop_oldest(room);
+                        let mut expected = 0;
+                        while expected < room
+                            && let Some(at) = model.iter().position(|(_, begun, control)| !begun && !control)
+                        {
+                            expected += model.remove(at).unwrap().0.len();
+                        }
+                        prop_assert_eq!(dropped, expected);
+                    }
+                    Step::DropAll => {
+                        queue.drop_all();
+                        model.retain(|(_, begun, _)| *begun);
+                    }
+                }
+                let expected: Vec<u8> = model.iter().flat_map(|(frame, ..)| frame.clone()).collect();
+                prop_assert_eq!(queue.len(), expected.len());
+                prop_assert_eq!(unsent(&queue), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn everything_that_is_queued_reaches_the_socket() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut queue = OutputQueue::default();
+        let mut expected = Vec::new();
+        for number in 0..300u32 {
+            let body = Bytes::from(vec![number as u8; (number as usize * 37) % 5_000]);
+            queue.push_frame(&[1, 2], &body);
+            expected.extend_from_slice(&[1, 2]);
+            expected.extend_from_slice(&body);
+        }
+        let mut received = vec![0; expected.len()];
+        let mut filled = 0;
+        while filled < received.len() {
+            let (flushed, _) = queue.flush(&near);
+            assert!(!matches!(flushed, Flushed::Failed(_)), "{flushed:?}");
+            filled += far.read(&mut received[filled..]).unwrap();
+        }
+        assert!(received == expected);
+        assert_eq!(queue.len(), 0);
+    }
+}

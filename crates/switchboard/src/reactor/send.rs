@@ -1,0 +1,212 @@
+//! Sending: what a turn produced for a connection leaves in one write.
+
+use super::connection::{Connection, Hold, Phase};
+use super::output::{Flushed, OutputQueue};
+use super::{Reactor, SPARE_OUTPUTS_MAX};
+use crate::Overflow;
+use crate::event::EventKind;
+use crate::frame::Frame;
+
+impl Reactor {
+    /// Queues a frame for which room has been reserved in the connection's entry.
+    pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, reserved: usize, overflow: Overflow) {
+        let max = self.core.config.output_bytes_max;
+        let connection = &mut self.connections[key as usize];
+        if !connection.is_open() {
+            return self.core.table.slot(connection.id).subtract_queued(reserved);
+        }
+        let excess = (connection.queued() + frame.len()).saturating_sub(max);
+        if overflow == Overflow::DropOldest && excess > 0 {
+            self.drop_oldest(key, excess);
+        }
+        self.append(key, frame);
+    }
+
+    /// Queues a frame that many connections share, if the connection has room for it.
+    pub(super) fn push_shared(&mut self, key: u32, frame: &Frame) {
+        let max = self.core.config.output_bytes_max;
+        let connection = &self.connections[key as usize];
+        let entry = self.core.table.slot(connection.id);
+        let queued = entry.queued() as usize;
+        if queued > 0 && queued + frame.len() > max {
+            match self.core.config.overflow {
+                Overflow::Close => return self.overflowed(key),
+                Overflow::DropNewest => {
+                    entry.set_refused(false);
+                    self.tally.dropped_messages += 1;
+                    return;
+                }
+                Overflow::DropOldest => self.drop_oldest(key, queued + frame.len() - max),
+            }
+        }
+        let connection = &self.connections[key as usize];
+        self.core.table.slot(connection.id).add_queued(frame.len());
+        self.append(key, frame);
+    }
+
+    fn drop_oldest(&mut self, key: u32, room: usize) {
+        let connection = &mut self.connections[key as usize];
+        if let Some(output) = &mut connection.output {
+            let dropped = output.drop_oldest(room);
+            self.core.table.slot(connection.id).subtract_queued(dropped);
+            self.tally.dropped_messages += u64::from(dropped > 0);
+        }
+    }
+
+    fn append(&mut self, key: u32, frame: &Frame) {
+        let spare = &mut self.spare_outputs;
+        let connection = &mut self.connections[key as usize];
+        let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        output.push_frame(frame.head(), frame.body());
+        self.mark_dirty(key);
+    }
+
+    /// Queues what `write` encodes: control frames, or an HTTP response.
+    pub(super) fn push_control(&mut self, key: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_control_of(key, |_, out| write(out));
+    }
+
+    /// Queues the replies of the protocol that wait, unless the client does not read: then pongs are merged until it
+    /// does (RFC 6455 §5.5.3).
+    pub(super) fn transmit(&mut self, key: u32) {
+        let connection = &self.connections[key as usize];
+        if connection.protocol.has_transmit() && !connection.blocked {
+            self.transmit_now(key);
+        }
+    }
+
+    /// Queues the replies of the protocol, however long the queue is.
+    pub(super) fn transmit_now(&mut self, key: u32) {
+        self.push_control_of(key, |connection, out| {
+            connection.protocol.poll_transmit(out);
+        });
+    }
+
+    fn push_control_of(&mut self, key: u32, write: impl FnOnce(&mut Connection, &mut Vec<u8>)) {
+        let connection = &mut self.connections[key as usize];
+        let spare = &mut self.spare_outputs;
+        let mut output = connection.output.take().unwrap_or_else(|| spare.pop().unwrap_or_default());
+        let len = output.push_control(|out| write(connection, out));
+        connection.output = Some(output);
+        self.core.table.slot(connection.id).add_queued(len);
+        self.mark_dirty(key);
+    }
+
+    /// Has the connection looked at when the turn ends.
+    pub(super) fn mark_dirty(&mut self, key: u32) {
+        let connection = &mut self.connections[key as usize];
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    /// Sends the output of the whole turn. True if a connection has more to send at once.
+    pub(super) fn flush_dirty(&mut self) -> bool {
+        let mut more = false;
+        // Handlers of `on_drain` and `on_close` may produce output again; a second round takes it along.
+        for _ in 0..2 {
+            let mut keys = std::mem::replace(&mut self.dirty, std::mem::take(&mut self.scratch.keys));
+            for key in keys.drain(..) {
+                // A key may stand in the list though its connection is gone; one that took it over is not dirty.
+                if let Some(connection) = self.connections.get_mut(key as usize)
+                    && std::mem::take(&mut connection.dirty)
+                {
+                    more |= self.flush(key);
+                }
+            }
+            self.scratch.keys = keys;
+            self.carry_out_local();
+        }
+        more || !self.dirty.is_empty()
+    }
+
+    fn flush(&mut self, key: u32) -> bool {
+        let connection = &mut self.connections[key as usize];
+        let id = connection.id;
+        if connection.blocked {
+            // Nothing can leave until the socket is writable: no system call for a client that does not read.
+            self.after_flush(key);
+            return false;
+        }
+        if let Some(output) = &mut connection.output {
+            let (flushed, sent) = output.flush(&connection.socket);
+            if sent > 0 {
+                let entry = self.core.table.slot(id);
+                entry.subtract_queued(sent);
+                entry.sent(sent, self.now_ms);
+                self.tally.sent_bytes += sent as u64;
+            }
+            match flushed {
+                Flushed::All => return self.flushed_all(key),
+                Flushed::More => self.mark_dirty(key),
+                Flushed::Blocked => connection.blocked = true,
+                Flushed::Failed(error) => {
+                    self.transport_failed(key, &error.to_string());
+                    return false;
+                }
+            }
+            self.after_flush(key);
+            return !self.connections[key as usize].blocked;
+        }
+        if let Phase::Draining { .. } = connection.phase {
+            self.drained(key);
+            return false;
+        }
+        self.after_flush(key);
+        false
+    }
+
+    fn flushed_all(&mut self, key: u32) -> bool {
+        if let Some(output) = self.connections[key as usize].output.take() {
+            self.keep_spare(output);
+        }
+        if self.connections[key as usize].protocol.has_transmit() {
+            // A pong was held back while the client did not read.
+            self.transmit_now(key);
+            return true;
+        }
+        if let Phase::Draining { .. } = self.connections[key as usize].phase {
+            self.drained(key);
+            return false;
+        }
+        self.after_flush(key);
+        false
+    }
+
+    fn keep_spare(&mut self, output: Box<OutputQueue>) {
+        if self.spare_outputs.len() < SPARE_OUTPUTS_MAX {
+            self.spare_outputs.push(output);
+        }
+    }
+
+    /// Slows down a client that does not read what it is sent, and tells the worker when there is room again.
+    fn after_flush(&mut self, key: u32) {
+        let max = self.core.config.output_bytes_max;
+        let connection = &mut self.connections[key as usize];
+        let queued = connection.queued();
+        if queued > max / 2 {
+            connection.hold.set(Hold::OUTPUT);
+        } else if queued <= max / 4 {
+            self.release(key, Hold::OUTPUT);
+        }
+        let connection = &mut self.connections[key as usize];
+        let entry = self.core.table.slot(connection.id);
+        if queued <= max / 2 && connection.is_open() && entry.take_refused() {
+            self.deliver(key, EventKind::Drain);
+        }
+        self.watch(key);
+    }
+
+    /// Has epoll watch the socket for what is wanted now.
+    pub(super) fn watch(&mut self, key: u32) {
+        let connection = &mut self.connections[key as usize];
+        let wanted = connection.wanted_interest();
+        if wanted != connection.interest {
+            match self.poller.modify(&connection.socket, super::token(key, connection.id), wanted) {
+                Ok(()) => connection.interest = wanted,
+                Err(error) => self.transport_failed(key, &error.to_string()),
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Ordinary HTTP requests, served by hyper.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::os::fd::OwnedFd;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tower_service::Service;
+
+use super::replay::Replay;
+use super::runner::Shared;
+use super::upgrade;
+use crate::error::BoxError;
+use crate::{Handle, Handler, PeerAddr};
+
+/// How long a kept-alive connection may be silent between two requests, and a request head take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A tower service (an axum `Router`, for one) that serves the requests which ask for no WebSocket.
+#[derive(Clone)]
+pub struct HttpService(Arc<dyn CallService>);
+
+pub(super) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+type ResponseFuture = Pin<Box<dyn Future<Output = Response<ResponseBody>>>>;
+
+trait CallService: Send + Sync {
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture;
+}
+
+impl HttpService {
+    /// From any tower service. It is cloned for each request; an error of its own is logged and answered with 500.
+    /// The client's address is in the request's extensions as a [`PeerAddr`].
+    pub fn new<S, B>(service: S) -> HttpService
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        HttpService(Arc::new(Tower(service)))
+    }
+}
+
+impl fmt::Debug for HttpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpService")
+    }
+}
+
+struct Tower<S>(S);
+
+impl<S, B> CallService for Tower<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture {
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            let response = async {
+                poll_fn(|context| service.poll_ready(context)).await?;
+                service.call(request).await
+            };
+            match response.await {
+                Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+                Err(error) => {
+                    let error: BoxError = error.into();
+                    tracing::error!(%error, "the HTTP service failed");
+                    text_response(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n".into())
+                }
+            }
+        })
+    }
+}
+
+/// A response of plain text.
+pub(super) fn text_response(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let mut response =
+        Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+    response
+}
+
+/// The HTTP side of one worker.
+pub(super) struct HttpServer {
+    service: HttpService,
+    protocol: http1::Builder,
+    stop: watch::Sender<bool>,
+}
+
+impl HttpServer {
+    pub(super) fn new(service: HttpService, handle: &Handle) -> HttpServer {
+        let config = &handle.core().config;
+        let mut protocol = http1::Builder::new();
+        protocol.timer(TokioTimer::new());
+        protocol.header_read_timeout(HEAD_TIMEOUT);
+        // hyper wants room for at least 8 KiB.
+        protocol.max_buf_size(config.head_bytes_max.max(8 << 10) + (48 << 10));
+        protocol.max_headers(config.headers_max);
+        HttpServer { service, protocol, stop: watch::Sender::new(false) }
+    }
+
+    /// Serves one connection in a task.
+    pub(super) fn serve<H: Handler>(
+        &self,
+        shared: Rc<Shared<H>>,
+        socket: OwnedFd,
+        peer: PeerAddr,
+        read: Bytes,
+    ) {
+        let place = Place::of(shared.clone());
+        let io = match Replay::new(socket, peer, read) {
+            Ok(io) => TokioIo::new(io),
+            Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
+        };
+        let service = self.service.clone();
+        let respond = service_fn(move |mut request: Request<Incoming>| {
+            let (service, shared) = (service.clone(), shared.clone());
+            async move {
+                if upgrade::is_wanted(&request) {
+                    return Ok::<_, Infallible>(upgrade::respond(shared, request, peer).await);
+                }
+                request.extensions_mut().insert(peer);
+                Ok(service.0.call(request).await)
+            }
+        });
+        let connection = self.protocol.serve_connection(io, respond).with_upgrades();
+        let mut stop = self.stop.subscribe();
+        tokio::task::spawn_local(async move {
+            let _place = place;
+            let mut connection = pin!(connection);
+            let mut stopped = pin!(stop.wait_for(|stop| *stop));
+            let mut told = false;
+            let served = poll_fn(|context| {
+                if !told && stopped.as_mut().poll(context).is_ready() {
+                    told = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                connection.as_mut().poll(context)
+            });
+            let served = served.await;
+            if let Err(error) = served {
+                tracing::debug!(%error, %peer, "an HTTP connection ended early");
+            }
+        });
+    }
+
+    /// Lets requests that have begun finish, and ends connections that wait for one.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// One of the server's HTTP places, and this worker's count of them.
+struct Place<H>(Rc<Shared<H>>);
+
+impl<H> Place<H> {
+    fn of(shared: Rc<Shared<H>>) -> Place<H> {
+        shared.serving.set(shared.serving.get() + 1);
+        Place(shared)
+    }
+}
+
+impl<H> Drop for Place<H> {
+    fn drop(&mut self) {
+        self.0.serving.set(self.0.serving.get() - 1);
+        self.0.handle.core().http_places.give_back();
+    }
+}

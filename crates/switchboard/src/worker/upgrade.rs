@@ -1,0 +1,166 @@
+//! An upgrade to WebSocket on a connection that hyper serves, because it has served ordinary requests before (as a
+//! proxy's kept-alive connections do).
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use switchboard_proto::handshake::Request as Head;
+
+use super::http::{ResponseBody, text_response};
+use super::replay::Replay;
+use super::runner::Shared;
+use crate::admission::{self, Refusal};
+use crate::command::Command;
+use crate::core::Core;
+use crate::decision::{Accept, Verdict};
+use crate::reactor::{Adopted, check_accept, head_limits};
+use crate::{Handler, PeerAddr, Request};
+
+/// Does the request ask for a WebSocket?
+pub(super) fn is_wanted(request: &http::Request<Incoming>) -> bool {
+    let names = [UPGRADE, SEC_WEBSOCKET_KEY];
+    names.iter().any(|name| request.headers().contains_key(name))
+        && matches!(Head::parse(&head(request), &Default::default()), Ok(Some(head)) if head.wants_websocket())
+}
+
+/// Answers the request as the reactor would. After a 101 the socket goes to the reactor.
+pub(super) async fn respond<H: Handler>(
+    shared: Rc<Shared<H>>,
+    mut http_request: http::Request<Incoming>,
+    peer: PeerAddr,
+) -> Response<ResponseBody> {
+    let core = shared.handle.core().clone();
+    let request = Request::new(head(&http_request), peer);
+    let place = match admit(&core, &request) {
+        Ok(place) => place,
+        Err(refusal) => return refused(&core, &refusal),
+    };
+    match shared.handler.authorize(request.clone()).await.0 {
+        Verdict::Reject { status, headers, body } => {
+            admission::count_refusal(&core);
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            with_headers(text_response(status, body), &headers)
+        }
+        Verdict::Accept(accept) => match switching(&core, &request, &accept) {
+            Ok(response) => {
+                let upgrade = hyper::upgrade::on(&mut http_request);
+                tokio::task::spawn_local(async move {
+                    if let Ok(upgraded) = upgrade.await {
+                        hand_back(&shared, upgraded, request, accept, place);
+                    }
+                });
+                response
+            }
+            Err(reason) => {
+                tracing::error!(reason, "authorize gave a decision that cannot be carried out");
+                refused(&core, &Refusal::BadDecision)
+            }
+        },
+    }
+}
+
+/// A place among the server's connections, given back unless a reactor takes it over.
+struct Place(Arc<Core>);
+
+impl Place {
+    fn pass_on(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.places.give_back();
+    }
+}
+
+fn admit(core: &Arc<Core>, request: &Request) -> Result<Place, Refusal> {
+    let head = Head::parse(request.head(), &head_limits(&core.config)).map_err(Refusal::Handshake)?;
+    let head = head.ok_or(Refusal::BadDecision)?;
+    admission::admit(core, &head)?;
+    Ok(Place(core.clone()))
+}
+
+/// The response 101, checked as the reactor's are.
+fn switching(core: &Core, request: &Request, accept: &Accept) -> Result<Response<ResponseBody>, String> {
+    check_accept(&core.config, accept)?;
+    let head = Head::parse(request.head(), &head_limits(&core.config));
+    let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
+    let upgrade = head.upgrade().map_err(|error| error.to_string())?;
+    let subprotocol = accept.subprotocol.as_deref();
+    upgrade.accept(subprotocol, &accept.headers, &mut Vec::new()).map_err(|error| error.to_string())?;
+    let mut response = Response::new(Default::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    let key = HeaderValue::from_bytes(&upgrade.accept_key()).map_err(|error| error.to_string())?;
+    headers.insert(http::header::SEC_WEBSOCKET_ACCEPT, key);
+    if let Some(name) = subprotocol {
+        let value = HeaderValue::from_str(name).map_err(|error| error.to_string())?;
+        headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    Ok(with_headers(response, &accept.headers))
+}
+
+fn with_headers(
+    mut response: Response<ResponseBody>,
+    headers: &[(String, String)],
+) -> Response<ResponseBody> {
+    for (name, value) in headers {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                response.headers_mut().append(name, value);
+            }
+            _ => tracing::error!(name, value, "a header field that cannot be sent was left out"),
+        }
+    }
+    response
+}
+
+fn refused(core: &Core, refusal: &Refusal) -> Response<ResponseBody> {
+    admission::count_refusal(core);
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    with_headers(text_response(status, refusal.body().into()), &refusal.headers())
+}
+
+fn hand_back<H: Handler>(
+    shared: &Shared<H>,
+    upgraded: hyper::upgrade::Upgraded,
+    request: Request,
+    accept: Accept,
+    place: Place,
+) {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Replay>>() else { return };
+    match parts.io.into_inner().into_parts(&parts.read_buf) {
+        Ok((socket, unread)) => {
+            place.pass_on();
+            let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread });
+            shared.send(Command::Adopt(adopted));
+        }
+        Err(error) => tracing::warn!(%error, "cannot take a socket back after its upgrade"),
+    }
+}
+
+/// The request head as it would have come over the wire: so that one parser judges all handshakes.
+fn head(request: &http::Request<Incoming>) -> Bytes {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let version = match request.version() {
+        http::Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
+    let mut head = format!("{} {target} {version}\r\n", request.method()).into_bytes();
+    for (name, value) in request.headers() {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head.into()
+}
