@@ -14,6 +14,10 @@ pub(crate) enum Refusal {
     /// All places are taken.
     Full,
     Stopping,
+    /// `authorize` has not decided in time.
+    Undecided,
+    /// The program closed the connection before its handshake was done.
+    Withdrawn,
     /// No HTTP service, and the request asks for no WebSocket.
     NoHttp,
     /// What the program answered cannot be sent.
@@ -27,8 +31,8 @@ impl Refusal {
     pub(crate) fn status(&self) -> u16 {
         match self {
             Refusal::Handshake(error) => error.status,
-            Refusal::Origin => 403,
-            Refusal::Full | Refusal::Stopping => 503,
+            Refusal::Origin | Refusal::Withdrawn => 403,
+            Refusal::Full | Refusal::Stopping | Refusal::Undecided => 503,
             Refusal::NoHttp => 426,
             Refusal::BadDecision => 500,
         }
@@ -37,9 +41,9 @@ impl Refusal {
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let fields: &[(&str, &str)] = match self {
             Refusal::Handshake(error) => error.headers(),
-            Refusal::Full | Refusal::Stopping => &[("Retry-After", RETRY_AFTER)],
+            Refusal::Full | Refusal::Stopping | Refusal::Undecided => &[("Retry-After", RETRY_AFTER)],
             Refusal::NoHttp => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
-            Refusal::Origin | Refusal::BadDecision => &[],
+            Refusal::Origin | Refusal::Withdrawn | Refusal::BadDecision => &[],
         };
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
@@ -50,8 +54,10 @@ impl Refusal {
                 return format!("{} ({}).\n{}.\n", error.detail, error.section, error.advice);
             }
             Refusal::Origin => "Pages of this origin may not connect here (RFC 6455 §10.2).\n",
+            Refusal::Withdrawn => "The server closed the connection before it was open.\n",
             Refusal::Full => "All connections are in use. Try again in a moment.\n",
             Refusal::Stopping => "The server is being stopped. Try again in a moment.\n",
+            Refusal::Undecided => "The server did not decide about the request in time. Try again later.\n",
             Refusal::NoHttp => "This server speaks WebSocket only: connect with a WebSocket client.\n",
             Refusal::BadDecision => "The server could not complete the handshake; its log says why.\n",
         }

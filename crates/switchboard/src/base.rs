@@ -15,11 +15,14 @@ use crate::reactor::{self, Reactor};
 use crate::worker::Runner;
 use crate::{Config, Handle, Handler, Worker};
 
+/// What to do once the server listens.
+pub(crate) type OnStart = Box<dyn FnOnce(&Handle) + Send>;
+
 /// A server that is ready to go.
 pub(crate) struct Launch {
     pub(crate) config: Config,
     pub(crate) addresses: Vec<String>,
-    pub(crate) on_start: Option<Box<dyn FnOnce(&Handle) + Send>>,
+    pub(crate) on_start: Option<OnStart>,
 }
 
 /// What a reactor thread reports while it starts, or that it has ended.
@@ -61,7 +64,7 @@ fn run_reactors<W, H>(
     handle: &Handle,
     listeners: &Arc<[Listener]>,
     worker_start: Arc<W>,
-    on_start: Option<Box<dyn FnOnce(&Handle) + Send>>,
+    on_start: Option<OnStart>,
 ) -> Result<(), StartError>
 where
     W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,

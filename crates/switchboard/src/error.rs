@@ -1,5 +1,6 @@
 //! Errors that tell why.
 
+use std::fmt;
 use std::io;
 
 /// What user code may return from `worker_start` and the event closures.
@@ -143,8 +144,9 @@ pub enum ConfigError {
     NoListener,
 }
 
-/// Why a server did not start, or how it failed.
-#[derive(Debug, thiserror::Error)]
+/// Why a server did not start, or how it failed. Its `Debug` is its `Display`, so that a `main` that returns it prints a
+/// sentence.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// A setting that cannot be.
@@ -180,4 +182,10 @@ pub enum StartError {
         /// Which reactor.
         reactor: usize,
     },
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

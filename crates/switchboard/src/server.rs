@@ -9,7 +9,7 @@ use http::{Request as HttpRequest, Response as HttpResponse};
 use hyper::body::{Body, Incoming};
 use tower_service::Service;
 
-use crate::base::Launch;
+use crate::base::{Launch, OnStart};
 use crate::closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Unset};
 use crate::error::{BoxError, StartError};
 use crate::{Config, Handle, Handler, HttpService, Worker};
@@ -35,8 +35,6 @@ pub struct Server<S = Closures> {
     /// Closures, or what makes a handler for each worker.
     source: S,
 }
-
-type OnStart = Box<dyn FnOnce(&Handle) + Send>;
 
 impl Server {
     /// A server that listens on `address`: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH`. Port 0 lets the system choose.

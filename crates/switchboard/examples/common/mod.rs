@@ -11,42 +11,42 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// An example server.
 #[derive(Debug, Parser)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH; may be given several times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9501")]
-    pub listen: Vec<String>,
+    pub(crate) listen: Vec<String>,
     /// How the server runs: in one process.
     #[arg(long, value_enum, default_value = "base")]
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Threads that own sockets [default: one for each core].
     #[arg(long, value_name = "N")]
-    pub reactors: Option<usize>,
+    pub(crate) reactors: Option<usize>,
     /// Workers; in Base mode every reactor is one [default: one for each core].
     #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
+    pub(crate) workers: Option<usize>,
     /// The largest message's payload [default: 2 MiB].
     #[arg(long, value_name = "BYTES")]
-    pub max_message: Option<usize>,
+    pub(crate) max_message: Option<usize>,
     /// Open connections; one more gets 503 [default: 65536].
     #[arg(long, value_name = "N")]
-    pub max_connections: Option<usize>,
+    pub(crate) max_connections: Option<usize>,
     /// Close a connection that is silent for so long; 0: never [default: 60].
     #[arg(long, value_name = "S", value_parser = seconds)]
-    pub heartbeat_idle_time: Option<Duration>,
+    pub(crate) heartbeat_idle_time: Option<Duration>,
     /// How often to look for silent connections [default: 10].
     #[arg(long, value_name = "S", value_parser = seconds)]
-    pub heartbeat_check_interval: Option<Duration>,
+    pub(crate) heartbeat_check_interval: Option<Duration>,
     /// Ping a connection that is silent for so long; 0: never [default: 25].
     #[arg(long, value_name = "S", value_parser = seconds)]
-    pub ping_interval: Option<Duration>,
+    pub(crate) ping_interval: Option<Duration>,
     /// Bytes that may wait for one slow reader [default: 4 MiB].
     #[arg(long, value_name = "BYTES")]
-    pub output_limit: Option<usize>,
+    pub(crate) output_limit: Option<usize>,
 }
 
 /// How a server runs.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// One process: every reactor calls the handlers itself.
     Base,
 }
@@ -58,7 +58,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 impl Flags {
     /// The settings, and the first address apart from the others.
-    pub fn parse_config() -> (Config, Vec<String>) {
+    pub(crate) fn parse_config() -> (Config, Vec<String>) {
         let flags = Flags::parse();
         let Mode::Base = flags.mode;
         let default = Config::default();
@@ -83,7 +83,7 @@ impl Flags {
 }
 
 /// Tells a program that waits for it that the server is ready. Nothing else goes to stdout.
-pub fn print_addresses(handle: &Handle) {
+pub(crate) fn print_addresses(handle: &Handle) {
     let mut out = std::io::stdout().lock();
     for address in handle.listening() {
         // Whoever started the server may not listen to it.

@@ -6,6 +6,7 @@ use super::Reactor;
 use super::connection::{Hold, Phase};
 use super::groups::{Memberships, Moved};
 use crate::ConnectionId;
+use crate::admission::Refusal;
 use crate::command::{Command, Question};
 use crate::event::ClosedBy;
 use crate::frame::Frame;
@@ -80,7 +81,14 @@ impl Reactor {
     fn carry_out_on_one(&mut self, command: Command) {
         match command {
             Command::Disconnect { id, code, reason, by } => {
-                self.with_open(id, |reactor, key| reactor.begin_close(key, code, &reason, by));
+                self.with_live(id, |reactor, key| {
+                    if reactor.connections[key as usize].is_open() {
+                        reactor.begin_close(key, code, &reason, by);
+                    } else {
+                        // No close frame before the handshake is done.
+                        reactor.refuse(key, &Refusal::Withdrawn);
+                    }
+                });
             }
             Command::Overflowed { id } => self.with_open(id, Reactor::overflowed),
             Command::Abort { id } => {

@@ -104,6 +104,7 @@ impl Reactor {
             self.connections[*moved as usize].open_position = position as u32;
         }
         self.leave_all(key);
+        self.give_place_back(key);
         Counters::add(&self.core.counters.closed, 1);
         self.deliver(key, EventKind::Close(closed));
     }

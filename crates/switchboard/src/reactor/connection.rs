@@ -23,7 +23,7 @@ pub(super) struct Connection {
     /// What waits to be sent.
     pub(super) output: Option<Box<OutputQueue>>,
     /// What has been read and not looked at, because reading is on hold.
-    pub(super) stash: Option<Box<Vec<u8>>>,
+    pub(super) stash: Option<Box<Stash>>,
     session: Option<Box<Bytes>>,
     pub(super) memberships: Option<Box<Memberships>>,
     pub(super) user: Option<Box<Memberships>>,
@@ -46,6 +46,9 @@ pub(super) struct Connection {
     /// The kernel took less than it was offered: wait until the socket is writable.
     pub(super) blocked: bool,
 }
+
+/// Bytes that nobody has looked at.
+pub(super) type Stash = Vec<u8>;
 
 /// Where a connection is in its life.
 #[derive(Debug)]

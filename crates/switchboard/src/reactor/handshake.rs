@@ -163,6 +163,7 @@ impl Reactor {
     /// Answers the request with `write`'s response and ends the connection, which never was open.
     fn respond(&mut self, key: u32, write: impl FnOnce(&mut Vec<u8>)) {
         admission::count_refusal(&self.core);
+        self.give_place_back(key);
         self.push_control(key, write);
         self.drain(key, true);
     }
@@ -174,7 +175,7 @@ impl Reactor {
             // Nothing was asked, so nothing is answered.
             Phase::Head(None) => None,
             Phase::Head(Some(reader)) => reader.poll_timeout(self.now_ms).err().map(Refusal::Handshake),
-            _ => Some(Refusal::Full),
+            _ => Some(Refusal::Undecided),
         };
         match timeout {
             Some(refusal) => self.refuse(key, &refusal),

@@ -45,8 +45,9 @@ use output::OutputQueue;
 pub(crate) use run::run;
 use wheel::Wheel;
 
-/// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share.
-const READ_BYTES: usize = 256 << 10;
+/// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share. It is also
+/// the most that a connection holds unparsed while it is not read from.
+const READ_BYTES: usize = 64 << 10;
 /// Emptied output queues that are kept for the next use.
 const SPARE_OUTPUTS_MAX: usize = 4_096;
 
@@ -67,6 +68,7 @@ pub(crate) struct Reactor {
     dirty: Vec<u32>,
     /// Connections whose stashed input waits to be looked at.
     ready: Vec<(u32, ConnectionId)>,
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: Vec<Box<OutputQueue>>,
     read_buffer: Vec<u8>,
     now_ms: u64,
@@ -248,12 +250,19 @@ impl Reactor {
         if let Some(output) = connection.output.take() {
             self.entry(connection.id).subtract_queued(output.len());
         }
-        if connection.has_place {
+        if std::mem::take(&mut connection.has_place) {
             self.core.places.give_back();
         }
         self.core.table.release(connection.id);
         self.core.loads[self.index].fetch_sub(1, Ordering::Relaxed);
         connection.socket
+    }
+
+    /// The connection no longer counts against `max_connections`: what is left of it is only being ended.
+    fn give_place_back(&mut self, key: u32) {
+        if std::mem::take(&mut self.connections[key as usize].has_place) {
+            self.core.places.give_back();
+        }
     }
 
     fn publish_tally(&mut self) {

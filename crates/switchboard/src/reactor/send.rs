@@ -185,7 +185,7 @@ impl Reactor {
         let max = self.core.config.output_bytes_max;
         let connection = &mut self.connections[key as usize];
         let queued = connection.queued();
-        if queued > max / 2 {
+        if queued > max / 2 && connection.is_open() {
             connection.hold.set(Hold::OUTPUT);
         } else if queued <= max / 4 {
             self.release(key, Hold::OUTPUT);

@@ -171,18 +171,19 @@ impl HttpServer {
 }
 
 /// One of the server's HTTP places, and this worker's count of them.
-struct Place<H>(Rc<Shared<H>>);
+struct Place<H: Handler>(Rc<Shared<H>>);
 
-impl<H> Place<H> {
+impl<H: Handler> Place<H> {
     fn of(shared: Rc<Shared<H>>) -> Place<H> {
         shared.serving.set(shared.serving.get() + 1);
         Place(shared)
     }
 }
 
-impl<H> Drop for Place<H> {
+impl<H: Handler> Drop for Place<H> {
     fn drop(&mut self) {
         self.0.serving.set(self.0.serving.get() - 1);
         self.0.handle.core().http_places.give_back();
+        self.0.finished_one();
     }
 }

@@ -69,16 +69,19 @@ impl<H: Handler> Runner<H> {
         async move { shared.handler.worker_stop().await }
     }
 
-    fn queue(&self, event: Event) -> Result<Flow, Event> {
-        let mut pending = self.shared.pending.borrow_mut();
+    /// Is a task handling an earlier event of the connection?
+    fn is_pending(&self, id: ConnectionId) -> bool {
+        let pending = self.shared.pending.borrow();
         // Nearly always empty, so that no look-up is made.
-        if pending.is_empty() {
-            return Err(event);
-        }
-        let Some(pending) = pending.get_mut(&event.id) else { return Err(event) };
+        !pending.is_empty() && pending.contains_key(&id)
+    }
+
+    fn queue(&self, event: Event) -> Flow {
+        let mut pending = self.shared.pending.borrow_mut();
+        let pending = pending.entry(event.id).or_default();
         pending.waiting.push_back(event);
         pending.held |= pending.waiting.len() >= self.backlog_max;
-        Ok(if pending.held { Flow::Hold } else { Flow::Go })
+        if pending.held { Flow::Hold } else { Flow::Go }
     }
 
     /// Polls the future of one event; it goes on as a task if it is pending.
@@ -161,10 +164,20 @@ impl<H: Handler> Shared<H> {
             all.remove(&id);
         }
         drop(all);
+        if event.is_none() {
+            self.finished_one();
+        }
         if caught_up {
             self.send(Command::HandlerReady { id });
         }
         event
+    }
+
+    /// A reactor that is stopping waits for this, asleep.
+    pub(super) fn finished_one(&self) {
+        if self.handle.is_stopping() {
+            self.send(Command::Shutdown);
+        }
     }
 
     fn panicked(&self, id: ConnectionId, panic: &str) {
@@ -187,14 +200,12 @@ impl<H: Handler> Shared<H> {
 
 impl<H: Handler> Dispatch for Runner<H> {
     fn deliver(&mut self, event: Event, context: &mut Context<'_>) -> Flow {
-        match self.queue(event) {
-            Ok(flow) => flow,
-            Err(event) => {
-                let id = event.id;
-                self.run(id, self.shared.clone().handle(event), context);
-                Flow::Go
-            }
+        let id = event.id;
+        if self.is_pending(id) {
+            return self.queue(event);
         }
+        self.run(id, self.shared.clone().handle(event), context);
+        Flow::Go
     }
 
     fn serves_http(&self) -> bool {
