@@ -16,20 +16,24 @@ fn main() -> Result<(), StartError> {
         .config(config)
         .on_start(common::print_addresses)
         .on_message(async |conn: Conn, message: Message| match answer(&message) {
-            Ok(frame) => Ok::<_, BoxError>(conn.handle().broadcast(frame.to_string())?),
-            Err(reason) => Ok(conn.push(json!({"type": "error", "data": reason}).to_string())?),
+            Ok(frame) => Ok::<_, BoxError>(conn.handle().broadcast(frame)?),
+            Err(reason) => Ok(conn.push(frame("error", &reason))?),
         })
         .start()
 }
 
 /// What everyone is sent for a client's message, or what the client did wrong.
-fn answer(message: &Message) -> Result<Value, String> {
-    let frame: Value =
+fn answer(message: &Message) -> Result<String, String> {
+    let received: Value =
         serde_json::from_slice(message.as_bytes()).map_err(|error| format!("This is no JSON: {error}."))?;
-    let text = frame["text"].as_str().ok_or("A frame needs a \"text\" that is a string.")?;
-    match frame["type"].as_str() {
-        Some("connect") => Ok(json!({"type": "connect", "data": format!("Welcome {text} to join us")})),
-        Some("message") => Ok(json!({"type": "message", "data": text})),
+    let text = received["text"].as_str().ok_or("A frame needs a \"text\" that is a string.")?;
+    match received["type"].as_str() {
+        Some("connect") => Ok(frame("connect", &format!("Welcome {text} to join us"))),
+        Some("message") => Ok(frame("message", text)),
         _ => Err("The \"type\" of a frame is \"connect\" or \"message\".".into()),
     }
+}
+
+fn frame(kind: &str, data: &str) -> String {
+    format!(r#"{{"type":"{kind}","data":{}}}"#, json!(data))
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::command::Command;
 use crate::inbox::Inbox;
@@ -43,6 +43,11 @@ impl Core {
     /// Milliseconds since the Unix epoch, by a clock that is never set back.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// When that clock shows `ms`.
+    pub(crate) fn instant_of(&self, ms: u64) -> Instant {
+        self.clock.started + Duration::from_millis(ms.saturating_sub(self.clock.offset_ms))
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -144,7 +144,10 @@ impl Reactor {
 
     pub(super) fn stop_listening(&mut self) {
         for accepting in self.accepting.drain(..) {
-            let _ = self.poller.remove(&accepting.listeners[accepting.index].socket);
+            let socket = &accepting.listeners[accepting.index].socket;
+            let _ = self.poller.remove(socket);
+            // Others may hold the socket still; the kernel is to refuse clients from now on, not to queue them.
+            let _ = shutdown(socket, Shutdown::Both);
         }
     }
 }

@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::Reactor;
+use crate::core::Core;
 
 /// Turns in a row before the runtime's other tasks get the thread.
 const TURNS_MAX: usize = 16;
@@ -62,8 +63,7 @@ impl Reactor {
         if !self.core.inboxes[self.index].prepare_sleep(context.waker()) {
             return Poll::Ready(Ok(()));
         }
-        let next_ms = self.wheel.next_ms().map(|next_ms| next_ms.saturating_sub(self.now_ms));
-        if alarm.poll(next_ms, context).is_ready() {
+        if alarm.poll(self.wheel.next_ms(), &self.core, context).is_ready() {
             return Poll::Ready(Ok(()));
         }
         let mut guard = ready!(poller.poll_read_ready(context))?;
@@ -78,27 +78,25 @@ impl Reactor {
 /// One timer for the whole reactor, moved only when the wheel's next entry changes.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
+    armed_ms: Option<u64>,
 }
 
 impl Alarm {
     fn new() -> Alarm {
-        Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), armed: None }
+        Alarm { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), armed_ms: None }
     }
 
-    fn poll(&mut self, next_ms: Option<u64>, context: &mut Context<'_>) -> Poll<()> {
+    /// Ready at `next_ms` of the server's clock, if there is such a time.
+    fn poll(&mut self, next_ms: Option<u64>, core: &Core, context: &mut Context<'_>) -> Poll<()> {
         let Some(next_ms) = next_ms else {
             return Poll::Pending;
         };
-        let at = Instant::now() + Duration::from_millis(next_ms);
-        // Re-arming costs; a few milliseconds do not matter to a wheel of 64.
-        let close = |armed: Instant| at.max(armed) - at.min(armed) < Duration::from_millis(8);
-        if !self.armed.is_some_and(close) {
-            self.sleep.as_mut().reset(at);
-            self.armed = Some(at);
+        if self.armed_ms != Some(next_ms) {
+            self.sleep.as_mut().reset(core.instant_of(next_ms).into());
+            self.armed_ms = Some(next_ms);
         }
         ready!(self.sleep.as_mut().poll(context));
-        self.armed = None;
+        self.armed_ms = None;
         Poll::Ready(())
     }
 }
