@@ -66,6 +66,9 @@ pub(super) enum Phase {
     Draining { linger: bool },
 }
 
+// A server has many, most of them idle.
+const _: () = assert!(size_of::<Connection>() <= 136);
+
 impl Connection {
     pub(super) fn new(
         socket: OwnedFd,

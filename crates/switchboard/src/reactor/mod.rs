@@ -49,7 +49,7 @@ use wheel::Wheel;
 /// the most that a connection holds unparsed while it is not read from.
 const READ_BYTES: usize = 64 << 10;
 /// Emptied output queues that are kept for the next use.
-const SPARE_OUTPUTS_MAX: usize = 4_096;
+const SPARE_OUTPUTS_MAX: usize = 1_024;
 
 /// One reactor's state.
 pub(crate) struct Reactor {

@@ -36,11 +36,28 @@ enum Block {
     Shared(Bytes),
 }
 
-/// A frame's length; control frames are never dropped to make room.
+/// A frame's length, in 30 bits (`Config` allows no longer messages); control frames are never dropped to make room.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
-    len: usize,
-    control: bool,
+struct Mark(u32);
+
+impl Mark {
+    const CONTROL: u32 = 1 << 31;
+
+    fn data(len: usize) -> Mark {
+        Mark(len as u32)
+    }
+
+    fn control(len: usize) -> Mark {
+        Mark(len as u32 | Mark::CONTROL)
+    }
+
+    fn is_control(self) -> bool {
+        self.0 & Mark::CONTROL != 0
+    }
+
+    fn len(self) -> usize {
+        (self.0 & !Mark::CONTROL) as usize
+    }
 }
 
 /// How a flush ended.
@@ -72,7 +89,7 @@ impl OutputQueue {
             }
             self.blocks.push_back(Block::Shared(body.clone()));
         }
-        self.frames.push_back(Mark { len, control: false });
+        self.frames.push_back(Mark::data(len));
         self.len += len;
     }
 
@@ -83,7 +100,7 @@ impl OutputQueue {
         write(block);
         let len = block.len() - before;
         if len > 0 {
-            self.frames.push_back(Mark { len, control: true });
+            self.frames.push_back(Mark::control(len));
             self.len += len;
         }
         len
@@ -108,18 +125,18 @@ impl OutputQueue {
     pub(super) fn drop_oldest(&mut self, room: usize) -> usize {
         let mut dropped = 0;
         let (mut index, mut offset) = match self.frames.front() {
-            Some(first) if self.frame_sent > 0 => (1, first.len - self.frame_sent),
+            Some(first) if self.frame_sent > 0 => (1, first.len() - self.frame_sent),
             _ => (0, 0),
         };
         while dropped < room {
             let Some(mark) = self.frames.get(index).copied() else { break };
-            if mark.control {
+            if mark.is_control() {
                 index += 1;
-                offset += mark.len;
+                offset += mark.len();
             } else {
                 self.frames.remove(index);
-                self.remove(offset, mark.len);
-                dropped += mark.len;
+                self.remove(offset, mark.len());
+                dropped += mark.len();
             }
         }
         dropped
@@ -128,7 +145,7 @@ impl OutputQueue {
     /// Drops everything but the rest of a frame that has begun to leave. Answers the bytes dropped.
     pub(super) fn drop_all(&mut self) -> usize {
         let keep = match self.frames.front() {
-            Some(first) if self.frame_sent > 0 => first.len - self.frame_sent,
+            Some(first) if self.frame_sent > 0 => first.len() - self.frame_sent,
             _ => 0,
         };
         self.frames.truncate(usize::from(keep > 0));
@@ -222,9 +239,9 @@ impl OutputQueue {
         }
         self.frame_sent += sent;
         while let Some(frame) = self.frames.front()
-            && self.frame_sent >= frame.len
+            && self.frame_sent >= frame.len()
         {
-            self.frame_sent -= frame.len;
+            self.frame_sent -= frame.len();
             self.frames.pop_front();
         }
     }

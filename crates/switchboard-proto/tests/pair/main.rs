@@ -1,0 +1,5 @@
+//! Both ends of a connection in one thread: conversations, and properties that hold for all of them.
+
+mod conversations;
+mod harness;
+mod properties;

@@ -1,0 +1,112 @@
+//! A TCP or Unix stream.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub fn tcp(address: SocketAddr) -> Stream {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Stream::Tcp(stream)
+    }
+
+    /// A TCP stream whose kernel keeps little of what is not read.
+    pub fn narrow(address: SocketAddr) -> Stream {
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, 4 << 10).unwrap();
+        rustix::net::connect(&socket, &address).unwrap();
+        Stream::Tcp(socket.into())
+    }
+
+    pub fn unix(path: &Path) -> Stream {
+        Stream::Unix(UnixStream::connect(path).unwrap())
+    }
+
+    pub fn set_read_timeout(&self, timeout: Duration) {
+        let timeout = Some(timeout.max(Duration::from_micros(1)));
+        match self {
+            Stream::Tcp(stream) => stream.set_read_timeout(timeout).unwrap(),
+            Stream::Unix(stream) => stream.set_read_timeout(timeout).unwrap(),
+        }
+    }
+
+    pub fn set_write_timeout(&self, timeout: Duration) {
+        match self {
+            Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
+            Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
+        }
+    }
+
+    pub fn shutdown_write(&self) {
+        match self {
+            Stream::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write).unwrap(),
+            Stream::Unix(stream) => stream.shutdown(std::net::Shutdown::Write).unwrap(),
+        }
+    }
+
+    pub fn try_clone(&self) -> Stream {
+        match self {
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone().unwrap()),
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone().unwrap()),
+        }
+    }
+
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+}
+
+/// Ends a TCP connection by a reset.
+pub fn reset(stream: Stream) {
+    sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
