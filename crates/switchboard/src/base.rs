@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -24,6 +25,9 @@ pub(crate) struct Launch {
     pub(crate) addresses: Vec<String>,
     pub(crate) on_start: Option<OnStart>,
 }
+
+/// What `worker_stop` gets even when the rest of a stop has used up `shutdown_timeout`.
+const WORKER_STOP_MIN: Duration = Duration::from_millis(500);
 
 /// What a reactor thread reports while it starts, or that it has ended.
 enum Report {
@@ -149,7 +153,13 @@ where
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
         let ran = match runtime {
-            Ok(runtime) => runtime.block_on(tokio::task::unconstrained(self.serve())),
+            Ok(runtime) => {
+                let core = self.handle.core().clone();
+                let served = runtime.block_on(tokio::task::unconstrained(self.serve()));
+                // Blocking tasks of the user's that have begun get the time that is left, not for ever.
+                runtime.shutdown_timeout(core.stop_time_left());
+                served
+            }
             Err(error) => Err(system("cannot start a runtime")(error)),
         };
         if let Err(error) = ran {
@@ -167,12 +177,15 @@ where
         let runner = Runner::new(handler, self.handle.clone(), self.index);
         let stopped = runner.stopped();
         let core = self.handle.core().clone();
-        let reactor = Reactor::new(self.index, core, self.listeners.clone(), Box::new(runner));
+        let reactor = Reactor::new(self.index, core.clone(), self.listeners.clone(), Box::new(runner));
         let reactor = reactor.map_err(system("cannot start a reactor"))?;
         // The reactor's thread no longer needs it, and a socket's file goes with the last reference.
         self.listeners = Arc::new([]);
         reactor::run(reactor).await.map_err(system("a reactor failed"))?;
-        stopped.await;
+        let limit = core.stop_time_left().max(WORKER_STOP_MIN);
+        if tokio::time::timeout(limit, stopped).await.is_err() {
+            tracing::warn!(worker, "worker_stop was cut off: it took too long");
+        }
         Ok(())
     }
 }

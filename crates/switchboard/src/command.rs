@@ -38,11 +38,12 @@ pub(crate) enum Command {
         user: Arc<str>,
         frame: Frame,
     },
-    /// One group has been counted in the connection's entry by the sender.
+    /// One group more has been counted in the connection's entry by the sender.
     Join {
         id: ConnectionId,
         group: Arc<str>,
     },
+    /// One group less.
     Leave {
         id: ConnectionId,
         group: Arc<str>,
@@ -65,9 +66,10 @@ pub(crate) enum Command {
     Abort {
         id: ConnectionId,
     },
-    /// A push met a full queue, and the policy is to close.
-    Overflowed {
+    /// A push met a full queue, for the first time since the handler was told that there is room.
+    PushRefused {
         id: ConnectionId,
+        closes: bool,
     },
     Pause {
         id: ConnectionId,

@@ -148,7 +148,7 @@ impl Config {
         within("command_bytes_max", self.command_bytes_max, self.message_bytes_max + 1_024, 1 << 40)?;
         within("handler_backlog_max", self.handler_backlog_max, 1, 1 << 20)?;
         within("session_bytes_max", self.session_bytes_max, 0, 1 << 20)?;
-        within("groups_per_connection_max", self.groups_per_connection_max, 0, 60_000)?;
+        within("groups_per_connection_max", self.groups_per_connection_max, 0, 30_000)?;
         within("group_name_bytes_max", self.group_name_bytes_max, 1, 1 << 12)?;
         within("user_name_bytes_max", self.user_name_bytes_max, 1, USER_NAME_BYTES_LIMIT)?;
         if self.heartbeat_idle_time > Duration::ZERO && self.heartbeat_check_interval.is_zero() {

@@ -1,7 +1,7 @@
 //! What all threads of a server share.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::command::Command;
@@ -22,7 +22,8 @@ pub(crate) struct Core {
     /// Places taken by connections that are open or about to be.
     pub(crate) places: Places,
     pub(crate) http_places: Places,
-    stopping: AtomicBool,
+    /// When the stop began, by the server's clock; 0: it has not.
+    stopped_ms: AtomicU64,
     clock: Clock,
 }
 
@@ -35,9 +36,20 @@ impl Core {
         let loads = (0..config.reactors).map(|_| AtomicUsize::new(0)).collect();
         let places = Places::new(config.max_connections);
         let http_places = Places::new(config.max_http_connections);
-        let (stopping, clock) = (AtomicBool::new(false), Clock::new());
+        let (stopped_ms, clock) = (AtomicU64::new(0), Clock::new());
         let counters = Counters::default();
-        Ok(Core { config, table, inboxes, loads, listening, counters, places, http_places, stopping, clock })
+        Ok(Core {
+            config,
+            table,
+            inboxes,
+            loads,
+            listening,
+            counters,
+            places,
+            http_places,
+            stopped_ms,
+            clock,
+        })
     }
 
     /// Milliseconds since the Unix epoch, by a clock that is never set back.
@@ -51,18 +63,26 @@ impl Core {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopped_ms.load(Ordering::Acquire) != 0
     }
 
     /// Tells every reactor to stop. False if that has been done before.
     pub(crate) fn stop(&self) -> bool {
-        let first = !self.stopping.swap(true, Ordering::AcqRel);
+        let now_ms = self.now_ms();
+        let first = self.stopped_ms.compare_exchange(0, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
             for inbox in &self.inboxes {
                 let _ = inbox.send_always(Command::Shutdown);
             }
         }
         first
+    }
+
+    /// What is left of `shutdown_timeout` once a stop has begun.
+    pub(crate) fn stop_time_left(&self) -> Duration {
+        let stopped_ms = self.stopped_ms.load(Ordering::Acquire);
+        let spent_ms = if stopped_ms == 0 { 0 } else { self.now_ms().saturating_sub(stopped_ms) };
+        self.config.shutdown_timeout.saturating_sub(Duration::from_millis(spent_ms))
     }
 
     pub(crate) fn stats(&self) -> Stats {

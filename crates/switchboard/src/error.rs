@@ -80,6 +80,9 @@ pub enum ConnectionError {
     /// No connection ever had this id.
     #[error("no connection has had this id")]
     Unknown,
+    /// The connection has not finished its opening handshake.
+    #[error("the connection has not finished its opening handshake")]
+    NotOpen,
     /// The reactor has too many commands waiting (`command_bytes_max`).
     #[error("too many commands wait for the connection's reactor")]
     QueueFull,

@@ -44,27 +44,30 @@ impl Handle {
         self.check_size(&message).map_err(|(bytes, max)| PushError::TooBig { bytes, max })?;
         let frame = Frame::single(message);
         let reserved = frame.len();
-        if overflow == Overflow::DropOldest {
-            entry.add_queued(reserved);
-        } else if !entry.reserve(reserved, self.core.config.output_bytes_max) {
-            return Err(self.refuse_push(id, entry, overflow));
+        let max = self.core.config.output_bytes_max;
+        // The reactor drops the oldest; this bounds what may be on the way to it.
+        let max = if overflow == Overflow::DropOldest { max.saturating_mul(2) } else { max };
+        if !entry.reserve(reserved, max) {
+            self.push_refused(id, entry, overflow == Overflow::Close);
+            return Err(PushError::QueueFull);
         }
         let sent = self.inbox(entry).send(Command::Push { id, frame, reserved, overflow });
         sent.map_err(|refused| {
             entry.subtract_queued(reserved);
-            match refused {
-                Refused::Full => PushError::QueueFull,
-                Refused::Stopped => PushError::Closed,
+            if refused == Refused::Stopped {
+                return PushError::Closed;
             }
+            self.push_refused(id, entry, false);
+            PushError::QueueFull
         })
     }
 
-    fn refuse_push(&self, id: ConnectionId, entry: &Entry, overflow: Overflow) -> PushError {
+    /// The reactor closes the connection, or tells its handler when there is room again.
+    fn push_refused(&self, id: ConnectionId, entry: &Entry, closes: bool) {
         Counters::add(&self.core.counters.dropped_messages, 1);
-        if entry.set_refused(overflow == Overflow::Close) {
-            let _ = self.inbox(entry).send_always(Command::Overflowed { id });
+        if entry.set_refused(closes) {
+            let _ = self.inbox(entry).send_always(Command::PushRefused { id, closes });
         }
-        PushError::QueueFull
     }
 
     /// Sends one message, encoded once, to several connections. Answers to how many of them it went; the others
@@ -154,9 +157,10 @@ impl Handle {
 
 /// Groups, users, sessions.
 impl Handle {
-    /// Puts a connection into a group; a group begins with its first member and ends with its last.
+    /// Puts a connection into a group; a group begins with its first member and ends with its last. Joining a group
+    /// again changes nothing, but is refused like any other join when the connection is in as many as it may be.
     pub fn join(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
-        let entry = self.live_entry(id)?;
+        let entry = self.established(id)?;
         let group: Arc<str> = self.group_name(group)?.into();
         let max = self.core.config.groups_per_connection_max;
         if !entry.reserve_group(max) {
@@ -169,14 +173,18 @@ impl Handle {
     /// Takes a connection out of a group. It is no error if it was not in.
     pub fn leave(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
         let group: Arc<str> = self.group_name(group)?.into();
-        self.command(self.live_entry(id)?, Command::Leave { id, group })
+        let entry = self.established(id)?;
+        // Counted at once, so that a connection at its limit can change groups.
+        entry.release_group();
+        let sent = self.command(entry, Command::Leave { id, group });
+        sent.inspect_err(|_| entry.restore_group())
     }
 
     /// Makes a connection one of a user's connections, and of no other user's (Swoole: `bind`, but the user is a
     /// string and may have several connections).
     pub fn bind(&self, id: ConnectionId, user: &str) -> Result<(), ConnectionError> {
         let user: Arc<str> = self.user_name(user)?.into();
-        self.command(self.live_entry(id)?, Command::Bind { id, user })
+        self.command(self.established(id)?, Command::Bind { id, user })
     }
 
     /// Replaces a connection's session: up to `session_bytes_max` bytes that are kept with the connection and given
@@ -187,7 +195,7 @@ impl Handle {
         if session.len() > max {
             return Err(ConnectionError::SessionTooLong { bytes: session.len(), max });
         }
-        self.command(self.live_entry(id)?, Command::SetSession { id, session })
+        self.command(self.established(id)?, Command::SetSession { id, session })
     }
 
     /// The members of a group, ascending, as of when each reactor answers.
@@ -300,7 +308,12 @@ impl Handle {
             return Err(ConnectionError::Close(format!("the close reason has {bytes} bytes; {rule}")));
         }
         let reason = reason.to_owned();
-        self.command_always(id, Command::Disconnect { id, code, reason, by: ClosedBy::Server })
+        let entry = match self.established(id) {
+            // Its handshake is refused.
+            Err(ConnectionError::NotOpen) => self.core.table.slot(id),
+            established => established?,
+        };
+        self.command_always(entry, Command::Disconnect { id, code, reason, by: ClosedBy::Server })
     }
 
     /// Closes a connection with code 1000.
@@ -313,24 +326,23 @@ impl Handle {
         if !self.exists(id) {
             return Err(self.missing(id));
         }
-        let inbox = self.inbox(self.core.table.slot(id));
-        inbox.send_always(Command::Abort { id }).map_err(|_| ConnectionError::Closed)
+        self.command_always(self.core.table.slot(id), Command::Abort { id })
     }
 
     /// Stops reading from a connection, so that the client is slowed down by TCP. While it is paused the heartbeat
     /// leaves it alone.
     pub fn pause(&self, id: ConnectionId) -> Result<(), ConnectionError> {
-        self.command_always(id, Command::Pause { id })
+        self.command_always(self.established(id)?, Command::Pause { id })
     }
 
     /// Reads from a paused connection again.
     pub fn resume(&self, id: ConnectionId) -> Result<(), ConnectionError> {
-        self.command_always(id, Command::Resume { id })
+        self.command_always(self.established(id)?, Command::Resume { id })
     }
 
     /// Exempts a connection from being closed by the heartbeat, or ends the exemption.
     pub fn protect(&self, id: ConnectionId, protected: bool) -> Result<(), ConnectionError> {
-        self.command_always(id, Command::Protect { id, protected })
+        self.command_always(self.established(id)?, Command::Protect { id, protected })
     }
 
     /// Stops the server: no new connections, what is queued goes out, every client is closed with 1001, every
@@ -371,11 +383,11 @@ impl Handle {
         }
     }
 
-    /// The entry of a connection that is in its handshake or open.
-    fn live_entry(&self, id: ConnectionId) -> Result<&Entry, ConnectionError> {
+    fn established(&self, id: ConnectionId) -> Result<&Entry, ConnectionError> {
         let entry = self.core.table.find(id).ok_or_else(|| self.missing(id))?;
         match entry.state() {
-            State::Handshake | State::Open => Ok(entry),
+            State::Open => Ok(entry),
+            State::Handshake => Err(ConnectionError::NotOpen),
             State::Closing | State::Free => Err(ConnectionError::Closed),
         }
     }
@@ -392,9 +404,8 @@ impl Handle {
     }
 
     /// For commands that free resources: they are not refused when much is waiting.
-    fn command_always(&self, id: ConnectionId, command: Command) -> Result<(), ConnectionError> {
-        let inbox = self.inbox(self.live_entry(id)?);
-        inbox.send_always(command).map_err(|_| ConnectionError::Closed)
+    fn command_always(&self, entry: &Entry, command: Command) -> Result<(), ConnectionError> {
+        self.inbox(entry).send_always(command).map_err(|_| ConnectionError::Closed)
     }
 
     fn group_name<'a>(&self, name: &'a str) -> Result<&'a str, NameError> {

@@ -65,8 +65,8 @@ impl Reactor {
             }
             Command::Join { id, group } => self.join(id, &group),
             Command::Leave { id, group } => self.leave(id, &group),
-            Command::Bind { id, user } => self.with_live(id, |reactor, key| reactor.bind(key, &user)),
-            Command::SetSession { id, session } => self.with_live(id, |reactor, key| {
+            Command::Bind { id, user } => self.with_open(id, |reactor, key| reactor.bind(key, &user)),
+            Command::SetSession { id, session } => self.with_open(id, |reactor, key| {
                 reactor.connections[key as usize].set_session(session);
             }),
             Command::Ask(question) => self.answer(question),
@@ -90,7 +90,8 @@ impl Reactor {
                     }
                 });
             }
-            Command::Overflowed { id } => self.with_open(id, Reactor::overflowed),
+            Command::PushRefused { id, closes: true } => self.with_open(id, Reactor::overflowed),
+            Command::PushRefused { id, closes: false } => self.with_open(id, Reactor::tell_of_room),
             Command::Abort { id } => {
                 if let Some(key) = self.key_of(id) {
                     self.abort(key);
@@ -101,7 +102,7 @@ impl Reactor {
             Command::HandlerReady { id } => {
                 self.with_open(id, |reactor, key| reactor.release(key, Hold::HANDLER));
             }
-            Command::Protect { id, protected } => self.with_live(id, |reactor, key| {
+            Command::Protect { id, protected } => self.with_open(id, |reactor, key| {
                 reactor.connections[key as usize].protected = protected;
             }),
             _ => {}
@@ -156,11 +157,12 @@ impl Reactor {
     }
 
     fn leave(&mut self, id: ConnectionId, group: &str) {
-        let Some(key) = self.key_of(id) else { return };
-        let Some(memberships) = &mut self.connections[key as usize].memberships else { return };
-        if let Some(moved) = self.groups.leave(group, memberships) {
-            self.entry(id).release_group();
-            self.settle(moved, |connection| &mut connection.memberships);
+        let key = self.key_of(id);
+        let memberships = key.and_then(|key| self.connections[key as usize].memberships.as_mut());
+        match memberships.and_then(|memberships| self.groups.leave(group, memberships)) {
+            Some(moved) => self.settle(moved, |connection| &mut connection.memberships),
+            // It was not in.
+            None => self.entry(id).restore_group(),
         }
     }
 
@@ -182,7 +184,9 @@ impl Reactor {
     /// Takes a connection that has ended out of everything.
     pub(super) fn leave_all(&mut self, key: u32) {
         let memberships = self.connections[key as usize].memberships.take();
+        let id = self.connections[key as usize].id;
         for membership in memberships.map(|memberships| *memberships).unwrap_or_default() {
+            self.entry(id).release_group();
             let moved = self.groups.remove(membership);
             self.settle(moved, |connection| &mut connection.memberships);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchboard_proto::{CloseCode, ProtocolError};
 
 use super::Reactor;
-use super::connection::Phase;
+use super::connection::{Hold, Phase};
 use crate::core::Counters;
 use crate::event::{Closed, ClosedBy, EventKind};
 use crate::table::State;
@@ -79,6 +79,22 @@ impl Reactor {
         drop(self.remove(key));
     }
 
+    /// The client is gone, but what it had sent before may be unread, its close frame for one.
+    pub(super) fn hang_up(&mut self, key: u32, reason: &str) {
+        let connection = &mut self.connections[key as usize];
+        if !matches!(connection.phase, Phase::Open | Phase::Closing) || connection.hung_up {
+            return self.transport_failed(key, reason);
+        }
+        connection.hung_up = true;
+        // The hang-up would be reported again and again.
+        let _ = self.poller.remove(&connection.socket);
+        if let Some(output) = connection.output.take() {
+            self.core.table.slot(connection.id).subtract_queued(output.len());
+        }
+        connection.hold.clear(Hold::OUTPUT);
+        self.ready.push((key, connection.id));
+    }
+
     /// The transport is gone.
     pub(super) fn transport_failed(&mut self, key: u32, reason: &str) {
         let reason = reason.to_owned();
@@ -115,6 +131,9 @@ impl Reactor {
         connection.phase = Phase::Draining { linger };
         connection.stash = None;
         connection.hold = Default::default();
+        if connection.hung_up {
+            return drop(self.remove(key));
+        }
         self.limit_close(key);
         self.mark_dirty(key);
     }

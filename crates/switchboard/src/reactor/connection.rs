@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub(super) protected: bool,
     /// It is counted against `max_connections`.
     pub(super) has_place: bool,
+    /// The client is gone: nothing can be sent any more, what it had sent is still read.
+    pub(super) hung_up: bool,
     /// The kernel took less than it was offered: wait until the socket is writable.
     pub(super) blocked: bool,
 }
@@ -96,6 +98,7 @@ impl Connection {
             dirty: false,
             protected: false,
             has_place: false,
+            hung_up: false,
             blocked: false,
         }
     }

@@ -1,6 +1,7 @@
 //! Everything that happens because time passes: handshakes that take too long, pings, the heartbeat, closes that
 //! are not answered. A connection is in the wheel once, at the next time at which something could be due.
 
+use rustix::net::{RecvFlags, recv};
 use switchboard_proto::{CloseCode, OpCode, encode_frame};
 
 use super::connection::{Hold, Phase};
@@ -59,8 +60,13 @@ impl Reactor {
         let ping_ms = config.ping_interval.as_millis() as u64;
         let connection = &self.connections[key as usize];
         let alive_ms = self.alive_ms(key);
-        let exempt = connection.protected || self.holds(key, Hold::PAUSED) || self.holds(key, Hold::HANDLER);
-        if idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt {
+        // Nobody is blamed for silence while it is we who do not listen.
+        let held = connection.hold.contains(Hold::PAUSED) || connection.hold.contains(Hold::HANDLER);
+        let exempt = connection.protected || (held && !connection.hung_up);
+        let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;
+        if idle && self.has_unread(key) {
+            self.entry(connection.id).received(0, self.now_ms);
+        } else if idle {
             let reason = format!("nothing was received for {} s", config.heartbeat_idle_time.as_secs_f64());
             return self.close_now(key, CloseCode::GOING_AWAY, &reason, ClosedBy::Heartbeat);
         }
@@ -73,6 +79,13 @@ impl Reactor {
             }
         }
         self.schedule_heartbeat(key);
+    }
+
+    /// Have bytes arrived that this thread had no time to read, because a handler blocked it?
+    fn has_unread(&self, key: u32) -> bool {
+        let socket = &self.connections[key as usize].socket;
+        let mut byte = [0u8; 1];
+        matches!(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((1.., _)))
     }
 
     /// When the client last gave a sign of life. One that is not read from because it does not read shows it by

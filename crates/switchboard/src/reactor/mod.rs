@@ -38,7 +38,7 @@ use crate::worker::Dispatch;
 
 use accept::Accepting;
 pub(crate) use adopt::Adopted;
-use connection::{Connection, Hold, Phase};
+use connection::{Connection, Phase};
 use groups::Groups;
 pub(crate) use handshake::{check_accept, head_limits};
 use output::OutputQueue;
@@ -205,7 +205,7 @@ impl Reactor {
         if event.readable && reads {
             self.read(key);
         } else if event.hung_up {
-            self.transport_failed(key, "the connection was reset");
+            self.hang_up(key, "the connection was reset");
         }
     }
 
@@ -278,9 +278,5 @@ impl Reactor {
                 Counters::add(counter, amount);
             }
         }
-    }
-
-    fn holds(&self, key: u32, hold: Hold) -> bool {
-        self.connections.get(key as usize).is_some_and(|connection| connection.hold.contains(hold))
     }
 }

@@ -121,9 +121,9 @@ impl OutputQueue {
     }
 
     /// Drops the oldest data frames that have not begun to leave until `room` bytes are free or none is left.
-    /// Answers the bytes dropped.
-    pub(super) fn drop_oldest(&mut self, room: usize) -> usize {
-        let mut dropped = 0;
+    /// Answers how many bytes and frames were dropped.
+    pub(super) fn drop_oldest(&mut self, room: usize) -> (usize, u64) {
+        let (mut dropped, mut frames) = (0, 0);
         let (mut index, mut offset) = match self.frames.front() {
             Some(first) if self.frame_sent > 0 => (1, first.len() - self.frame_sent),
             _ => (0, 0),
@@ -137,9 +137,10 @@ impl OutputQueue {
                 self.frames.remove(index);
                 self.remove(offset, mark.len());
                 dropped += mark.len();
+                frames += 1;
             }
         }
-        dropped
+        (dropped, frames)
     }
 
     /// Drops everything but the rest of a frame that has begun to leave. Answers the bytes dropped.
@@ -359,7 +360,7 @@ mod tests {
                         }
                     }
                     Step::DropOldest(room) => {
-                        let dropped = queue.drop_oldest(room);
+                        let (dropped, _) = queue.drop_oldest(room);
                         let mut expected = 0;
                         while expected < room
                             && let Some(at) = model.iter().position(|(_, begun, control)| !begun && !control)

@@ -21,6 +21,7 @@ impl Reactor {
                 self.tally.received_bytes += len as u64;
                 self.take_input(key, &mut buffer[..len]);
             }
+            Err(Errno::AGAIN) if connection.hung_up => self.transport_failed(key, "the client is gone"),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => self.transport_failed(key, &error.to_string()),
         }
@@ -105,10 +106,18 @@ impl Reactor {
             else {
                 continue;
             };
-            if connection.hold.is_empty()
-                && let Some(mut bytes) = connection.stash.take()
-            {
-                self.take_input(key, &mut bytes);
+            if !connection.hold.is_empty() {
+                continue;
+            }
+            let hung_up = connection.hung_up;
+            match connection.stash.take() {
+                Some(mut bytes) => self.take_input(key, &mut bytes),
+                None if hung_up => self.read(key),
+                None => continue,
+            }
+            // Nothing tells when one that has hung up is readable: it is read to the end.
+            if hung_up && self.connections.get(key as usize).is_some_and(|found| found.id == id) {
+                self.ready.push((key, id));
             }
         }
     }

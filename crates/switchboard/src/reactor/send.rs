@@ -3,16 +3,16 @@
 use super::connection::{Connection, Hold, Phase};
 use super::output::{Flushed, OutputQueue};
 use super::{Reactor, SPARE_OUTPUTS_MAX};
-use crate::Overflow;
 use crate::event::EventKind;
 use crate::frame::Frame;
+use crate::{ConnectionId, Overflow};
 
 impl Reactor {
     /// Queues a frame for which room has been reserved in the connection's entry.
     pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, reserved: usize, overflow: Overflow) {
         let max = self.core.config.output_bytes_max;
         let connection = &mut self.connections[key as usize];
-        if !connection.is_open() {
+        if !connection.is_open() || connection.hung_up {
             return self.core.table.slot(connection.id).subtract_queued(reserved);
         }
         let excess = (connection.queued() + frame.len()).saturating_sub(max);
@@ -26,6 +26,9 @@ impl Reactor {
     pub(super) fn push_shared(&mut self, key: u32, frame: &Frame) {
         let max = self.core.config.output_bytes_max;
         let connection = &self.connections[key as usize];
+        if connection.hung_up {
+            return;
+        }
         let entry = self.core.table.slot(connection.id);
         let queued = entry.queued() as usize;
         if queued > 0 && queued + frame.len() > max {
@@ -47,9 +50,9 @@ impl Reactor {
     fn drop_oldest(&mut self, key: u32, room: usize) {
         let connection = &mut self.connections[key as usize];
         if let Some(output) = &mut connection.output {
-            let dropped = output.drop_oldest(room);
+            let (dropped, frames) = output.drop_oldest(room);
             self.core.table.slot(connection.id).subtract_queued(dropped);
-            self.tally.dropped_messages += u64::from(dropped > 0);
+            self.tally.dropped_messages += frames;
         }
     }
 
@@ -58,7 +61,33 @@ impl Reactor {
         let connection = &mut self.connections[key as usize];
         let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());
         output.push_frame(frame.head(), frame.body());
+        let crowded = output.len() > self.core.config.output_bytes_max / 2;
         self.mark_dirty(key);
+        if crowded {
+            self.flush_early(key);
+        }
+    }
+
+    /// Sends before the turn ends, so that a client that does read is not judged by what the turn has gathered.
+    fn flush_early(&mut self, key: u32) {
+        let connection = &mut self.connections[key as usize];
+        let blocked = connection.blocked;
+        if let Some(output) = connection.output.as_mut().filter(|_| !blocked) {
+            let (flushed, sent) = output.flush(&connection.socket);
+            // A failure shows again when the turn ends.
+            connection.blocked = matches!(flushed, Flushed::Blocked);
+            let id = connection.id;
+            self.count_sent(id, sent);
+        }
+    }
+
+    fn count_sent(&mut self, id: ConnectionId, sent: usize) {
+        if sent > 0 {
+            let entry = self.core.table.slot(id);
+            entry.subtract_queued(sent);
+            entry.sent(sent, self.now_ms);
+            self.tally.sent_bytes += sent as u64;
+        }
     }
 
     /// Queues what `write` encodes: control frames, or an HTTP response.
@@ -84,6 +113,9 @@ impl Reactor {
 
     fn push_control_of(&mut self, key: u32, write: impl FnOnce(&mut Connection, &mut Vec<u8>)) {
         let connection = &mut self.connections[key as usize];
+        if connection.hung_up {
+            return;
+        }
         let spare = &mut self.spare_outputs;
         let mut output = connection.output.take().unwrap_or_else(|| spare.pop().unwrap_or_default());
         let len = output.push_control(|out| write(connection, out));
@@ -124,6 +156,9 @@ impl Reactor {
     fn flush(&mut self, key: u32) -> bool {
         let connection = &mut self.connections[key as usize];
         let id = connection.id;
+        if connection.hung_up {
+            return false;
+        }
         if connection.blocked {
             // Nothing can leave until the socket is writable: no system call for a client that does not read.
             self.after_flush(key);
@@ -131,18 +166,14 @@ impl Reactor {
         }
         if let Some(output) = &mut connection.output {
             let (flushed, sent) = output.flush(&connection.socket);
-            if sent > 0 {
-                let entry = self.core.table.slot(id);
-                entry.subtract_queued(sent);
-                entry.sent(sent, self.now_ms);
-                self.tally.sent_bytes += sent as u64;
-            }
+            connection.blocked = matches!(flushed, Flushed::Blocked);
+            self.count_sent(id, sent);
             match flushed {
                 Flushed::All => return self.flushed_all(key),
                 Flushed::More => self.mark_dirty(key),
-                Flushed::Blocked => connection.blocked = true,
+                Flushed::Blocked => {}
                 Flushed::Failed(error) => {
-                    self.transport_failed(key, &error.to_string());
+                    self.hang_up(key, &error.to_string());
                     return false;
                 }
             }
@@ -190,19 +221,26 @@ impl Reactor {
         } else if queued <= max / 4 {
             self.release(key, Hold::OUTPUT);
         }
-        let connection = &mut self.connections[key as usize];
-        let entry = self.core.table.slot(connection.id);
-        if queued <= max / 2 && connection.is_open() && entry.take_refused() {
-            self.deliver(key, EventKind::Drain);
+        if self.connections[key as usize].is_open() {
+            self.tell_of_room(key);
         }
         self.watch(key);
+    }
+
+    /// Tells the worker if a push was refused and there is room now.
+    pub(super) fn tell_of_room(&mut self, key: u32) {
+        let connection = &self.connections[key as usize];
+        let room = connection.queued() <= self.core.config.output_bytes_max / 2;
+        if room && self.core.table.slot(connection.id).take_refused() {
+            self.deliver(key, EventKind::Drain);
+        }
     }
 
     /// Has epoll watch the socket for what is wanted now.
     pub(super) fn watch(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
         let wanted = connection.wanted_interest();
-        if wanted != connection.interest {
+        if wanted != connection.interest && !connection.hung_up {
             match self.poller.modify(&connection.socket, super::token(key, connection.id), wanted) {
                 Ok(()) => connection.interest = wanted,
                 Err(error) => self.transport_failed(key, &error.to_string()),

@@ -16,7 +16,7 @@ impl Reactor {
         if self.stopping.is_some() {
             return;
         }
-        let deadline_ms = self.now_ms + self.core.config.shutdown_timeout.as_millis() as u64;
+        let deadline_ms = self.core.now_ms() + self.core.stop_time_left().as_millis() as u64;
         self.stopping = Some(Stopping { deadline_ms });
         self.wheel.schedule(deadline_ms, Timer::Stop);
         self.stop_listening();

@@ -33,7 +33,9 @@ shared_struct! {
         state: AtomicU8,
         reactor: AtomicU8,
         port: AtomicU16,
-        groups: AtomicU16,
+        /// Groups that it is in, counting joins and leaves that are on their way. Whoever adds subtracts, as with
+    /// `queued`.
+    groups: AtomicU16,
         /// 1: a push was refused for want of room; the owner tells when there is some again. 2: the connection is
         /// to be closed for it.
         refused: AtomicU8,
@@ -72,7 +74,6 @@ impl Entry {
         for counter in [&self.received_bytes, &self.sent_bytes, &self.received_messages] {
             counter.store(0, Ordering::Relaxed);
         }
-        self.groups.store(0, Ordering::Relaxed);
         self.refused.store(0, Ordering::Relaxed);
         self.id.store(0, Ordering::Release);
     }
@@ -141,10 +142,11 @@ impl Entry {
         fits
     }
 
-    /// A push was refused for want of room. With `closes` true once, the first time that the connection is to be
-    /// closed for it.
+    /// A push was refused for want of room; with `closes` the connection is to be closed for it. True if the owner
+    /// has to be told.
     pub(crate) fn set_refused(&self, closes: bool) -> bool {
-        self.refused.fetch_max(1 + u8::from(closes), Ordering::Relaxed) < 2 && closes
+        let refused = 1 + u8::from(closes);
+        self.refused.fetch_max(refused, Ordering::Relaxed) < refused
     }
 
     /// Was one refused since the last call?
@@ -154,7 +156,7 @@ impl Entry {
 
     /// Counts one more group unless there are `max` already.
     pub(crate) fn reserve_group(&self, max: usize) -> bool {
-        let fits = usize::from(self.groups.fetch_add(1, Ordering::Relaxed)) < max;
+        let fits = (self.groups.fetch_add(1, Ordering::Relaxed) as i16) < max as i16;
         if !fits {
             self.release_group();
         }
@@ -163,6 +165,11 @@ impl Entry {
 
     pub(crate) fn release_group(&self) {
         self.groups.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Takes a [`release_group`](Entry::release_group) back.
+    pub(crate) fn restore_group(&self) {
+        self.groups.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn received(&self, bytes: usize, now_ms: u64) {

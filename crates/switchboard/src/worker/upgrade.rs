@@ -1,6 +1,8 @@
 //! An upgrade to WebSocket on a connection that hyper serves, because it has served ordinary requests before (as a
 //! proxy's kept-alive connections do).
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use switchboard_proto::handshake::Request as Head;
 
+use super::guard::poll_guarded;
 use super::http::{ResponseBody, text_response};
 use super::replay::Replay;
 use super::runner::Shared;
@@ -19,7 +22,7 @@ use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
 use crate::reactor::{Adopted, check_accept, head_limits};
-use crate::{Handler, PeerAddr, Request};
+use crate::{Decision, Handler, PeerAddr, Request};
 
 /// Does the request ask for a WebSocket?
 pub(super) fn is_wanted(request: &http::Request<Incoming>) -> bool {
@@ -40,7 +43,11 @@ pub(super) async fn respond<H: Handler>(
         Ok(place) => place,
         Err(refusal) => return refused(&core, &refusal),
     };
-    match shared.handler.authorize(request.clone()).await.0 {
+    let decision = match decide(&shared, &core, request.clone()).await {
+        Ok(decision) => decision,
+        Err(refusal) => return refused(&core, &refusal),
+    };
+    match decision.0 {
         Verdict::Reject { status, headers, body } => {
             admission::count_refusal(&core);
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -61,6 +68,20 @@ pub(super) async fn respond<H: Handler>(
                 refused(&core, &Refusal::BadDecision)
             }
         },
+    }
+}
+
+/// Asks the user's `authorize`, within the limits of a handshake.
+async fn decide<H: Handler>(shared: &Shared<H>, core: &Core, request: Request) -> Result<Decision, Refusal> {
+    let mut decision = pin!(shared.handler.authorize(request));
+    let decision = poll_fn(|context| poll_guarded(decision.as_mut(), context));
+    match tokio::time::timeout(core.config.handshake_timeout, decision).await {
+        Ok(Ok(decision)) => Ok(decision),
+        Ok(Err(panic)) => {
+            tracing::error!(panic = panic.0, "authorize panicked; the handshake is refused");
+            Err(Refusal::BadDecision)
+        }
+        Err(_) => Err(Refusal::Undecided),
     }
 }
 
