@@ -11,7 +11,7 @@ use crate::decision::{Accept, Verdict};
 use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
 use crate::table::State;
-use crate::{Config, ConnectionId, Decision, PeerAddr, Request};
+use crate::{Config, ConnectionId, Decision, Request};
 
 pub(super) fn write_unavailable(out: &mut Vec<u8>) {
     Refusal::Full.write(out);
@@ -68,8 +68,7 @@ impl Reactor {
         if let Err(refusal) = admission::admit(&self.core, head) {
             return self.refuse(key, &refusal);
         }
-        let peer =
-            self.core.table.info(self.connections[key as usize].id).map_or(PeerAddr::Unix, |info| info.peer);
+        let peer = self.entry(self.connections[key as usize].id).peer();
         let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
         let rest = &bytes[head.head_len()..];
         let connection = &mut self.connections[key as usize];
@@ -94,7 +93,7 @@ impl Reactor {
             return self.refuse(key, &Refusal::Full);
         }
         let id = self.connections[key as usize].id;
-        let peer = self.core.table.info(id).map_or(PeerAddr::Unix, |info| info.peer);
+        let peer = self.entry(id).peer();
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
         self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes));

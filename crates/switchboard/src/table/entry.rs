@@ -39,6 +39,8 @@ shared_struct! {
         /// 1: a push was refused for want of room; the owner tells when there is some again. 2: the connection is
         /// to be closed for it.
         refused: AtomicU8,
+        /// 1: it is bound to a user.
+        bound: AtomicU8,
         /// Bytes accepted for the client that the kernel has not taken yet. Whoever adds to it subtracts it again, so
         /// it stays right when a slot passes from one connection to another.
         queued: AtomicU64,
@@ -117,6 +119,14 @@ impl Entry {
 
     pub(crate) fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Release);
+    }
+
+    pub(super) fn is_bound(&self) -> bool {
+        self.bound.load(Ordering::Acquire) != 0
+    }
+
+    pub(super) fn set_bound(&self, bound: bool) {
+        self.bound.store(u8::from(bound), Ordering::Release);
     }
 
     /// Bytes queued for the client.
@@ -215,7 +225,7 @@ impl Entry {
         }
     }
 
-    fn peer(&self) -> PeerAddr {
+    pub(crate) fn peer(&self) -> PeerAddr {
         let high = u128::from(self.address[0].load(Ordering::Relaxed));
         let low = u128::from(self.address[1].load(Ordering::Relaxed));
         match high << 64 | low {
@@ -270,13 +280,6 @@ impl UserName {
             word.store(u64::from_le_bytes(padded), Ordering::Relaxed);
         }
         self.version.store(version.wrapping_add(2), Ordering::Release);
-    }
-
-    /// Touches the page only if there is something to clear.
-    pub(super) fn clear(&self) {
-        if self.len.load(Ordering::Relaxed) != 0 {
-            self.set("");
-        }
     }
 
     pub(super) fn get(&self) -> Option<String> {

@@ -69,8 +69,12 @@ impl Table {
 
     /// Gives the id's slot back. From now on the id is stale.
     pub(crate) fn release(&self, id: ConnectionId) {
-        self.users[self.slot_of(id)].clear();
-        self.slot(id).release();
+        let entry = self.slot(id);
+        if entry.is_bound() {
+            entry.set_bound(false);
+            self.users[self.slot_of(id)].set("");
+        }
+        entry.release();
     }
 
     /// Could a connection have had this id?
@@ -82,6 +86,7 @@ impl Table {
 
     pub(crate) fn bind(&self, id: ConnectionId, user: &str) {
         self.users[self.slot_of(id)].set(user);
+        self.slot(id).set_bound(true);
     }
 
     /// The ids of all open connections, ascending.
@@ -94,7 +99,7 @@ impl Table {
 
     pub(crate) fn info(&self, id: ConnectionId) -> Option<ClientInfo> {
         let entry = self.find(id)?;
-        let user = self.users[self.slot_of(id)].get();
+        let user = entry.is_bound().then(|| self.users[self.slot_of(id)].get()).flatten();
         let info = entry.info(id, user);
         // The slot may have passed to another connection while it was read.
         (entry.id() == id.local()).then_some(info)
