@@ -26,8 +26,10 @@ impl Decision {
         Decision(Verdict::Accept(Accept::default()))
     }
 
-    /// Refuses with an HTTP status (400–599) and a body of plain text.
+    /// Refuses with an HTTP status and a body of plain text. The status is one of 300–599; any other would not refuse,
+    /// and becomes 500.
     pub fn reject(status: u16, body: impl Into<Bytes>) -> Decision {
+        let status = if (300..=599).contains(&status) { status } else { 500 };
         Decision(Verdict::Reject { status, headers: Vec::new(), body: body.into() })
     }
 

@@ -74,6 +74,8 @@ impl Reactor {
                     self.accepted(socket, peer);
                 }
                 Err(AcceptError::Nobody) => return,
+                // Another reactor has shut the listener already.
+                Err(_) if self.core.is_stopping() => return,
                 Err(AcceptError::Transient) => {}
                 Err(AcceptError::Exhausted(error)) => return self.back_off(index, error),
                 Err(AcceptError::Unexpected(error)) => {

@@ -67,6 +67,7 @@ impl Reactor {
             Command::Leave { id, group } => self.leave(id, &group),
             Command::Bind { id, user } => self.with_open(id, |reactor, key| reactor.bind(key, &user)),
             Command::SetSession { id, session } => self.with_open(id, |reactor, key| {
+                reactor.dispatch.session_changed(id, &session);
                 reactor.connections[key as usize].set_session(session);
             }),
             Command::Ask(question) => self.answer(question),

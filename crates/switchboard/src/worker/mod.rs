@@ -11,8 +11,8 @@ use std::task::Context;
 
 use bytes::Bytes;
 
-use crate::PeerAddr;
 use crate::event::{Event, Flow};
+use crate::{ConnectionId, PeerAddr};
 
 pub use http::HttpService;
 pub(crate) use runner::Runner;
@@ -22,6 +22,9 @@ pub(crate) trait Dispatch {
     /// Takes an event. Events of one connection are handled one at a time, in the order in which they are delivered.
     /// `context` is for handlers that are polled on the spot.
     fn deliver(&mut self, event: Event, context: &mut Context<'_>) -> Flow;
+
+    /// A connection's session has changed: events that wait behind a handler happened before, but are handled after.
+    fn session_changed(&mut self, id: ConnectionId, session: &Bytes);
 
     /// Is there a service for ordinary HTTP requests?
     fn serves_http(&self) -> bool;

@@ -142,7 +142,7 @@ impl<H: Handler> Shared<H> {
             }
         })
         .await;
-        while let Some(event) = self.next_waiting(id) {
+        while let Some(event) = self.next_waiting(id).await {
             self.guarded(id, self.clone().handle(event)).await;
         }
     }
@@ -155,7 +155,11 @@ impl<H: Handler> Shared<H> {
     }
 
     /// The next event of a connection whose handler has finished; without one the connection is no longer pending.
-    fn next_waiting(&self, id: ConnectionId) -> Option<Event> {
+    async fn next_waiting(&self, id: ConnectionId) -> Option<Event> {
+        if self.pending.borrow().get(&id).is_some_and(|pending| !pending.waiting.is_empty()) {
+            // The reactor first carries out what the handler asked for: the next event is to find its session.
+            tokio::task::yield_now().await;
+        }
         let mut all = self.pending.borrow_mut();
         let pending = all.get_mut(&id)?;
         let event = pending.waiting.pop_front();
@@ -206,6 +210,13 @@ impl<H: Handler> Dispatch for Runner<H> {
         }
         self.run(id, self.shared.clone().handle(event), context);
         Flow::Go
+    }
+
+    fn session_changed(&mut self, id: ConnectionId, session: &Bytes) {
+        let mut pending = self.shared.pending.borrow_mut();
+        for event in pending.get_mut(&id).into_iter().flat_map(|pending| &mut pending.waiting) {
+            event.session = session.clone();
+        }
     }
 
     fn serves_http(&self) -> bool {

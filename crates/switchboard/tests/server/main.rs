@@ -3,5 +3,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authorize;
+mod bounds;
+mod closing;
 mod events;
+mod groups;
+mod heartbeat;
+mod http;
+mod ids;
+mod listeners;
+mod order;
+mod output_limit;
+mod push;
 mod shutdown;
+mod users;

@@ -15,7 +15,7 @@ use super::{PATIENCE, unique};
 
 /// What the client hears, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     Text(String),
     Binary(Vec<u8>),
     Ping,
@@ -27,11 +27,11 @@ pub enum Heard {
     Reset,
 }
 
-pub struct Client {
-    pub stream: Stream,
-    pub subprotocol: Option<String>,
+pub(crate) struct Client {
+    pub(crate) stream: Stream,
+    pub(crate) subprotocol: Option<String>,
     /// The head of the 101 response.
-    pub response: String,
+    pub(crate) response: String,
     protocol: Connection,
     heard: VecDeque<Heard>,
     /// Answer pings and close frames, as RFC 6455 asks.
@@ -40,27 +40,27 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
         Client::open(Stream::tcp(address), &handshake("/"))
     }
 
-    pub fn connect_to(address: SocketAddr, target: &str) -> Client {
+    pub(crate) fn connect_to(address: SocketAddr, target: &str) -> Client {
         Client::open(Stream::tcp(address), &handshake(target))
     }
 
-    pub fn connect_unix(path: &Path) -> Client {
+    pub(crate) fn connect_unix(path: &Path) -> Client {
         Client::open(Stream::unix(path), &handshake("/"))
     }
 
     /// Does the handshake, which the server must accept.
     #[track_caller]
-    pub fn open(stream: Stream, handshake: &ClientHandshake) -> Client {
+    pub(crate) fn open(stream: Stream, handshake: &ClientHandshake) -> Client {
         Client::open_and_send(stream, handshake, &[])
     }
 
     /// As [`open`](Client::open), with `frames` in the same segment as the request.
     #[track_caller]
-    pub fn open_and_send(mut stream: Stream, handshake: &ClientHandshake, frames: &[u8]) -> Client {
+    pub(crate) fn open_and_send(mut stream: Stream, handshake: &ClientHandshake, frames: &[u8]) -> Client {
         stream.set_write_timeout(PATIENCE);
         let mut request = handshake.request();
         request.extend_from_slice(frames);
@@ -69,14 +69,14 @@ impl Client {
     }
 
     /// Does the handshake, which the server may refuse.
-    pub fn try_open(mut stream: Stream, handshake: &ClientHandshake) -> Result<Client, Answer> {
+    pub(crate) fn try_open(mut stream: Stream, handshake: &ClientHandshake) -> Result<Client, Answer> {
         stream.write_all(&handshake.request()).unwrap();
         Client::await_101(stream, handshake)
     }
 
     /// Reads the answer to a request that has been sent.
     #[track_caller]
-    pub fn await_101(mut stream: Stream, handshake: &ClientHandshake) -> Result<Client, Answer> {
+    pub(crate) fn await_101(mut stream: Stream, handshake: &ClientHandshake) -> Result<Client, Answer> {
         let mut handshake = handshake.clone();
         let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
         stream.set_read_timeout(PATIENCE);
@@ -107,62 +107,62 @@ impl Client {
     }
 
     /// From now on neither pings nor close frames are answered.
-    pub fn impolite(mut self) -> Client {
+    pub(crate) fn impolite(mut self) -> Client {
         self.polite = false;
         self
     }
 
-    pub fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.frame(OpCode::Text, text.as_bytes());
     }
 
-    pub fn binary(&mut self, bytes: &[u8]) {
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
         self.frame(OpCode::Binary, bytes);
     }
 
-    pub fn ping(&mut self, payload: &[u8]) {
+    pub(crate) fn ping(&mut self, payload: &[u8]) {
         self.frame(OpCode::Ping, payload);
     }
 
-    pub fn pong(&mut self) {
+    pub(crate) fn pong(&mut self) {
         self.frame(OpCode::Pong, b"");
     }
 
     /// Starts the close handshake.
-    pub fn close(&mut self, code: u16, reason: &str) {
+    pub(crate) fn close(&mut self, code: u16, reason: &str) {
         self.protocol.close(CloseCode::new(code), reason).unwrap();
         self.transmit();
     }
 
-    pub fn frame(&mut self, opcode: OpCode, payload: &[u8]) {
+    pub(crate) fn frame(&mut self, opcode: OpCode, payload: &[u8]) {
         let frame = Client::encoded(opcode, payload);
         self.raw(&frame);
     }
 
-    pub fn encoded(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn encoded(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         encode_masked_frame(opcode, true, payload, key(), &mut out);
         out
     }
 
-    pub fn encoded_texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<u8> {
+    pub(crate) fn encoded_texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<u8> {
         let frames = texts.into_iter().map(|text| Client::encoded(OpCode::Text, text.as_ref().as_bytes()));
         frames.collect::<Vec<_>>().concat()
     }
 
     /// Sends bytes as they are.
-    pub fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
     /// The next thing that happens.
     #[track_caller]
-    pub fn next(&mut self) -> Heard {
+    pub(crate) fn next(&mut self) -> Heard {
         self.next_within(PATIENCE).expect("nothing was heard in time")
     }
 
     /// The next thing that happens, unless it takes longer.
-    pub fn next_within(&mut self, time: Duration) -> Option<Heard> {
+    pub(crate) fn next_within(&mut self, time: Duration) -> Option<Heard> {
         let deadline = Instant::now() + time;
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -187,7 +187,7 @@ impl Client {
 
     /// The next text message; pings are passed over.
     #[track_caller]
-    pub fn next_text(&mut self) -> String {
+    pub(crate) fn next_text(&mut self) -> String {
         loop {
             match self.next() {
                 Heard::Text(text) => return text,
@@ -198,18 +198,18 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn next_texts(&mut self, count: usize) -> Vec<String> {
+    pub(crate) fn next_texts(&mut self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.next_text()).collect()
     }
 
     #[track_caller]
-    pub fn expect_text(&mut self, text: &str) {
+    pub(crate) fn expect_text(&mut self, text: &str) {
         assert_eq!(self.next_text(), text);
     }
 
     /// The close frame; whatever comes before it is passed over.
     #[track_caller]
-    pub fn next_close(&mut self) -> (u16, String) {
+    pub(crate) fn next_close(&mut self) -> (u16, String) {
         loop {
             match self.next() {
                 Heard::Close(code, reason) => return (code, reason),
@@ -221,7 +221,7 @@ impl Client {
 
     /// Everything until the transport ends.
     #[track_caller]
-    pub fn until_end(&mut self) -> Vec<Heard> {
+    pub(crate) fn until_end(&mut self) -> Vec<Heard> {
         let mut all = Vec::new();
         loop {
             let heard = self.next();
@@ -235,12 +235,12 @@ impl Client {
 
     /// Sends a text and waits for its echo, so that everything before is known to be done.
     #[track_caller]
-    pub fn round_trip(&mut self, text: &str) {
+    pub(crate) fn round_trip(&mut self, text: &str) {
         self.text(text);
         self.expect_text(text);
     }
 
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         stream::reset(self.stream);
     }
 
@@ -290,7 +290,7 @@ fn own(event: Event<'_>) -> Heard {
 }
 
 /// A handshake for this target.
-pub fn handshake(target: &str) -> ClientHandshake {
+pub(crate) fn handshake(target: &str) -> ClientHandshake {
     let mut nonce = [7; 16];
     nonce[..4].copy_from_slice(&unique().to_le_bytes());
     ClientHandshake::new("localhost", target, nonce)

@@ -7,37 +7,37 @@ use super::PATIENCE;
 use super::stream::Stream;
 
 /// A connection on which a test writes what it likes.
-pub struct Raw {
-    pub stream: Stream,
+pub(crate) struct Raw {
+    pub(crate) stream: Stream,
     unread: Vec<u8>,
 }
 
 /// A response. What cannot be parsed stands in `body`.
 #[derive(Debug, Clone, Default)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Raw {
-    pub fn connect(address: SocketAddr) -> Raw {
+    pub(crate) fn connect(address: SocketAddr) -> Raw {
         Raw::over(Stream::tcp(address))
     }
 
-    pub fn over(stream: Stream) -> Raw {
+    pub(crate) fn over(stream: Stream) -> Raw {
         stream.set_read_timeout(PATIENCE);
         stream.set_write_timeout(PATIENCE);
         Raw { stream, unread: Vec::new() }
     }
 
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
     /// One response, its body by Content-Length.
     #[track_caller]
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         let mut buffer = [0; 4096];
         loop {
             if let Some(len) = Answer::complete(&self.unread) {
@@ -53,21 +53,47 @@ impl Raw {
     }
 
     #[track_caller]
-    pub fn request(&mut self, request: &str) -> Answer {
+    pub(crate) fn request(&mut self, request: &str) -> Answer {
         self.send(request);
         self.answer()
     }
 
     /// Everything that still comes; a reset ends it too.
     #[track_caller]
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.unread);
         read_rest(&mut self.stream, &mut bytes);
         bytes
     }
 
-    /// The answer to a WebSocket request that was sent on this connection, and what follows it.
-    pub fn into_stream(self) -> Stream {
+    /// The head of a response, and what has been read after it.
+    #[track_caller]
+    pub(crate) fn head_and_rest(&mut self) -> (String, Vec<u8>) {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                let rest = self.unread.split_off(end + 4);
+                let head = std::mem::take(&mut self.unread);
+                return (String::from_utf8(head).unwrap(), rest);
+            }
+            let len = self.stream.read(&mut buffer).expect("no response in time");
+            assert_ne!(len, 0, "the transport ended");
+            self.unread.extend_from_slice(&buffer[..len]);
+        }
+    }
+
+    /// Reads on until there is as much as `expected`, of which `read` has been read.
+    #[track_caller]
+    pub(crate) fn expect_bytes(&mut self, mut read: Vec<u8>, expected: &[u8]) {
+        let already = read.len();
+        read.resize(expected.len().max(already), 0);
+        self.stream.read_exact(&mut read[already..]).expect("not enough bytes in time");
+        assert_eq!(read, expected);
+    }
+
+    /// The stream, for a WebSocket.
+    #[track_caller]
+    pub(crate) fn into_stream(self) -> Stream {
         assert!(self.unread.is_empty(), "bytes were read too much");
         self.stream
     }
@@ -84,13 +110,13 @@ fn read_rest(stream: &mut Stream, bytes: &mut Vec<u8>) {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         let mut fields = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
         fields.next().map(|(_, value)| value.trim())
     }
 
-    pub fn parse(bytes: &[u8]) -> Answer {
+    pub(crate) fn parse(bytes: &[u8]) -> Answer {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             return Answer { body: text, ..Answer::default() };
@@ -100,7 +126,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn read_rest(stream: &mut Stream, mut bytes: Vec<u8>) -> Answer {
+    pub(crate) fn read_rest(stream: &mut Stream, mut bytes: Vec<u8>) -> Answer {
         read_rest(stream, &mut bytes);
         Answer::parse(&bytes)
     }
@@ -115,7 +141,7 @@ impl Answer {
 }
 
 /// An opening handshake with further header lines, each ended by CRLF.
-pub fn upgrade_request(target: &str, lines: &str) -> String {
+pub(crate) fn upgrade_request(target: &str, lines: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"

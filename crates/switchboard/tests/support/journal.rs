@@ -8,7 +8,7 @@ use switchboard::{Closed, ClosedBy, Conn, ConnectionId, Message, OnClose, OnMess
 use super::PATIENCE;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub(crate) enum Entry {
     Open(ConnectionId),
     Message(ConnectionId, String),
     Close(ConnectionId, Closed),
@@ -25,7 +25,7 @@ impl Entry {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Journal(Arc<Inner>);
+pub(crate) struct Journal(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -34,25 +34,25 @@ struct Inner {
 }
 
 impl Journal {
-    pub fn add(&self, entry: Entry) {
+    pub(crate) fn add(&self, entry: Entry) {
         self.0.entries.lock().unwrap().push(entry);
         self.0.changed.notify_all();
     }
 
-    pub fn note(&self, text: impl Into<String>) {
+    pub(crate) fn note(&self, text: impl Into<String>) {
         self.add(Entry::Note(text.into()));
     }
 
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.0.entries.lock().unwrap().clone()
     }
 
     /// The entries of one connection.
-    pub fn of(&self, id: ConnectionId) -> Vec<Entry> {
+    pub(crate) fn of(&self, id: ConnectionId) -> Vec<Entry> {
         self.entries().into_iter().filter(|entry| entry.id() == Some(id)).collect()
     }
 
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let note = |entry| match entry {
             Entry::Note(text) => Some(text),
             _ => None,
@@ -60,7 +60,7 @@ impl Journal {
         self.entries().into_iter().filter_map(note).collect()
     }
 
-    pub fn opens(&self) -> Vec<ConnectionId> {
+    pub(crate) fn opens(&self) -> Vec<ConnectionId> {
         let open = |entry| match entry {
             Entry::Open(id) => Some(id),
             _ => None,
@@ -68,7 +68,7 @@ impl Journal {
         self.entries().into_iter().filter_map(open).collect()
     }
 
-    pub fn closes(&self) -> Vec<(ConnectionId, Closed)> {
+    pub(crate) fn closes(&self) -> Vec<(ConnectionId, Closed)> {
         let close = |entry| match entry {
             Entry::Close(id, closed) => Some((id, closed)),
             _ => None,
@@ -78,7 +78,7 @@ impl Journal {
 
     /// Waits until what `find` looks for is there.
     #[track_caller]
-    pub fn wait<T>(&self, what: &str, mut find: impl FnMut(&[Entry]) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, mut find: impl FnMut(&[Entry]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut entries = self.0.entries.lock().unwrap();
         loop {
@@ -93,7 +93,7 @@ impl Journal {
 
     /// The `n`th connection to open, from 0.
     #[track_caller]
-    pub fn opened(&self, n: usize) -> ConnectionId {
+    pub(crate) fn opened(&self, n: usize) -> ConnectionId {
         self.wait("a connection to open", |entries| {
             let opens = entries.iter().filter(|entry| matches!(entry, Entry::Open(_)));
             opens.clone().nth(n).and_then(Entry::id)
@@ -102,7 +102,7 @@ impl Journal {
 
     /// How the first connection to end ended.
     #[track_caller]
-    pub fn closed(&self) -> Closed {
+    pub(crate) fn closed(&self) -> Closed {
         self.wait("a close", |entries| {
             entries.iter().find_map(|entry| match entry {
                 Entry::Close(_, closed) => Some(closed.clone()),
@@ -112,7 +112,7 @@ impl Journal {
     }
 
     #[track_caller]
-    pub fn closed_of(&self, id: ConnectionId) -> Closed {
+    pub(crate) fn closed_of(&self, id: ConnectionId) -> Closed {
         self.wait("a close", |entries| {
             entries.iter().find_map(|entry| match entry {
                 Entry::Close(of, closed) if *of == id => Some(closed.clone()),
@@ -123,14 +123,14 @@ impl Journal {
 
     /// The first connection to end has ended like this.
     #[track_caller]
-    pub fn expect_close(&self, code: u16, by: ClosedBy) -> Closed {
+    pub(crate) fn expect_close(&self, code: u16, by: ClosedBy) -> Closed {
         let closed = self.closed();
         assert_eq!((closed.code, closed.by), (code, by), "{closed:?}");
         closed
     }
 
     #[track_caller]
-    pub fn wait_note(&self, text: &str) {
+    pub(crate) fn wait_note(&self, text: &str) {
         self.wait(text, |entries| {
             entries.iter().any(|entry| matches!(entry, Entry::Note(note) if note == text)).then_some(())
         });
@@ -138,7 +138,7 @@ impl Journal {
 
     /// Every open has had exactly one close, after it, and there is nothing after that.
     #[track_caller]
-    pub fn check_pairs(&self) {
+    pub(crate) fn check_pairs(&self) {
         let entries = self.entries();
         for id in self.opens() {
             let of: Vec<&Entry> = entries.iter().filter(|entry| entry.id() == Some(id)).collect();
@@ -153,13 +153,13 @@ impl Journal {
 
 /// Closures that write into the journal.
 impl Journal {
-    pub fn on_open(&self) -> impl OnOpen + use<> {
+    pub(crate) fn on_open(&self) -> impl OnOpen + use<> {
         let journal = self.clone();
         async move |conn: Conn, _: Request| journal.add(Entry::Open(conn.id()))
     }
 
     /// Echoes too.
-    pub fn on_message(&self) -> impl OnMessage + use<> {
+    pub(crate) fn on_message(&self) -> impl OnMessage + use<> {
         let journal = self.clone();
         async move |conn: Conn, message: Message| {
             let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
@@ -168,7 +168,7 @@ impl Journal {
         }
     }
 
-    pub fn on_close(&self) -> impl OnClose + use<> {
+    pub(crate) fn on_close(&self) -> impl OnClose + use<> {
         let journal = self.clone();
         async move |conn: Conn, closed: Closed| journal.add(Entry::Close(conn.id(), closed))
     }

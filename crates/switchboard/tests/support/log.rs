@@ -8,20 +8,20 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 #[derive(Debug, Clone, Copy)]
-pub struct Log;
+pub(crate) struct Log;
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 impl Log {
     /// Starts to collect. Call it before the server starts.
-    pub fn collect() -> Log {
+    pub(crate) fn collect() -> Log {
         static ONCE: OnceLock<()> = OnceLock::new();
         ONCE.get_or_init(|| tracing::subscriber::set_global_default(Log).unwrap());
         Log
     }
 
     /// Is there a line with all of these parts?
-    pub fn has(self, parts: &[&str]) -> bool {
+    pub(crate) fn has(self, parts: &[&str]) -> bool {
         LINES.lock().unwrap().iter().any(|line| parts.iter().all(|part| line.contains(part)))
     }
 }

@@ -13,10 +13,10 @@ use switchboard::{
 use super::{Client, PATIENCE, Raw, Stream};
 
 /// The system chooses the port.
-pub const ANY: &str = "127.0.0.1:0";
+pub(crate) const ANY: &str = "127.0.0.1:0";
 
 /// Settings for tests: several reactors, no signals, and times that a test can wait for.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         reactors: 2,
         handle_signals: false,
@@ -26,17 +26,17 @@ pub fn config() -> Config {
     }
 }
 
-pub fn one_reactor() -> Config {
+pub(crate) fn one_reactor() -> Config {
     Config { reactors: 1, ..config() }
 }
 
 /// A server that sends every message back.
-pub fn echo(config: Config) -> impl Startable {
+pub(crate) fn echo(config: Config) -> impl Startable {
     Server::new(ANY).config(config).on_message(async |conn: Conn, message: Message| conn.push(message))
 }
 
 /// Any server that can be started.
-pub trait Startable: Send + 'static {
+pub(crate) trait Startable: Send + 'static {
     fn run(self, started: impl FnOnce(&Handle) + Send + 'static) -> Result<(), StartError>;
 }
 
@@ -57,8 +57,8 @@ where
 }
 
 /// A server that runs until it is stopped or dropped.
-pub struct Running {
-    pub handle: Handle,
+pub(crate) struct Running {
+    pub(crate) handle: Handle,
     outcome: Receiver<Result<(), StartError>>,
     /// What `start` returned has been looked at.
     over: bool,
@@ -66,7 +66,7 @@ pub struct Running {
 
 /// Starts a server, and waits until it listens.
 #[track_caller]
-pub fn serve(server: impl Startable) -> Running {
+pub(crate) fn serve(server: impl Startable) -> Running {
     let (outcome_sender, outcome) = mpsc::channel();
     let (started, handle) = mpsc::channel();
     thread::spawn(move || {
@@ -81,7 +81,7 @@ pub fn serve(server: impl Startable) -> Running {
 
 /// Starts a server that cannot start.
 #[track_caller]
-pub fn start_error(server: impl Startable) -> StartError {
+pub(crate) fn start_error(server: impl Startable) -> StartError {
     let (outcome_sender, outcome) = mpsc::channel();
     thread::spawn(move || drop(outcome_sender.send(server.run(Handle::shutdown))));
     let outcome = outcome.recv_timeout(PATIENCE).expect("start did not return");
@@ -90,7 +90,7 @@ pub fn start_error(server: impl Startable) -> StartError {
 
 impl Running {
     /// The first TCP listener's address.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let inet = |address: &ListenAddr| match address {
             ListenAddr::Inet(address) => Some(*address),
             _ => None,
@@ -99,28 +99,28 @@ impl Running {
     }
 
     #[track_caller]
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())
     }
 
     #[track_caller]
-    pub fn connect_many(&self, count: usize) -> Vec<Client> {
+    pub(crate) fn connect_many(&self, count: usize) -> Vec<Client> {
         (0..count).map(|_| self.connect()).collect()
     }
 
     /// A client whose kernel keeps little of what it does not read.
     #[track_caller]
-    pub fn connect_narrow(&self) -> Client {
+    pub(crate) fn connect_narrow(&self) -> Client {
         Client::open(Stream::narrow(self.address()), &super::handshake("/"))
     }
 
-    pub fn raw(&self) -> Raw {
+    pub(crate) fn raw(&self) -> Raw {
         Raw::connect(self.address())
     }
 
     /// Stops the server. Answers how long that took.
     #[track_caller]
-    pub fn stop(&mut self) -> Duration {
+    pub(crate) fn stop(&mut self) -> Duration {
         let begun = Instant::now();
         self.handle.shutdown();
         self.wait();
@@ -129,14 +129,14 @@ impl Running {
 
     /// Waits until `start` has returned, without an error.
     #[track_caller]
-    pub fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         let outcome = self.outcome.recv_timeout(PATIENCE).expect("start() did not return");
         self.over = true;
         outcome.expect("start() failed");
     }
 
     /// Has `start` returned?
-    pub fn is_over(&mut self) -> bool {
+    pub(crate) fn is_over(&mut self) -> bool {
         if let Ok(outcome) = self.outcome.try_recv() {
             self.over = true;
             outcome.expect("start() failed");

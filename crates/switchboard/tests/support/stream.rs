@@ -11,20 +11,20 @@ use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl Stream {
-    pub fn tcp(address: SocketAddr) -> Stream {
+    pub(crate) fn tcp(address: SocketAddr) -> Stream {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         Stream::Tcp(stream)
     }
 
     /// A TCP stream whose kernel keeps little of what is not read.
-    pub fn narrow(address: SocketAddr) -> Stream {
+    pub(crate) fn narrow(address: SocketAddr) -> Stream {
         let socket =
             rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
                 .unwrap();
@@ -33,11 +33,11 @@ impl Stream {
         Stream::Tcp(socket.into())
     }
 
-    pub fn unix(path: &Path) -> Stream {
+    pub(crate) fn unix(path: &Path) -> Stream {
         Stream::Unix(UnixStream::connect(path).unwrap())
     }
 
-    pub fn set_read_timeout(&self, timeout: Duration) {
+    pub(crate) fn set_read_timeout(&self, timeout: Duration) {
         let timeout = Some(timeout.max(Duration::from_micros(1)));
         match self {
             Stream::Tcp(stream) => stream.set_read_timeout(timeout).unwrap(),
@@ -45,28 +45,28 @@ impl Stream {
         }
     }
 
-    pub fn set_write_timeout(&self, timeout: Duration) {
+    pub(crate) fn set_write_timeout(&self, timeout: Duration) {
         match self {
             Stream::Tcp(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
             Stream::Unix(stream) => stream.set_write_timeout(Some(timeout)).unwrap(),
         }
     }
 
-    pub fn shutdown_write(&self) {
+    pub(crate) fn shutdown_write(&self) {
         match self {
             Stream::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write).unwrap(),
             Stream::Unix(stream) => stream.shutdown(std::net::Shutdown::Write).unwrap(),
         }
     }
 
-    pub fn try_clone(&self) -> Stream {
+    pub(crate) fn try_clone(&self) -> Stream {
         match self {
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone().unwrap()),
             Stream::Unix(stream) => Stream::Unix(stream.try_clone().unwrap()),
         }
     }
 
-    pub fn local_addr(&self) -> Option<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Stream::Tcp(stream) => stream.local_addr().ok(),
             Stream::Unix(_) => None,
@@ -75,7 +75,7 @@ impl Stream {
 }
 
 /// Ends a TCP connection by a reset.
-pub fn reset(stream: Stream) {
+pub(crate) fn reset(stream: Stream) {
     sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
