@@ -1,0 +1,194 @@
+//! The load generator: opens connections to a WebSocket server on this machine, loads it and checks every delivery.
+//!
+//! One line of JSON goes to stdout, a table to stderr. Exit code 1 if anything was lost, repeated, reordered or changed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use switchboard_bench::client::{PAYLOAD_BYTES_MIN, Target};
+use switchboard_bench::load::{BroadcastLoad, EchoLoad, IdleLoad, Pace, Session, SlowReaders, Until};
+use switchboard_bench::process::ProcessTree;
+use switchboard_bench::report::Report;
+use switchboard_proto::MessageKind;
+
+/// Loads a WebSocket server on this machine and checks every delivery.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    load: Load,
+}
+
+#[derive(Subcommand)]
+enum Load {
+    /// Every connection keeps messages in flight; the server sends each back.
+    Echo {
+        #[command(flatten)]
+        server: Server,
+        /// Open connections.
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// Messages of one connection that are on their way at once.
+        #[arg(long, default_value_t = 1)]
+        in_flight: usize,
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Some connections send; the server sends each message to all.
+    Broadcast {
+        #[command(flatten)]
+        server: Server,
+        /// Open connections, the senders among them.
+        #[arg(long, default_value_t = 1000)]
+        receivers: usize,
+        /// Connections that send.
+        #[arg(long, default_value_t = 1)]
+        senders: usize,
+        /// Messages a second of all senders together; without it the next ones are sent when everybody has the last ones.
+        #[arg(long)]
+        rate: Option<f64>,
+        /// Further connections that never read.
+        #[arg(long, default_value_t = 0)]
+        slow_readers: usize,
+        /// Bytes sent to each slow reader before the measurement, to fill every buffer on the way.
+        #[arg(long, default_value_t = 8 << 20)]
+        stuffing_bytes: usize,
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// Connections that do nothing: the server's memory.
+    Idle {
+        #[command(flatten)]
+        server: Server,
+        /// Open connections.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+        /// Seconds until the memory is read.
+        #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+        hold: f64,
+        /// Then sends one message to all; the server must be one that broadcasts.
+        #[arg(long)]
+        broadcast: bool,
+    },
+}
+
+#[derive(Args)]
+struct Server {
+    /// Loopback ADDRESS:PORT, or unix:PATH.
+    #[arg(long)]
+    connect: Target,
+    /// The server's process: its CPU time and memory, and those of its descendants, are reported.
+    #[arg(long)]
+    server_pid: Option<u32>,
+}
+
+#[derive(Args)]
+struct Messages {
+    /// Bytes of a message, at least 16.
+    #[arg(long, default_value_t = 64)]
+    bytes: usize,
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+    /// Messages to measure, instead of a time.
+    #[arg(long)]
+    messages: Option<u64>,
+    /// Seconds of load before the measurement.
+    #[arg(long, default_value_t = 0.3, value_parser = seconds)]
+    warm_up: f64,
+    /// Sends binary messages instead of text.
+    #[arg(long)]
+    binary: bool,
+}
+
+/// An hour at most: every run ends by itself.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected seconds from 0 to 3600".into()),
+    }
+}
+
+impl Server {
+    fn open(&self, connections: usize, bytes_max: usize, kind: MessageKind) -> Result<Session> {
+        ensure!(connections > 0, "at least one connection is needed");
+        Session::open(&self.connect, self.server_pid.map(ProcessTree::new), connections, bytes_max, kind)
+    }
+}
+
+impl Messages {
+    fn check(&self) -> Result<()> {
+        ensure!(
+            (PAYLOAD_BYTES_MIN..=16 << 20).contains(&self.bytes),
+            "--bytes must be {PAYLOAD_BYTES_MIN} to 16 MiB"
+        );
+        Ok(())
+    }
+
+    fn kind(&self) -> MessageKind {
+        if self.binary { MessageKind::Binary } else { MessageKind::Text }
+    }
+
+    fn until(&self) -> Until {
+        self.messages.map_or(Until::Elapsed(Duration::from_secs_f64(self.seconds)), Until::Messages)
+    }
+}
+
+fn run(load: Load) -> Result<Report> {
+    let (report, session) = match load {
+        Load::Echo { server, connections, in_flight, messages } => {
+            messages.check()?;
+            ensure!((1..=1 << 16).contains(&in_flight), "--in-flight must be 1 to 65536");
+            let mut session = server.open(connections, messages.bytes, messages.kind())?;
+            let load = EchoLoad {
+                bytes: messages.bytes,
+                in_flight,
+                warm_up: Duration::from_secs_f64(messages.warm_up),
+                until: messages.until(),
+            };
+            (load.run(&mut session)?, session)
+        }
+        Load::Broadcast { server, receivers, senders, rate, slow_readers, stuffing_bytes, messages } => {
+            messages.check()?;
+            ensure!((1..=receivers).contains(&senders), "--senders must be 1 to --receivers");
+            ensure!(rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "--rate must be more than 0");
+            let load = BroadcastLoad {
+                senders,
+                bytes: messages.bytes,
+                pace: rate.map_or(Pace::OneAtATime, Pace::PerSecond),
+                warm_up: Duration::from_secs_f64(messages.warm_up),
+                until: messages.until(),
+                slow_readers: (slow_readers > 0)
+                    .then_some(SlowReaders { count: slow_readers, stuffing_bytes }),
+            };
+            let mut session = server.open(receivers, load.bytes_max(), messages.kind())?;
+            (load.run(&server.connect, &mut session)?, session)
+        }
+        Load::Idle { server, connections, hold, broadcast } => {
+            let mut session = server.open(connections, PAYLOAD_BYTES_MIN, MessageKind::Text)?;
+            (IdleLoad { hold: Duration::from_secs_f64(hold), broadcast }.run(&mut session)?, session)
+        }
+    };
+    session.close()?;
+    Ok(report)
+}
+
+fn main() -> ExitCode {
+    let report = match run(Cli::parse().load) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("bench-load: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    eprint!("{report}");
+    match serde_json::to_string(&report) {
+        Ok(line) => println!("{line}"),
+        Err(error) => {
+            eprintln!("bench-load: {error}");
+            return ExitCode::from(2);
+        }
+    }
+    if report.errors.none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,308 @@
+//! Broadcast: every message of a sender goes to every connection; measured until the last one has it.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use hdrhistogram::Histogram;
+
+use super::session::{Meter, STALL, Session, Until};
+use crate::client::{Deliveries, Frames, Stamp, Target, open_deaf};
+use crate::report::{Errors, Latency, Report};
+
+/// Sender of the messages that only find out whether everybody gets messages already.
+const PROBE: u32 = u32::MAX;
+
+/// How long one probe is waited for, and how many are sent.
+const PROBE_WAIT: Duration = Duration::from_millis(300);
+const PROBES_MAX: u32 = 30;
+
+/// Messages that may be on their way at once at a fixed rate; more means that the server does not keep up.
+const OPEN_MESSAGES_MAX: usize = 10_000;
+
+/// Payload of the messages that fill the queues of slow readers.
+const STUFFING_BYTES: usize = 16 * 1024;
+
+/// When the next message is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// When everybody has the last one of every sender: then each sender sends one.
+    OneAtATime,
+    /// So many a second, whether the earlier ones have arrived or not; the time to the last counts from when the message
+    /// was due.
+    PerSecond(f64),
+}
+
+/// Further connections that never read.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowReaders {
+    /// How many.
+    pub count: usize,
+    /// What is sent to each, in bytes, before the measurement, so that every buffer on the way is full.
+    pub stuffing_bytes: usize,
+}
+
+/// Parameters of the load.
+#[derive(Clone, Copy, Debug)]
+pub struct BroadcastLoad {
+    /// How many of the connections send; all of them receive.
+    pub senders: usize,
+    /// Payload of each message.
+    pub bytes: usize,
+    /// When messages are sent.
+    pub pace: Pace,
+    /// Time that is not measured at the start.
+    pub warm_up: Duration,
+    /// When the measurement ends.
+    pub until: Until,
+    /// Further connections that never read.
+    pub slow_readers: Option<SlowReaders>,
+}
+
+impl BroadcastLoad {
+    /// The largest payload that this load sends.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        if self.slow_readers.is_some() { self.bytes.max(STUFFING_BYTES) } else { self.bytes }
+    }
+
+    /// Runs the load over all connections of `session`, which go to `target`.
+    ///
+    /// # Errors
+    /// A system call that must not fail fails, the server has ended, or not every connection gets messages.
+    pub fn run(&self, target: &Target, session: &mut Session) -> Result<Report> {
+        let mut frames = Frames::new(&session.payloads, session.kind, self.bytes, 1);
+        let mut broadcast = Broadcast::new(session, self.senders)?;
+        broadcast.await_subscriptions()?;
+        let slow = self.slow_readers.map(|slow| broadcast.stuff(target, slow)).transpose()?;
+        broadcast.drive(&mut frames, Pace::OneAtATime, Until::Elapsed(self.warm_up))?;
+
+        broadcast.completion.reset();
+        let (sent, delivered) = (broadcast.sent, broadcast.delivered);
+        let meter = Meter::start(broadcast.session.server)?;
+        broadcast.drive(&mut frames, self.pace, self.until)?;
+        let usage = meter.stop()?;
+
+        Ok(Report {
+            measure: "broadcast",
+            connections: broadcast.receivers(),
+            bytes: self.bytes,
+            traffic: Some(usage.traffic(broadcast.sent - sent, broadcast.delivered - delivered)),
+            completion: Latency::of(&broadcast.completion),
+            accept: Some(broadcast.session.accept()),
+            memory: broadcast.session.memory()?,
+            slow_readers_closed: slow.map(|slow| slow.closed(broadcast.session)).transpose()?.flatten(),
+            errors: broadcast.errors(),
+        })
+    }
+}
+
+/// A message that not everybody has yet.
+struct OpenMessage {
+    since: Instant,
+    receivers_left: usize,
+}
+
+/// The running load. Messages are counted through all senders: message `m` is number `m / senders` of sender `m % senders`.
+pub(super) struct Broadcast<'a> {
+    session: &'a mut Session,
+    senders: usize,
+    pub(super) sent: u64,
+    pub(super) delivered: u64,
+    open: VecDeque<OpenMessage>,
+    deliveries: Deliveries,
+    corrupt: u64,
+    /// Microseconds from sending to the last delivery.
+    pub(super) completion: Histogram<u64>,
+    /// The last probe that each receiver has seen.
+    probes: Vec<Option<u32>>,
+}
+
+impl<'a> Broadcast<'a> {
+    pub(super) fn new(session: &'a mut Session, senders: usize) -> Result<Self> {
+        let receivers = session.connections.len();
+        Ok(Self {
+            senders: senders.clamp(1, receivers),
+            sent: 0,
+            delivered: 0,
+            open: VecDeque::new(),
+            deliveries: Deliveries::new(receivers, senders),
+            corrupt: 0,
+            completion: Histogram::new_with_max(60_000_000, 3)?,
+            probes: vec![None; receivers],
+            session,
+        })
+    }
+
+    fn receivers(&self) -> usize {
+        self.session.connections.len()
+    }
+
+    /// A server may answer the handshake before it has subscribed the connection: probes until one reaches all.
+    pub(super) fn await_subscriptions(&mut self) -> Result<()> {
+        let mut probe = Frames::new(&self.session.payloads, self.session.kind, 0, 1);
+        for number in 0..PROBES_MAX {
+            let frame = probe.stamped(PROBE, number, 1);
+            self.session.connections[0].send(&self.session.poller, frame)?;
+            let deadline = Instant::now() + PROBE_WAIT;
+            while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+                if self.turn(left)? > 0 && self.probes.iter().all(|seen| *seen == Some(number)) {
+                    return Ok(());
+                }
+            }
+        }
+        let deaf = self.probes.iter().filter(|seen| seen.is_none()).count();
+        bail!("{deaf} of {} connections get no messages", self.receivers())
+    }
+
+    /// Adds connections that never read and fills all buffers on the way to them.
+    fn stuff(&mut self, target: &Target, slow: SlowReaders) -> Result<OpenSlowReaders> {
+        let sockets = open_deaf(target, slow.count)?;
+        let descriptors = self.session.server.map(|tree| tree.descriptors()).transpose()?;
+        let mut frames = Frames::new(&self.session.payloads, self.session.kind, STUFFING_BYTES, 1);
+        let messages = slow.stuffing_bytes.div_ceil(STUFFING_BYTES) as u64;
+        self.drive(&mut frames, Pace::OneAtATime, Until::Messages(messages))?;
+        Ok(OpenSlowReaders { sockets, descriptors })
+    }
+
+    /// Sends at `pace` until `until`, then waits for the last delivery.
+    pub(super) fn drive(&mut self, frames: &mut Frames, pace: Pace, until: Until) -> Result<()> {
+        let (start, sent_before) = (Instant::now(), self.sent);
+        let mut last_event = start;
+        loop {
+            let now = Instant::now();
+            let sent = self.sent - sent_before;
+            let done = until.reached(start, now, sent);
+            if done && self.open.is_empty() {
+                return Ok(());
+            }
+            let mut timeout = STALL;
+            match pace {
+                Pace::OneAtATime if self.open.is_empty() => {
+                    for _ in 0..self.senders {
+                        self.send(frames, now)?;
+                    }
+                }
+                Pace::PerSecond(rate) if !done => {
+                    let due = start + Duration::from_secs_f64(sent as f64 / rate);
+                    if due <= now {
+                        self.send(frames, due)?;
+                        timeout = Duration::ZERO;
+                    } else {
+                        timeout = due - now;
+                    }
+                }
+                _ => {}
+            }
+            if self.turn(timeout.min(STALL))? > 0 {
+                last_event = Instant::now();
+            } else if last_event.elapsed() >= STALL && !self.open.is_empty() {
+                self.open.clear();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what comes for `duration`, without sending.
+    pub(super) fn listen(&mut self, duration: Duration) -> Result<()> {
+        let end = Instant::now() + duration;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.turn(left)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, frames: &mut Frames, since: Instant) -> Result<()> {
+        if self.open.len() >= OPEN_MESSAGES_MAX {
+            bail!("the server does not keep up with the rate: {OPEN_MESSAGES_MAX} messages are on their way");
+        }
+        let senders = self.senders as u64;
+        let (sender, number) = (self.sent % senders, self.sent / senders);
+        let frame = frames.stamped(sender as u32, number as u32, 1);
+        self.session.connections[sender as usize].send(&self.session.poller, frame)?;
+        self.open.push_back(OpenMessage { since, receivers_left: self.receivers() });
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn turn(&mut self, timeout: Duration) -> Result<usize> {
+        let ready = self.session.poller.wait(Some(timeout))?;
+        for position in 0..ready {
+            let Some(event) = self.session.poller.ready(position) else { continue };
+            if event.writable {
+                self.session.connections[event.index].flush(&self.session.poller)?;
+            }
+            if event.readable {
+                self.receive(event.index)?;
+            }
+        }
+        Ok(ready)
+    }
+
+    fn receive(&mut self, index: usize) -> Result<()> {
+        let Session { connections, poller, inbox, payloads, kind, .. } = &mut *self.session;
+        let first_open = self.sent - self.open.len() as u64;
+        connections[index].receive(poller, inbox, |received_kind, payload| {
+            let stamp = match payloads.check(payload) {
+                Some(stamp) if received_kind == *kind => stamp,
+                _ => {
+                    self.corrupt += 1;
+                    return Ok(());
+                }
+            };
+            if stamp.sender == PROBE {
+                self.probes[index] = Some(stamp.number);
+            } else if self.deliveries.record(index, stamp)? {
+                self.delivered += 1;
+                let message = message_of(stamp, self.senders);
+                let position = message.checked_sub(first_open).map(|position| position as usize);
+                if let Some(open) = position.and_then(|position| self.open.get_mut(position)) {
+                    open.receivers_left -= 1;
+                    if open.receivers_left == 0 {
+                        self.completion.saturating_record(open.since.elapsed().as_micros() as u64);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        while self.open.front().is_some_and(|open| open.receivers_left == 0) {
+            self.open.pop_front();
+        }
+        Ok(())
+    }
+
+    pub(super) fn errors(&self) -> Errors {
+        let senders = self.senders as u64;
+        let sent_by = |sender: usize| ((self.sent + senders - 1 - sender as u64) / senders) as u32;
+        let mut errors = Errors {
+            missing: self.deliveries.missing(sent_by),
+            duplicated: self.deliveries.duplicated(),
+            out_of_order: self.deliveries.out_of_order(),
+            corrupt: self.corrupt + self.deliveries.unexpected(),
+            ..Errors::default()
+        };
+        self.session.note_losses(&mut errors);
+        errors
+    }
+}
+
+/// The inverse of how messages are counted.
+fn message_of(stamp: Stamp, senders: usize) -> u64 {
+    u64::from(stamp.number) * senders as u64 + u64::from(stamp.sender)
+}
+
+/// Connections that never read; they close when this is dropped.
+struct OpenSlowReaders {
+    sockets: Vec<OwnedFd>,
+    /// The server's descriptors with all of them open.
+    descriptors: Option<usize>,
+}
+
+impl OpenSlowReaders {
+    /// How many of them the server has closed. Its side alone can tell: behind unread bytes no end arrives.
+    fn closed(&self, session: &Session) -> Result<Option<usize>> {
+        let (Some(tree), Some(before)) = (session.server, self.descriptors) else { return Ok(None) };
+        Ok(Some(before.saturating_sub(tree.descriptors()?).min(self.sockets.len())))
+    }
+}

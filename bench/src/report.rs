@@ -1,0 +1,188 @@
+//! What a run has found: one line of JSON for programs, a table for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// The result of one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// `echo`, `broadcast` or `idle`.
+    pub measure: &'static str,
+    /// Open connections that are read from.
+    pub connections: usize,
+    /// Bytes of a message's payload.
+    pub bytes: usize,
+    /// Messages that were sent while it was measured, and what came of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+    /// Time from sending a message until the last receiver had it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Latency>,
+    /// The server's cost of accepting the connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accept: Option<Accept>,
+    /// The server's memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+    /// Connections that the server has closed although they did nothing wrong but not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_readers_closed: Option<usize>,
+    /// Must all be 0.
+    pub errors: Errors,
+}
+
+/// Messages per second and CPU time of each side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Traffic {
+    /// Length of the measurement.
+    pub seconds: f64,
+    /// Messages sent by clients.
+    pub messages: u64,
+    /// Messages received by clients.
+    pub deliveries: u64,
+    /// `deliveries / seconds`.
+    pub deliveries_per_second: f64,
+    /// User and system time of the server's process tree; absent if its process is not known.
+    pub server_cpu_us_per_delivery: Option<f64>,
+    /// Share of one core that the server used.
+    pub server_cores: Option<f64>,
+    /// Time of the kernel's network threads, which no process is charged for.
+    pub ksoftirqd_cpu_us_per_delivery: f64,
+    /// User and system time of the load generator.
+    pub generator_cpu_us_per_delivery: f64,
+    /// Share of one core that the load generator used.
+    pub generator_cores: f64,
+}
+
+/// Quantiles in microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
+    /// Number of values.
+    pub samples: u64,
+    /// Half of the values are below.
+    pub p50_us: u64,
+    /// 99 % of the values are below.
+    pub p99_us: u64,
+    /// The largest value.
+    pub max_us: u64,
+}
+
+impl Latency {
+    /// `None` without a value.
+    #[must_use]
+    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        (!histogram.is_empty()).then(|| Self {
+            samples: histogram.len(),
+            p50_us: histogram.value_at_quantile(0.5),
+            p99_us: histogram.value_at_quantile(0.99),
+            max_us: histogram.max(),
+        })
+    }
+}
+
+/// Accept and upgrade of all connections.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Accept {
+    /// How long it took to open all.
+    pub seconds: f64,
+    /// User and system time of the server's process tree; absent if its process is not known.
+    pub server_cpu_us_per_connection: Option<f64>,
+}
+
+/// Proportional set size of the server's process tree.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Memory {
+    /// Before the first connection was opened.
+    pub before_bytes: u64,
+    /// With all connections open, before the first message.
+    pub open_bytes: u64,
+    /// At the end, with all connections still open.
+    pub end_bytes: u64,
+    /// `(open_bytes - before_bytes) / connections`.
+    pub per_connection_bytes: f64,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Errors {
+    /// Deliveries that never came.
+    pub missing: u64,
+    /// Deliveries that came again.
+    pub duplicated: u64,
+    /// Deliveries that came after a later one of the same sender.
+    pub out_of_order: u64,
+    /// Messages of the wrong kind, or with any byte changed, or to the wrong receiver.
+    pub corrupt: u64,
+    /// Connections that ended before their time.
+    pub lost: u64,
+    /// Why the first of them ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_loss: Option<String>,
+}
+
+impl Errors {
+    /// Everything arrived as it should.
+    #[must_use]
+    pub fn none(&self) -> bool {
+        self.missing + self.duplicated + self.out_of_order + self.corrupt + self.lost == 0
+    }
+}
+
+/// `part / whole`, 0 when there is no whole.
+#[must_use]
+pub fn per(part: Duration, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part.as_secs_f64() * 1e6 / whole as f64 }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} connections, {} B", self.measure, self.connections, self.bytes)?;
+        let mut row = |name: &str, value: String| writeln!(f, "  {name:<34}{value:>16}");
+        if let Some(traffic) = &self.traffic {
+            row("seconds", format!("{:.2}", traffic.seconds))?;
+            row("messages sent", traffic.messages.to_string())?;
+            row("deliveries", traffic.deliveries.to_string())?;
+            row("deliveries a second", format!("{:.0}", traffic.deliveries_per_second))?;
+            if let (Some(cpu), Some(cores)) = (traffic.server_cpu_us_per_delivery, traffic.server_cores) {
+                row("server CPU µs a delivery", format!("{cpu:.3}"))?;
+                row("server cores used", format!("{cores:.2}"))?;
+            }
+            row("ksoftirqd CPU µs a delivery", format!("{:.3}", traffic.ksoftirqd_cpu_us_per_delivery))?;
+            row("generator CPU µs a delivery", format!("{:.3}", traffic.generator_cpu_us_per_delivery))?;
+            row("generator cores used", format!("{:.2}", traffic.generator_cores))?;
+        }
+        if let Some(latency) = &self.completion {
+            row("to the last receiver, p50 µs", latency.p50_us.to_string())?;
+            row("to the last receiver, p99 µs", latency.p99_us.to_string())?;
+            row("to the last receiver, max µs", latency.max_us.to_string())?;
+        }
+        if let Some(accept) = &self.accept {
+            row("opening, seconds", format!("{:.2}", accept.seconds))?;
+            if let Some(cpu) = accept.server_cpu_us_per_connection {
+                row("server CPU µs an accept", format!("{cpu:.1}"))?;
+            }
+        }
+        if let Some(memory) = &self.memory {
+            row("server KiB before", (memory.before_bytes / 1024).to_string())?;
+            row("server KiB with connections", (memory.open_bytes / 1024).to_string())?;
+            row("server KiB at the end", (memory.end_bytes / 1024).to_string())?;
+            row("server bytes a connection", format!("{:.0}", memory.per_connection_bytes))?;
+        }
+        if let Some(closed) = self.slow_readers_closed {
+            row("slow readers closed by the server", closed.to_string())?;
+        }
+        let errors = &self.errors;
+        row("missing", errors.missing.to_string())?;
+        row("duplicated", errors.duplicated.to_string())?;
+        row("out of order", errors.out_of_order.to_string())?;
+        row("corrupt", errors.corrupt.to_string())?;
+        row("connections lost", errors.lost.to_string())?;
+        if let Some(reason) = &errors.first_loss {
+            writeln!(f, "  first loss: {reason}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+"""RESULTS.md: medians of paired ratios with their spread, in plain tables."""
+
+import subprocess
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from . import machine
+from .build import Built
+from .loads import Load, Plan
+from .runner import Run
+from .servers import FLOOR
+
+_Value = Callable[[dict[str, Any]], float | None]
+
+
+class Results:
+    """The runs, by load and server."""
+
+    def __init__(self, runs: list[Run], names: list[str]) -> None:
+        self.runs = runs
+        self.names = names
+
+    def reports(self, load: Load, server: str) -> dict[int, dict[str, Any]]:
+        """By round; runs that failed are missing."""
+        return {
+            run.round: run.report
+            for run in self.runs
+            if run.load.name == load.name and run.server == server and run.report is not None
+        }
+
+    def values(self, load: Load, server: str, value: _Value) -> dict[int, float]:
+        found = {number: value(report) for number, report in self.reports(load, server).items()}
+        return {number: figure for number, figure in found.items() if figure is not None}
+
+    def middle(self, load: Load, server: str, value: _Value, show: str) -> str:
+        """The median of a figure."""
+        figures = list(self.values(load, server, value).values())
+        return format(median(figures), show) if figures else "failed"
+
+    def ratio(self, load: Load, server: str, value: _Value) -> str:
+        """The median of the ratios to the floor of the same round, with the smallest and the largest."""
+        own, floor = self.values(load, server, value), self.values(load, FLOOR, value)
+        ratios = [own[number] / floor[number] for number in own if floor.get(number)]
+        if not ratios:
+            return "failed"
+        if len(ratios) == 1:
+            return f"{ratios[0]:.2f}"
+        return f"**{median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines) + "\n"
+
+
+def _cpu(report: dict[str, Any]) -> float | None:
+    return report["traffic"]["server_cpu_us_per_delivery"]
+
+
+def _completion(quantile: str) -> _Value:
+    return lambda report: (report.get("completion") or {}).get(f"{quantile}_us")
+
+
+def _memory(name: str) -> _Value:
+    return lambda report: (report.get("memory") or {}).get(name)
+
+
+def markdown(built: Built, plan: Plan, runs: list[Run], quick: bool, seconds: float) -> str:
+    """The whole document."""
+    results = Results(runs, [server.name for server in built.servers])
+    sections = {"echo": _echo, "broadcast": _broadcast, "idle": _idle, "slow-reader": _slow_readers}
+    text = _introduction(quick, seconds, plan)
+    for measure, section in sections.items():
+        loads = [load for load in plan.loads if load.measure == measure]
+        if loads:
+            text += section(results, loads)
+    return text + _correctness(results) + _servers(built)
+
+
+def _introduction(quick: bool, seconds: float, plan: Plan) -> str:
+    server, generator = machine.cores()
+    pinned = (
+        "servers pinned to one core, the load generator to the other"
+        if server != generator
+        else "servers and load generator share the only core"
+    )
+    rounds = max(plan.rounds.values())
+    return (
+        "# Results\n\n"
+        f"Written by `bench/run{' --quick' if quick else ''}` in {seconds / 60:.0f} minutes; `bench/README.md` says what the "
+        "figures mean.\n\n"
+        f"- Machine: {machine.description()}; loopback; {pinned}.\n"
+        f"- Up to {rounds} rounds in shuffled order. A ratio is the **median** of the ratios to `{FLOOR}` in the same "
+        "round (smallest–largest). Less is better. Differences below 10–20 % are noise.\n"
+        "- CPU time is user and system time of the server's whole process tree.\n\n"
+    )
+
+
+def _ratios(results: Results, loads: list[Load], value: _Value, unit: str) -> str:
+    others = [name for name in results.names if name != FLOOR]
+    rows = [
+        [load.name, results.middle(load, FLOOR, value, ".2f")] + [results.ratio(load, name, value) for name in others]
+        for load in loads
+    ]
+    return _table(["load", f"{FLOOR}, {unit}", *others], rows)
+
+
+def _echo(results: Results, loads: list[Load]) -> str:
+    return "## Echo: CPU time per message ÷ floor\n\nConnections × size × messages in flight.\n\n" + _ratios(
+        results, loads, _cpu, "µs"
+    )
+
+
+def _broadcast(results: Results, loads: list[Load]) -> str:
+    text = (
+        "## Broadcast: CPU time per delivery ÷ floor\n\n"
+        "Senders → receivers × size; the next messages are sent when the last receiver has the last ones. The floor sends "
+        "every message singly, so a server that joins those of several senders is below 1.\n\n"
+    )
+    text += _ratios(results, loads, _cpu, "µs")
+    for quantile in ("p50", "p99"):
+        text += f"### Time to the last receiver, {quantile} ÷ floor\n\n"
+        text += _ratios(results, loads, lambda report: (_completion(quantile)(report) or 0) / 1000, "ms")
+    return text
+
+
+def _idle(results: Results, loads: list[Load]) -> str:
+    text = "## Idle connections, and one message to all of them\n\n"
+    for load in loads:
+        rows = [
+            [
+                name,
+                results.middle(load, name, _memory("per_connection_bytes"), ",.0f"),
+                results.middle(load, name, lambda report: report["accept"]["server_cpu_us_per_connection"], ".1f"),
+                results.middle(load, name, lambda report: (_completion("max")(report) or 0) / 1000, ".0f"),
+            ]
+            for name in results.names
+        ]
+        text += f"{load.name}; memory in user space (PSS), without the kernel's own of each socket.\n\n"
+        text += _table(["server", "bytes a connection", "CPU µs an accept and upgrade", "ms until all have the message"], rows)
+    return text
+
+
+def _slow_readers(results: Results, loads: list[Load]) -> str:
+    text = (
+        "## Slow readers\n\n"
+        "20 messages a second of 64 B to 1,000 receivers; then the same with 10 more that never read and whose buffers were "
+        "filled with 8 MiB each before. Memory: growth of the process tree from the opened connections to the end.\n\n"
+    )
+    without = next((load for load in loads if load.facts["slow"] == 0), None)
+    with_slow = next((load for load in loads if load.facts["slow"] > 0), None)
+    if without is None or with_slow is None:
+        return text
+    p99 = _completion("p99")
+
+    def growth(report: dict[str, Any]) -> float | None:
+        memory = report.get("memory")
+        return (memory["end_bytes"] - memory["open_bytes"]) / 2**20 if memory else None
+
+    rows = []
+    for name in results.names:
+        base, slowed = results.values(without, name, p99), results.values(with_slow, name, p99)
+        ratios = [slowed[number] / base[number] for number in slowed if base.get(number)]
+        rows.append(
+            [
+                name,
+                results.middle(without, name, lambda report: (p99(report) or 0) / 1000, ".1f"),
+                results.middle(with_slow, name, lambda report: (p99(report) or 0) / 1000, ".1f"),
+                f"{median(ratios):.2f}" if ratios else "failed",
+                results.middle(without, name, growth, ".1f"),
+                results.middle(with_slow, name, growth, ".1f"),
+                results.middle(with_slow, name, lambda report: report["slow_readers_closed"], ".0f"),
+            ]
+        )
+    head = ["server", "p99 without, ms", "p99 with, ms", "with ÷ without"]
+    return text + _table([*head, "memory without, MiB", "memory with, MiB", "slow readers it closed"], rows)
+
+
+def _correctness(results: Results) -> str:
+    kinds = ["missing", "duplicated", "out_of_order", "corrupt", "lost"]
+    rows = []
+    for name in results.names:
+        runs = [run for run in results.runs if run.server == name]
+        reports = [run.report for run in runs if run.report is not None]
+        delivered = sum((report.get("traffic") or {}).get("deliveries", report["connections"]) for report in reports)
+        counts = [f"{sum(report['errors'][kind] for report in reports):,}" for kind in kinds]
+        rows.append([name, f"{len(runs)}", f"{len(runs) - len(reports)}", f"{delivered:,}", *counts])
+    head = ["server", "runs", "failed runs", "deliveries", "missing", "duplicated", "out of order", "changed", "connections lost"]
+    text = "## Correctness\n\nEvery byte of every delivery is checked; all but the first three columns must be 0.\n\n"
+    faults = [f"- {run.server}, {run.load.name}: {run.fault}\n" for run in results.runs if run.fault]
+    return text + _table(head, rows) + "".join(faults) + ("\n" if faults else "")
+
+
+def _servers(built: Built) -> str:
+    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    rows = [[server.name, server.version(built.places), server.note] for server in built.servers]
+    text = f"## Servers\n\nRust {rustc}, release builds. Every server has one core and one thread for its sockets.\n\n"
+    text += _table(["server", "version", "how it is run"], rows)
+    return text + "".join(f"- Left out: {reason}.\n" for reason in built.left_out)
