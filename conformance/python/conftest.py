@@ -1,0 +1,94 @@
+"""Fixtures: every process is started on a free port and gone when its test is."""
+
+import pytest
+from websockets.sync.client import connect, unix_connect
+
+from deadline import DEADLINE_S
+from example_server import ExampleServer, raise_descriptor_limit
+from raw_client import RawClient
+
+
+MEASUREMENTS = pytest.StashKey()
+
+
+def pytest_configure(config):
+    raise_descriptor_limit()
+    config.stash[MEASUREMENTS] = []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.stash[MEASUREMENTS]:
+        terminalreporter.section("measured")
+        for line in config.stash[MEASUREMENTS]:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def measured(request):
+    """`measured("10,000 connections in 3 s")`: a line for the end of the run, whether the test passes or not."""
+    return request.config.stash[MEASUREMENTS].append
+
+
+@pytest.fixture
+def start():
+    """`start("echo", "--max-message", 4096)`: a running example, ended with the test."""
+    servers = []
+
+    def start_example(name, *flags, **options):
+        servers.append(ExampleServer(name, *flags, **options))
+        return servers[-1]
+
+    yield start_example
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def echo():
+    """An `echo` with its defaults, for the tests that leave it as they found it."""
+    server = ExampleServer("echo")
+    yield server
+    assert server.process.poll() is None, "the echo server died during the tests"
+    server.stop()
+
+
+@pytest.fixture
+def client():
+    """`client(server)`: an open connection of the `websockets` library, which answers pings by itself."""
+    connections = []
+
+    def open_connection(server, **options):
+        options = {"max_size": None, "max_queue": None, "ping_interval": None, "open_timeout": DEADLINE_S} | options
+        connections.append(connect(server.uri, proxy=None, legacy=True, **options))
+        return connections[-1]
+
+    yield open_connection
+    for connection in connections:
+        connection.close_socket()
+
+
+@pytest.fixture
+def unix_client():
+    connections = []
+
+    def open_connection(path):
+        connections.append(unix_connect(path, legacy=True))
+        return connections[-1]
+
+    yield open_connection
+    for connection in connections:
+        connection.close_socket()
+
+
+@pytest.fixture
+def raw():
+    """`raw(server)`: a connection that does only what it is told to."""
+    connections = []
+
+    def open_connection(server, **options):
+        connections.append(RawClient(server.address, **options))
+        return connections[-1]
+
+    yield open_connection
+    for connection in connections:
+        connection.close()
