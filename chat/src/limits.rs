@@ -1,0 +1,94 @@
+//! Every bound of the chat, with its reason. What grows without one of these is a defect.
+
+/// Unicode scalar values in the text of a message. A long letter fits; a pasted log file does not belong here.
+pub(crate) const TEXT_CHARS_MAX: usize = 4_000;
+
+/// Unicode scalar values in a name: what a line of the page has room for.
+pub(crate) const NAME_CHARS_MAX: usize = 32;
+
+/// Unicode scalar values in a room's title and in its key.
+pub(crate) const ROOM_CHARS_MAX: usize = 48;
+
+/// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.
+pub(crate) const ID_BYTES_MAX: usize = 64;
+
+/// Bytes of one WebSocket message in either direction; a longer one from a client closes its connection with 1009. The
+/// longest legal text with every character escaped is 48 KB; the rest is for the server's own longest answer (the
+/// list of all rooms), and lets somebody who pastes a book be told so by an `error` and keep the connection.
+pub(crate) const FRAME_BYTES_MAX: usize = 512 * 1024;
+
+/// Messages in one answer to `join` or `history`: a screen or two.
+pub(crate) const PAGE_MESSAGES_MAX: usize = 50;
+
+/// Bytes of JSON for the messages of one answer. A page of the longest messages would be 1.2 MB; it is cut here, and
+/// `more` says so.
+pub(crate) const PAGE_BYTES_MAX: usize = 192 * 1024;
+
+/// Messages that `resume` returns for one room; whoever missed more is given the last page.
+pub(crate) const RESUME_MESSAGES_MAX: usize = 500;
+
+/// Bytes of JSON for what was missed in one room; whoever missed more is given the last page.
+pub(crate) const RESUME_ROOM_BYTES_MAX: usize = 384 * 1024;
+
+/// Bytes of JSON for the messages of one `resume` over all its rooms, so that resuming never fills the queue of the
+/// client that resumes. Rooms that come after it is spent are answered without messages.
+pub(crate) const RESUME_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that may wait for one slow reader before its connection is closed. It then comes back and resumes: nothing
+/// is lost by closing, and much memory by waiting.
+pub(crate) const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Rooms in all. Every `welcome` lists them all: 1,000 make some 100 KB.
+pub(crate) const ROOMS_MAX: usize = 1_000;
+
+/// Rooms that one connection is in at a time.
+pub(crate) const ROOMS_PER_CONNECTION_MAX: usize = 50;
+
+/// Groups of the library that one connection is in: its rooms, one for what goes to everybody, and some that it has
+/// just left: the library counts those until the reactor has carried that out.
+pub(crate) const GROUPS_PER_CONNECTION_MAX: usize = ROOMS_PER_CONNECTION_MAX + 1 + 16;
+
+/// Names in one list of members, and bytes of their JSON; `member_count` beside the list is always the whole number.
+pub(crate) const MEMBERS_LISTED_MAX: usize = 500;
+/// See [`MEMBERS_LISTED_MAX`].
+pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
+
+/// Members up to which a room is told who comes and goes. Each notice goes to every member, so that n people who
+/// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
+pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
+
+/// Requests that wait for the hub, over all connections.
+pub(crate) const REQUESTS_QUEUED_MAX: usize = 2_048;
+
+/// Milliseconds that a request waits for its place in that queue before it is answered with `busy`. A connection
+/// whose request waits is not read from, so a flood is slowed down by TCP and waits in its turn.
+pub(crate) const REQUEST_WAIT_MS_MAX: u64 = 5_000;
+
+/// Requests that share one transaction: enough to spread the cost of a commit, few enough that the first of them
+/// does not wait long for the last.
+pub(crate) const BATCH_REQUESTS_MAX: usize = 512;
+
+/// Bytes of answers that wait for one commit: a batch of many long ones is split.
+pub(crate) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Reads of older history that wait for the reader thread; more are answered with `busy`.
+pub(crate) const READS_QUEUED_MAX: usize = 512;
+
+/// Milliseconds that the hub waits for a reactor that has more commands queued than it takes; after it what was to be
+/// sent is lost to those who should have received it, and the log says so.
+pub(crate) const REACTOR_WAIT_MS_MAX: u64 = 10_000;
+
+/// A message in JSON: the text with every character a control character (6 bytes each), and its other keys.
+const MESSAGE_JSON_BYTES_MAX: usize = TEXT_CHARS_MAX * 6 + 2 * ROOM_CHARS_MAX * 4 + 1024;
+/// A room in a list: key and title of characters of four bytes, and the other keys.
+const ROOM_JSON_BYTES_MAX: usize = 2 * ROOM_CHARS_MAX * 4 + 128;
+
+// The longest legal text, every scalar value escaped as a surrogate pair (12 bytes), must fit a frame …
+const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 <= FRAME_BYTES_MAX);
+// … and so must the server's longest answers.
+const _: () = assert!(ROOMS_MAX * ROOM_JSON_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
+const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
+const _: () = assert!(PAGE_BYTES_MAX <= RESUME_ROOM_BYTES_MAX && MESSAGE_JSON_BYTES_MAX <= PAGE_BYTES_MAX);
+// A resume of as many rooms as possible must fit the output queue, with room for what else happens.
+const _: () =
+    assert!(RESUME_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (MEMBERS_BYTES_MAX + 1024) <= OUTPUT_BYTES_MAX / 2);

@@ -1,0 +1,241 @@
+//! The frames that the server sends, apart from `error`.
+
+use super::json::{self, Object};
+use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
+
+/// A message as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) seq: u64,
+    /// The sender's name when it was sent.
+    pub(crate) from: String,
+    pub(crate) text: String,
+    /// Milliseconds since 1970, by the server's clock.
+    pub(crate) ts: u64,
+}
+
+/// A room in a list of rooms, as one viewer sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomSummary<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) members: usize,
+    pub(crate) joined: bool,
+}
+
+/// A list of names that may have been cut, and how many there are in all.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberList {
+    pub(crate) names: String,
+    pub(crate) count: usize,
+}
+
+impl MemberList {
+    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>, count: usize) -> Self {
+        Self { names: json::array(names.into_iter().map(json::string)), count }
+    }
+}
+
+/// One piece of a room's history.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    /// Frames of type `message`, ascending by `seq`.
+    pub(crate) messages: Vec<String>,
+    /// Is there something older in the room?
+    pub(crate) more: bool,
+}
+
+/// A message, to its room and in every answer that holds history. `id` only for its sender.
+pub(crate) fn message(room: &str, message: &Message, id: Option<&str>) -> String {
+    Object::of_type("message")
+        .string("data", &message.text)
+        .string("room", room)
+        .number("seq", message.seq)
+        .string("from", &message.from)
+        .number("ts", message.ts)
+        .optional("id", id)
+        .finish()
+}
+
+/// To everybody, when somebody gives a name.
+pub(crate) fn connect(name: &str) -> String {
+    Object::of_type("connect")
+        .string("data", &format!("Welcome {name} to join us"))
+        .string("from", name)
+        .finish()
+}
+
+/// The answer to a v1 client's `connect`.
+pub(crate) fn welcome<'a>(
+    id: Option<&str>,
+    name: &str,
+    rooms: impl IntoIterator<Item = RoomSummary<'a>>,
+) -> String {
+    let limits = Object::nested()
+        .number("text", TEXT_CHARS_MAX as u64)
+        .number("name", NAME_CHARS_MAX as u64)
+        .number("room", ROOM_CHARS_MAX as u64)
+        .number("page", PAGE_MESSAGES_MAX as u64)
+        .finish();
+    Object::of_type("welcome")
+        .optional("id", id)
+        .string("name", name)
+        .raw("rooms", &room_list(rooms))
+        .raw("limits", &limits)
+        .finish()
+}
+
+pub(crate) fn rooms<'a>(id: Option<&str>, rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
+    Object::of_type("rooms").optional("id", id).raw("rooms", &room_list(rooms)).finish()
+}
+
+fn room_list<'a>(rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
+    json::array(rooms.into_iter().map(|room| {
+        Object::nested()
+            .string("room", room.room)
+            .string("title", room.title)
+            .number("seq", room.seq)
+            .number("members", room.members as u64)
+            .boolean("joined", room.joined)
+            .finish()
+    }))
+}
+
+pub(crate) fn joined(
+    id: Option<&str>,
+    room: &str,
+    title: &str,
+    page: &Page,
+    seq: u64,
+    members: &MemberList,
+) -> String {
+    Object::of_type("joined")
+        .optional("id", id)
+        .string("room", room)
+        .string("title", title)
+        .raw("messages", &json::array(&page.messages))
+        .boolean("more", page.more)
+        .number("seq", seq)
+        .raw("members", &members.names)
+        .number("member_count", members.count as u64)
+        .finish()
+}
+
+/// `missed` is everything after the client's position, or else `page` the end of the history.
+pub(crate) fn resumed(
+    id: Option<&str>,
+    room: &str,
+    missed: Result<&[String], &Page>,
+    seq: u64,
+    members: &MemberList,
+) -> String {
+    let frame = Object::of_type("resumed")
+        .optional("id", id)
+        .string("room", room)
+        .boolean("complete", missed.is_ok());
+    let frame = match missed {
+        Ok(messages) => frame.raw("messages", &json::array(messages)),
+        Err(page) => frame.raw("messages", &json::array(&page.messages)).boolean("more", page.more),
+    };
+    frame
+        .number("seq", seq)
+        .raw("members", &members.names)
+        .number("member_count", members.count as u64)
+        .finish()
+}
+
+pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
+    Object::of_type("history")
+        .optional("id", id)
+        .string("room", room)
+        .raw("messages", &json::array(&page.messages))
+        .boolean("more", page.more)
+        .finish()
+}
+
+pub(crate) fn left(id: Option<&str>, room: &str) -> String {
+    Object::of_type("left").optional("id", id).string("room", room).finish()
+}
+
+pub(crate) fn created(id: Option<&str>, room: &str, title: &str) -> String {
+    Object::of_type("created").optional("id", id).string("room", room).string("title", title).finish()
+}
+
+/// To every v1 client, when a room comes into being.
+pub(crate) fn room(room: &str, title: &str) -> String {
+    Object::of_type("room")
+        .string("room", room)
+        .string("title", title)
+        .number("seq", 0)
+        .number("members", 0)
+        .finish()
+}
+
+pub(crate) fn who(id: Option<&str>, room: &str, members: &MemberList) -> String {
+    Object::of_type("who")
+        .optional("id", id)
+        .string("room", room)
+        .raw("members", &members.names)
+        .number("member_count", members.count as u64)
+        .finish()
+}
+
+/// Somebody came into a room.
+pub(crate) fn join(room: &str, name: &str, members: usize) -> String {
+    presence("join", room, name, members)
+}
+
+/// Somebody left a room, or is gone.
+pub(crate) fn leave(room: &str, name: &str, members: usize) -> String {
+    presence("leave", room, name, members)
+}
+
+fn presence(kind: &str, room: &str, name: &str, members: usize) -> String {
+    Object::of_type(kind).string("room", room).string("from", name).number("members", members as u64).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_protocol_to_the_letter() {
+        assert_eq!(connect("Ann"), r#"{"type":"connect","data":"Welcome Ann to join us","from":"Ann"}"#);
+        let hi = Message { seq: 7, from: "Ann".into(), text: "hi".into(), ts: 1_763_800_000_000 };
+        assert_eq!(
+            message("lobby", &hi, None),
+            r#"{"type":"message","data":"hi","room":"lobby","seq":7,"from":"Ann","ts":1763800000000}"#
+        );
+        assert!(message("lobby", &hi, Some("c1-17")).ends_with(r#","id":"c1-17"}"#));
+    }
+
+    #[test]
+    fn answers_have_the_keys_of_the_protocol() {
+        let summary = RoomSummary { room: "lobby", title: "Lobby", seq: 41, members: 3, joined: false };
+        assert_eq!(
+            welcome(Some("1"), "Ann", [summary]),
+            concat!(
+                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false}],"#,
+                r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
+            )
+        );
+        let members = MemberList::new(["Ann", "李雷"], 2);
+        let page = Page { messages: vec!["{}".into()], more: true };
+        assert_eq!(
+            joined(None, "lobby", "Lobby", &page, 41, &members),
+            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"members":["Ann","李雷"],"member_count":2}"#
+        );
+        assert_eq!(
+            resumed(None, "t", Ok(&[]), 3, &members),
+            r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+        );
+        assert_eq!(
+            resumed(None, "t", Err(&page), 3, &members),
+            r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+        );
+        assert_eq!(join("t", "Ann", 4), r#"{"type":"join","room":"t","from":"Ann","members":4}"#);
+        assert_eq!(leave("t", "Ann", 3), r#"{"type":"leave","room":"t","from":"Ann","members":3}"#);
+        assert_eq!(room("t", "T"), r#"{"type":"room","room":"t","title":"T","seq":0,"members":0}"#);
+    }
+}

@@ -1,0 +1,256 @@
+//! What clients ask for. A [`Request`] has been checked: names are trimmed and legal, texts are within their limits;
+//! what is left to find out is what only the hub knows.
+
+use std::borrow::Cow;
+
+use serde_json::error::Category;
+
+use super::field::{Field, Fields};
+use super::{Code, LOBBY, Refusal};
+use crate::limits::{
+    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_CHARS_MAX,
+};
+use crate::names::{self, BadName};
+
+/// A request and the client's name for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// Echoed in the answer or the error.
+    pub(crate) id: Option<String>,
+    pub(crate) request: Request,
+}
+
+/// The types of frame that a client sends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Connect {
+        name: String,
+        client: Option<String>,
+    },
+    Message {
+        room: String,
+        text: String,
+    },
+    Join {
+        room: String,
+    },
+    Leave {
+        room: String,
+    },
+    Create {
+        title: String,
+        key: String,
+    },
+    Rooms,
+    History {
+        room: String,
+        before: Option<u64>,
+        limit: usize,
+    },
+    /// The last `seq` that the client has of each room, in the order of the frame.
+    Resume {
+        rooms: Vec<(String, u64)>,
+    },
+    Who {
+        room: String,
+    },
+}
+
+impl Envelope {
+    /// Reads one text frame.
+    pub(crate) fn parse(frame: &str) -> Result<Self, Refusal> {
+        let mut fields: Fields = serde_json::from_str(frame).map_err(|error| bad_json(&error))?;
+        let id = client_string("id", fields.id.take())?;
+        match Request::parse(fields) {
+            Ok(request) => Ok(Self { id, request }),
+            Err(refusal) => Err(refusal.id(id)),
+        }
+    }
+}
+
+impl Request {
+    fn parse(fields: Fields) -> Result<Self, Refusal> {
+        let kind = match fields.kind {
+            Some(Field::Text(kind)) => kind,
+            Some(other) => return Err(wrong("type", "a string", Some(&other))),
+            None => {
+                return Err(Refusal::new(
+                    Code::NoType,
+                    "Every frame needs a `type`, such as {\"type\":\"message\",\"text\":\"hi\"}.",
+                ));
+            }
+        };
+        match kind.as_str() {
+            "connect" => Ok(Self::Connect {
+                name: name(&string("text", fields.text)?)?,
+                client: client_string("client", fields.client)?,
+            }),
+            "message" => Ok(Self::Message {
+                room: if fields.room.is_none() { LOBBY.to_owned() } else { string("room", fields.room)? },
+                text: text(string("text", fields.text)?)?,
+            }),
+            "join" => Ok(Self::Join { room: string("room", fields.room)? }),
+            "leave" => Ok(Self::Leave { room: string("room", fields.room)? }),
+            "create" => {
+                let (title, key) = title(&string("room", fields.room)?)?;
+                Ok(Self::Create { title, key })
+            }
+            "rooms" => Ok(Self::Rooms),
+            "history" => Ok(Self::History {
+                room: string("room", fields.room)?,
+                before: fields.before.map(|field| whole("before", field)).transpose()?,
+                limit: limit(fields.limit)?,
+            }),
+            "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
+            "who" => Ok(Self::Who { room: string("room", fields.room)? }),
+            unknown => Err(unknown_type(unknown)),
+        }
+    }
+
+    /// Does a client need the subprotocol `switchboard.v1` for it?
+    pub(crate) fn is_v1_only(&self) -> bool {
+        !matches!(self, Self::Connect { .. } | Self::Message { .. })
+    }
+}
+
+fn bad_json(error: &serde_json::Error) -> Refusal {
+    let sentence = match error.classify() {
+        Category::Data => {
+            "A frame must be one JSON object, such as {\"type\":\"message\",\"text\":\"hi\"}.".to_owned()
+        }
+        _ => format!("The frame is not valid JSON: {error}."),
+    };
+    Refusal::new(Code::BadJson, sentence)
+}
+
+fn unknown_type(kind: &str) -> Refusal {
+    // The sentence repeats what the client sent, but not all of it.
+    let shown: String = kind.chars().take(32).collect();
+    Refusal::new(
+        Code::UnknownType,
+        format!("There is no type \"{shown}\". See the protocol for those there are."),
+    )
+}
+
+fn wrong(key: &str, expected: &str, found: Option<&Field>) -> Refusal {
+    let sentence = match found {
+        Some(field) => format!("`{key}` must be {expected}, not {}.", field.kind()),
+        None => format!("`{key}` is missing: it must be {expected}."),
+    };
+    Refusal::new(Code::BadValue, sentence)
+}
+
+fn string(key: &str, field: Option<Field>) -> Result<String, Refusal> {
+    match field {
+        Some(Field::Text(text)) => Ok(text),
+        other => Err(wrong(key, "a string", other.as_ref())),
+    }
+}
+
+fn whole(key: &str, field: Field) -> Result<u64, Refusal> {
+    match field {
+        // SQLite's integers, and those that JavaScript counts exactly, end before u64's.
+        Field::Whole(number) if number <= i64::MAX as u64 => Ok(number),
+        other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", Some(&other))),
+    }
+}
+
+/// A string of the client's choosing that it may leave out.
+fn client_string(key: &str, field: Option<Field>) -> Result<Option<String>, Refusal> {
+    match field {
+        None => Ok(None),
+        Some(Field::Text(text)) if (1..=ID_BYTES_MAX).contains(&text.len()) => Ok(Some(text)),
+        Some(Field::Text(text)) => Err(Refusal::new(
+            Code::BadValue,
+            format!("`{key}` must have 1 to {ID_BYTES_MAX} bytes, not {}.", text.len()),
+        )),
+        Some(other) => Err(wrong(key, "a string", Some(&other))),
+    }
+}
+
+fn name(raw: &str) -> Result<String, Refusal> {
+    names::person_name(raw).map_err(|bad| match bad {
+        BadName::Blank => Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen."),
+        BadName::Forbidden => Refusal::new(
+            Code::BadName,
+            "A name cannot hold control characters or characters that change the direction of text.",
+        ),
+        BadName::TooLong => Refusal::new(
+            Code::NameTooLong,
+            format!("A name has at most {NAME_CHARS_MAX} characters. Choose a shorter one."),
+        ),
+    })
+}
+
+fn title(raw: &str) -> Result<(String, String), Refusal> {
+    names::room_title(raw).map_err(|bad| {
+        let sentence: Cow<'static, str> = match bad {
+            BadName::Blank => "The room's title is empty. Choose one that can be seen.".into(),
+            BadName::Forbidden => {
+                "A title cannot hold control characters or characters that change the direction of text."
+                    .into()
+            }
+            BadName::TooLong => {
+                format!("A room's title has at most {ROOM_CHARS_MAX} characters. Choose a shorter one.")
+                    .into()
+            }
+        };
+        Refusal::new(Code::BadRoom, sentence)
+    })
+}
+
+fn text(text: String) -> Result<String, Refusal> {
+    let chars = text.chars().count();
+    if chars > TEXT_CHARS_MAX {
+        let sentence = format!(
+            "The text has {chars} characters; a message has at most {TEXT_CHARS_MAX}. Send it in parts."
+        );
+        Err(Refusal::new(Code::TextTooLong, sentence))
+    } else if names::is_blank(&text) {
+        Err(Refusal::new(Code::EmptyText, "The text is empty. Send something that can be seen."))
+    } else {
+        Ok(text)
+    }
+}
+
+fn limit(field: Option<Field>) -> Result<usize, Refusal> {
+    let Some(field) = field else { return Ok(PAGE_MESSAGES_MAX) };
+    match whole("limit", field)? {
+        0 => Err(Refusal::new(Code::BadValue, format!("`limit` must be from 1 to {PAGE_MESSAGES_MAX}."))),
+        more => Ok(usize::try_from(more).unwrap_or(PAGE_MESSAGES_MAX).min(PAGE_MESSAGES_MAX)),
+    }
+}
+
+fn positions(field: Option<Field>) -> Result<Vec<(String, u64)>, Refusal> {
+    let entries = match field {
+        Some(Field::Object(entries)) => entries,
+        other => return Err(wrong("rooms", "an object of room and seq", other.as_ref())),
+    };
+    let mut rooms: Vec<(String, u64)> = Vec::new();
+    for (room, seq) in entries {
+        let seq = whole(&format!("rooms.{}", shown_room(&room)), seq)?;
+        match rooms.iter_mut().find(|(known, _)| *known == room) {
+            Some((_, position)) => *position = seq,
+            None => rooms.push((room, seq)),
+        }
+        if rooms.len() > ROOMS_PER_CONNECTION_MAX {
+            return Err(too_many_rooms());
+        }
+    }
+    Ok(rooms)
+}
+
+/// The connection is in as many rooms as it may be, or asks for more.
+pub(crate) fn too_many_rooms() -> Refusal {
+    let sentence =
+        format!("A connection can be in {ROOMS_PER_CONNECTION_MAX} rooms at a time. Leave one first.");
+    Refusal::new(Code::TooManyRooms, sentence)
+}
+
+/// A room's key as far as an answer repeats it.
+pub(crate) fn shown_room(room: &str) -> String {
+    room.chars().take(ROOM_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+
+fn code(frame: &str) -> Code {
+    Envelope::parse(frame).expect_err(frame).code
+}
+
+fn request(frame: &str) -> Request {
+    Envelope::parse(frame).expect(frame).request
+}
+
+#[test]
+fn every_request_is_read() {
+    let connect =
+        |client: Option<&str>| Request::Connect { name: "Ann".into(), client: client.map(Into::into) };
+    assert_eq!(request(r#"{"type":"connect","text":" Ann "}"#), connect(None));
+    assert_eq!(request(r#"{"type":"connect","text":"Ann","client":"k"}"#), connect(Some("k")));
+    let message = |room: &str| Request::Message { room: room.into(), text: " hi\n".into() };
+    assert_eq!(request(r#"{"type":"message","text":" hi\n"}"#), message(LOBBY));
+    assert_eq!(request(r#"{"type":"message","text":" hi\n","room":"tea"}"#), message("tea"));
+    assert_eq!(request(r#"{"type":"join","room":"tea"}"#), Request::Join { room: "tea".into() });
+    assert_eq!(request(r#"{"type":"leave","room":"tea"}"#), Request::Leave { room: "tea".into() });
+    assert_eq!(
+        request(r#"{"type":"create","room":" Tea time "}"#),
+        Request::Create { title: "Tea time".into(), key: "tea-time".into() }
+    );
+    assert_eq!(request(r#"{"type":"rooms"}"#), Request::Rooms);
+    assert_eq!(request(r#"{"type":"who","room":"tea"}"#), Request::Who { room: "tea".into() });
+}
+
+#[test]
+fn history_has_a_page_by_default_and_never_more() {
+    let history = |before, limit| Request::History { room: "tea".into(), before, limit };
+    assert_eq!(request(r#"{"type":"history","room":"tea"}"#), history(None, 50));
+    assert_eq!(request(r#"{"type":"history","room":"tea","before":12,"limit":3}"#), history(Some(12), 3));
+    assert_eq!(
+        request(r#"{"type":"history","room":"tea","before":0,"limit":1000000}"#),
+        history(Some(0), 50)
+    );
+    assert_eq!(code(r#"{"type":"history","room":"tea","limit":0}"#), Code::BadValue);
+}
+
+#[test]
+fn resume_keeps_the_order_of_the_frame() {
+    assert_eq!(
+        request(r#"{"type":"resume","rooms":{"tea":3,"lobby":41,"tea":4}}"#),
+        Request::Resume { rooms: vec![("tea".into(), 4), ("lobby".into(), 41)] }
+    );
+    let rooms = |count| (0..count).map(|n| format!("\"r{n}\":1")).collect::<Vec<_>>().join(",");
+    assert!(Envelope::parse(&format!(r#"{{"type":"resume","rooms":{{{}}}}}"#, rooms(50))).is_ok());
+    assert_eq!(code(&format!(r#"{{"type":"resume","rooms":{{{}}}}}"#, rooms(51))), Code::TooManyRooms);
+}
+
+#[test]
+fn what_is_no_object_is_bad_json() {
+    for frame in
+        ["", "hi", "{", "[]", "[1,2]", "\"a\"", "1", "null", "{}{}", "{\"type\":\"rooms\"}x", "{'type':1}"]
+    {
+        assert_eq!(code(frame), Code::BadJson, "{frame}");
+    }
+}
+
+#[test]
+fn wrong_values_are_named() {
+    for (frame, key) in [
+        (r#"{"type":5}"#, "type"),
+        (r#"{"type":null}"#, "type"),
+        (r#"{"type":"message"}"#, "text"),
+        (r#"{"type":"message","text":5}"#, "text"),
+        (r#"{"type":"message","text":null}"#, "text"),
+        (r#"{"type":"message","text":["hi"]}"#, "text"),
+        (r#"{"type":"message","text":{"a":1}}"#, "text"),
+        (r#"{"type":"message","text":"hi","room":7}"#, "room"),
+        (r#"{"type":"message","text":"hi","room":null}"#, "room"),
+        (r#"{"type":"connect"}"#, "text"),
+        (r#"{"type":"connect","text":true}"#, "text"),
+        (r#"{"type":"connect","text":"Ann","client":1}"#, "client"),
+        (r#"{"type":"connect","text":"Ann","client":""}"#, "client"),
+        (r#"{"type":"join"}"#, "room"),
+        (r#"{"type":"history","room":"x","before":-1}"#, "before"),
+        (r#"{"type":"history","room":"x","before":1.5}"#, "before"),
+        (r#"{"type":"history","room":"x","before":18446744073709551615}"#, "before"),
+        (r#"{"type":"history","room":"x","limit":"5"}"#, "limit"),
+        (r#"{"type":"resume"}"#, "rooms"),
+        (r#"{"type":"resume","rooms":[1]}"#, "rooms"),
+        (r#"{"type":"resume","rooms":{"tea":"1"}}"#, "rooms.tea"),
+        (r#"{"type":"rooms","id":5}"#, "id"),
+        (r#"{"type":"rooms","id":""}"#, "id"),
+    ] {
+        let refusal = Envelope::parse(frame).expect_err(frame);
+        assert_eq!(refusal.code, Code::BadValue, "{frame}");
+        assert!(refusal.sentence.contains(&format!("`{key}`")), "{frame}: {}", refusal.sentence);
+    }
+    assert_eq!(code(&format!(r#"{{"type":"rooms","id":"{}"}}"#, "x".repeat(65))), Code::BadValue);
+}
+
+#[test]
+fn each_refusal_has_its_code_and_the_id_of_the_frame() {
+    for (frame, expected) in [
+        ("{}", Code::NoType),
+        (r#"{"text":"hi"}"#, Code::NoType),
+        (r#"{"type":"dance"}"#, Code::UnknownType),
+        (r#"{"type":"message","text":" \n\u200b"}"#, Code::EmptyText),
+        (r#"{"type":"connect","text":"  "}"#, Code::BadName),
+        (r#"{"type":"connect","text":"a\u202eb"}"#, Code::BadName),
+        (r#"{"type":"create","room":" "}"#, Code::BadRoom),
+    ] {
+        assert_eq!(code(frame), expected, "{frame}");
+    }
+    assert_eq!(code(&format!(r#"{{"type":"connect","text":"{}"}}"#, "李".repeat(33))), Code::NameTooLong);
+    assert_eq!(code(&format!(r#"{{"type":"create","room":"{}"}}"#, "x".repeat(49))), Code::BadRoom);
+    let refusal = Envelope::parse(r#"{"id":"7","type":"message","text":""}"#).expect_err("empty");
+    assert_eq!((refusal.code, refusal.id.as_deref()), (Code::EmptyText, Some("7")));
+}
+
+#[test]
+fn a_text_is_counted_in_scalar_values() {
+    let longest = format!(r#"{{"type":"message","text":"{}"}}"#, "👋".repeat(4000));
+    assert!(Envelope::parse(&longest).is_ok());
+    let longer = format!(r#"{{"type":"message","text":"{}"}}"#, "x".repeat(4001));
+    assert_eq!(code(&longer), Code::TextTooLong);
+    let escaped = format!(r#"{{"type":"message","text":"{}"}}"#, "\\ud83d\\udc4b".repeat(4000));
+    assert!(escaped.len() < crate::limits::FRAME_BYTES_MAX);
+    assert!(Envelope::parse(&escaped).is_ok());
+}
+
+#[test]
+fn nesting_and_unknown_keys_are_harmless() {
+    let deep = |open: &str, close: &str| {
+        format!(r#"{{"x":{}1{},"type":"rooms"}}"#, open.repeat(30_000), close.repeat(30_000))
+    };
+    assert!(matches!(Envelope::parse(&deep("[", "]")), Ok(_) | Err(Refusal { code: Code::BadJson, .. })));
+    assert!(matches!(
+        Envelope::parse(&deep("{\"a\":", "}")),
+        Ok(_) | Err(Refusal { code: Code::BadJson, .. })
+    ));
+    let deep_room = format!(r#"{{"type":"join","room":{}}}"#, "[".repeat(50_000));
+    assert_eq!(code(&deep_room), Code::BadJson);
+    assert_eq!(request(r#"{"a":[{"b":null}],"type":"rooms","type":"rooms"}"#), Request::Rooms);
+}
+
+#[test]
+fn only_the_smallest_protocol_is_for_plain_clients() {
+    assert!(!request(r#"{"type":"connect","text":"Ann"}"#).is_v1_only());
+    assert!(!request(r#"{"type":"message","text":"hi"}"#).is_v1_only());
+    assert!(request(r#"{"type":"rooms"}"#).is_v1_only());
+}

@@ -1,0 +1,46 @@
+//! The tables, and how a database of an earlier version is brought up to date.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Each entry takes the database from its index to the next version; entries are never changed once released, only
+/// added. SQLite's `user_version` holds the number of those that have been applied.
+const MIGRATIONS: &[&str] = &[
+    // `seq` counts each room's messages from 1 without holes: that is what `resume` relies on. `client` and
+    // `client_id` are the sender's key and its own name for the message; the pair makes a resend idempotent.
+    "CREATE TABLE rooms (
+         id INTEGER PRIMARY KEY,
+         key TEXT NOT NULL UNIQUE,
+         title TEXT NOT NULL,
+         created_ms INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE messages (
+         id INTEGER PRIMARY KEY,
+         room_id INTEGER NOT NULL REFERENCES rooms (id),
+         seq INTEGER NOT NULL,
+         sent_ms INTEGER NOT NULL,
+         sender TEXT NOT NULL,
+         text TEXT NOT NULL,
+         client TEXT,
+         client_id TEXT,
+         UNIQUE (room_id, seq)
+     ) STRICT;
+     CREATE UNIQUE INDEX messages_by_client_id ON messages (client, client_id) WHERE client_id IS NOT NULL;
+     INSERT INTO rooms (key, title, created_ms) VALUES ('lobby', 'Lobby', unixepoch() * 1000);",
+];
+
+/// Applies what is missing, all of it or nothing.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let applied = usize::try_from(version).unwrap_or(usize::MAX);
+    if applied > MIGRATIONS.len() {
+        return Err(StoreError::TooNew { found: version, known: MIGRATIONS.len() });
+    }
+    for migration in &MIGRATIONS[applied..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    Ok(transaction.commit()?)
+}

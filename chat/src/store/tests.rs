@@ -1,0 +1,250 @@
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::history::{self, RoomRef};
+use super::reader::{Read, Reader};
+use super::*;
+use crate::testing::TempDirectory;
+
+const NO_LIMIT: usize = usize::MAX;
+
+fn lobby() -> RoomRef {
+    RoomRef { id: 1, key: Arc::from("lobby") }
+}
+
+fn message(seq: u64, text: &str) -> NewMessage<'_> {
+    NewMessage { room_id: 1, seq, ts: 1_000 + seq, from: "Ann", text, client_id: None }
+}
+
+fn fill(writer: &mut Writer, seqs: impl IntoIterator<Item = u64>) {
+    for seq in seqs {
+        writer.record(&message(seq, &format!("text {seq}"))).expect("recorded");
+    }
+    writer.commit().expect("committed");
+}
+
+fn seqs(messages: &[String]) -> Vec<u64> {
+    let seq = |json: &String| serde_json::from_str::<serde_json::Value>(json).ok()?["seq"].as_u64();
+    messages.iter().map(|json| seq(json).expect(json)).collect()
+}
+
+#[test]
+fn a_new_database_has_an_empty_lobby() {
+    let directory = TempDirectory::new();
+    let writer = Writer::open(&directory.database()).expect("opened");
+    let lobby = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 0 };
+    assert_eq!(writer.rooms().expect("rooms"), [lobby]);
+}
+
+#[test]
+fn what_was_committed_is_there_after_opening_again() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let tea = writer.create_room("tea", "Tea", 5).expect("created").expect("new");
+    assert_eq!(writer.create_room("tea", "TEA", 6).expect("no error"), None, "the key is taken");
+    writer.record(&NewMessage { room_id: tea, ..message(1, "茶 \"quoted\"\n") }).expect("recorded");
+    writer.commit().expect("committed");
+    writer.record(&NewMessage { room_id: tea, ..message(2, "never committed") }).expect("recorded");
+    drop(writer);
+
+    let writer = Writer::open(&directory.database()).expect("opened again");
+    let rooms: Vec<_> = writer.rooms().expect("rooms").into_iter().map(|room| (room.key, room.seq)).collect();
+    assert_eq!(rooms, [("lobby".to_owned(), 0), ("tea".to_owned(), 1)]);
+    let tea = RoomRef { id: tea, key: Arc::from("tea") };
+    let page = writer.page(&tea, u64::MAX, 50, NO_LIMIT, "").expect("page");
+    assert_eq!(
+        page.messages,
+        [r#"{"type":"message","data":"茶 \"quoted\"\n","room":"tea","seq":1,"from":"Ann","ts":1001}"#]
+    );
+}
+
+#[test]
+fn a_message_is_visible_to_others_only_once_it_is_committed() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let other = open_reader(&directory.database()).expect("a second connection");
+    let seen = || history::page(&other, &lobby(), u64::MAX, 50, NO_LIMIT, "").expect("page").messages.len();
+    writer.record(&message(1, "a")).expect("recorded");
+    writer.record(&message(2, "b")).expect("recorded");
+    assert_eq!(seen(), 0);
+    writer.commit().expect("committed");
+    assert_eq!(seen(), 2, "both by one commit");
+}
+
+#[test]
+fn the_same_client_and_id_is_the_same_message() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let with = |seq, text, client, id| NewMessage { client_id: Some((client, id)), ..message(seq, text) };
+    let known = |seq, text: &str| Recorded::Known {
+        room_id: 1,
+        message: crate::protocol::event::Message {
+            seq,
+            from: "Ann".into(),
+            text: text.into(),
+            ts: 1_000 + seq,
+        },
+    };
+    assert_eq!(writer.record(&with(1, "first", "ann", "1")).expect("new"), Recorded::New);
+    assert_eq!(writer.record(&with(2, "again", "ann", "1")).expect("in one transaction"), known(1, "first"));
+    writer.commit().expect("committed");
+    assert_eq!(writer.record(&with(2, "again", "ann", "1")).expect("in a later one"), known(1, "first"));
+    assert_eq!(writer.record(&with(2, "other id", "ann", "2")).expect("new"), Recorded::New);
+    assert_eq!(writer.record(&with(3, "other client", "bob", "1")).expect("new"), Recorded::New);
+    assert_eq!(writer.record(&message(4, "no id")).expect("new"), Recorded::New);
+    assert_eq!(writer.record(&message(5, "no id")).expect("new"), Recorded::New);
+    writer.commit().expect("committed");
+    let page = writer.page(&lobby(), u64::MAX, 50, NO_LIMIT, "ann").expect("page");
+    assert_eq!(seqs(&page.messages), [1, 2, 3, 4, 5]);
+    let ids: Vec<_> = page.messages.iter().map(|json| json.contains("\"id\":")).collect();
+    assert_eq!(ids, [true, true, false, false, false], "only its sender sees an id");
+}
+
+#[test]
+fn a_transaction_in_which_a_statement_failed_stores_nothing() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=3);
+    writer.record(&message(4, "good")).expect("recorded");
+    assert!(writer.record(&message(3, "taken")).is_err());
+    assert!(matches!(writer.record(&message(5, "too late")), Err(StoreError::Aborted)));
+    assert!(writer.commit().is_err());
+    assert_eq!(writer.rooms().expect("rooms")[0].seq, 3);
+    fill(&mut writer, [4]);
+    assert_eq!(writer.rooms().expect("rooms")[0].seq, 4, "and the next one works");
+}
+
+#[test]
+fn pages_end_before_a_seq_and_say_whether_there_is_more() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=120);
+    let page = |before, limit, bytes| {
+        let page = writer.page(&lobby(), before, limit, bytes, "").expect("page");
+        (seqs(&page.messages), page.more)
+    };
+    assert_eq!(page(u64::MAX, 50, NO_LIMIT), ((71..=120).collect(), true));
+    assert_eq!(page(71, 50, NO_LIMIT), ((21..=70).collect(), true));
+    assert_eq!(page(21, 50, NO_LIMIT), ((1..=20).collect(), false));
+    assert_eq!(page(51, 50, NO_LIMIT), ((1..=50).collect(), false));
+    assert_eq!(page(1, 50, NO_LIMIT), (vec![], false));
+    assert_eq!(page(0, 50, NO_LIMIT), (vec![], false));
+    assert_eq!(page(121, 3, NO_LIMIT), (vec![118, 119, 120], true));
+    let one =
+        r#"{"type":"message","data":"text 120","room":"lobby","seq":120,"from":"Ann","ts":1120},"#.len();
+    assert_eq!(page(u64::MAX, 50, 2 * one), (vec![119, 120], true), "as many as the bytes allow");
+    assert_eq!(page(u64::MAX, 50, 0), (vec![], true));
+}
+
+#[test]
+fn what_was_missed_is_given_whole_or_not_at_all() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=20);
+    let missed = |range, messages, bytes| {
+        let missed = writer.missed(&lobby(), range, messages, bytes, "").expect("read");
+        missed.map(|messages| seqs(&messages))
+    };
+    assert_eq!(missed((15, 20), 5, NO_LIMIT), Some((16..=20).collect()));
+    assert_eq!(missed((14, 20), 5, NO_LIMIT), None);
+    assert_eq!(missed((0, 20), 500, NO_LIMIT), Some((1..=20).collect()));
+    assert_eq!(
+        missed((10, 12), 500, NO_LIMIT),
+        Some(vec![11, 12]),
+        "up to the last one that the client will not get"
+    );
+    assert_eq!(missed((20, 20), 500, 0), Some(vec![]));
+    assert_eq!(missed((15, 20), 500, 100), None);
+}
+
+#[test]
+fn history_is_read_along_an_index() {
+    let directory = TempDirectory::new();
+    let writer = Writer::open(&directory.database()).expect("opened");
+    for query in [
+        "SELECT text FROM messages WHERE room_id = 1 AND seq < 5 ORDER BY seq DESC LIMIT 51",
+        "SELECT text FROM messages WHERE room_id = 1 AND seq > 5 AND seq <= 9 ORDER BY seq LIMIT 501",
+        "SELECT max(seq) FROM messages WHERE room_id = 1",
+        "SELECT seq FROM messages WHERE client = 'a' AND client_id = 'b'",
+    ] {
+        let mut statement = writer.connection().prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect(query);
+        let plan: Vec<String> =
+            statement.query_map([], |row| row.get(3)).and_then(Iterator::collect).expect(query);
+        assert!(
+            plan.iter().all(|step| step.starts_with("SEARCH") && step.contains("INDEX")),
+            "{query}: {plan:?}"
+        );
+    }
+}
+
+#[test]
+fn the_reader_answers_on_its_own_thread_and_ends_with_its_owner() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=10);
+    let reader = Reader::start(&directory.database()).expect("started");
+    let (answer, answers) = mpsc::channel();
+    let read = Read {
+        room: lobby(),
+        before: 9,
+        limit: 3,
+        viewer: String::new(),
+        done: Box::new(move |page| {
+            answer.send(page.map(|page| seqs(&page.messages))).expect("the test waits")
+        }),
+    };
+    assert!(reader.read(read).is_ok());
+    let answered = answers.recv_timeout(Duration::from_secs(10)).expect("in time").expect("read");
+    assert_eq!(answered, [6, 7, 8]);
+    drop(reader);
+}
+
+#[test]
+fn closing_writes_the_log_back() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=10);
+    assert!(directory.path().join("chat.db-wal").exists());
+    writer.close().expect("closed");
+    assert!(!directory.path().join("chat.db-wal").exists());
+}
+
+#[test]
+fn a_data_directory_has_one_server() {
+    let directory = TempDirectory::new();
+    let path = directory.path().join("a/b");
+    let first = DataDirectory::open(&path).expect("made, with its parents");
+    let error = DataDirectory::open(&path).expect_err("taken").to_string();
+    assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(error.contains("--data"), "{error}");
+    drop(first);
+    assert!(DataDirectory::open(&path).is_ok());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let directory = TempDirectory::new();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").expect("written");
+    let error = DataDirectory::open(&file.join("data")).expect_err("a file is in the way").to_string();
+    assert!(error.contains("file/data") && error.contains("--data"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_alone() {
+    let directory = TempDirectory::new();
+    std::fs::write(directory.database(), "I am a letter, not a database. ".repeat(100)).expect("written");
+    let error = Writer::open(&directory.database()).err().expect("refused").to_string();
+    assert!(error.contains("chat.db"), "{error}");
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let directory = TempDirectory::new();
+    let writer = Writer::open(&directory.database()).expect("opened");
+    writer.connection().pragma_update(None, "user_version", 99).expect("changed");
+    drop(writer);
+    let error = Writer::open(&directory.database()).err().expect("refused");
+    assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
+}

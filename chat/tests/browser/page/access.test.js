@@ -1,0 +1,202 @@
+/** Without a mouse, and without eyes. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+
+import { launch, Person, until } from '../support/browser.js';
+import { RawClient } from '../support/raw-client.js';
+import { Server } from '../support/server.js';
+
+let server;
+let browser;
+let ann;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async () => {
+  await ann.leave();
+  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
+});
+
+const key = (...keys) => keys.reduce((before, name) => before.then(() => ann.page.keyboard.press(name)), Promise.resolve());
+
+/** Tab until something has the focus. */
+async function tabTo(selector, direction = 'Tab') {
+  for (let i = 0; i < 40; i += 1) {
+    if (await ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector)) return;
+    await key(direction);
+  }
+  throw new Error(`Tab does not lead to ${selector}`);
+}
+
+const hasFocus = (selector) => until(`${selector} has the focus`, () => ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector));
+
+test('everything can be done by keyboard alone', async () => {
+  ann = await Person.sitDown(browser, { url: server.url });
+  // Coming in
+  await hasFocus('#name-input');
+  await ann.page.keyboard.type('Ann');
+  await key('Enter');
+  await ann.joined();
+  // Saying something
+  await hasFocus('#composer-input');
+  await ann.page.keyboard.type('by keyboard');
+  await key('Enter');
+  await ann.stored('by keyboard');
+  // A new room
+  await tabTo('.new-room', 'Shift+Tab');
+  await key('Enter');
+  await hasFocus('#room-input');
+  await key('Escape');
+  await hasFocus('.new-room');
+  await key('Enter');
+  const title = `keys ${Date.now()}`;
+  await ann.page.keyboard.type(title);
+  await key('Enter');
+  await ann.page.locator('.room-title', { hasText: title }).waitFor();
+  await hasFocus('#composer-input');
+  // Back to the lobby, by arrow keys
+  await tabTo('.room', 'Shift+Tab');
+  await key('Home');
+  await hasFocus('[data-room=lobby]');
+  await key('ArrowDown');
+  await hasFocus(`[data-room="${title.replace(' ', '-')}"]`);
+  await key('ArrowUp', 'Enter');
+  await ann.page.locator('.room-title', { hasText: 'Lobby' }).waitFor();
+  await hasFocus('#composer-input');
+  // The conversation can be scrolled
+  await tabTo('.scroller', 'Shift+Tab');
+  // Another name
+  await tabTo('.self', 'Shift+Tab');
+  await key('Enter');
+  await hasFocus('#name-input');
+  await ann.page.keyboard.type('Bea');
+  await key('Enter');
+  await ann.page.locator('.self-name', { hasText: 'Bea' }).waitFor();
+  await hasFocus('.self');
+  // The other language
+  await tabTo('[data-language=zh-CN]');
+  await key('Enter');
+  await hasFocus('[data-language=zh-CN]');
+  await tabTo('[data-language=en]', 'Shift+Tab');
+  await key('Enter');
+  // Out of a room
+  await tabTo('[data-room]', 'Shift+Tab');
+  await key('End', 'ArrowUp');
+  await tabTo('.leave');
+});
+
+test('the first Tab leads past the rooms to the message box', async () => {
+  ann = await Person.sitDown(browser, { url: server.url });
+  await ann.comeIn('Ann');
+  await ann.page.reload();
+  await ann.joined();
+  await ann.page.evaluate(() => document.activeElement.blur());
+  await tabTo('.skip-link');
+  assert.ok((await ann.page.locator('.skip-link').boundingBox()).y >= 0, 'it is seen');
+  await key('Enter');
+  await hasFocus('#composer-input');
+});
+
+test('whatever has the focus shows it', async () => {
+  ann = await Person.sitDown(browser, { url: server.url });
+  await ann.comeIn('Ann');
+  const seen = new Set();
+  for (let i = 0; i < 30; i += 1) {
+    await key('Tab');
+    const shown = await ann.page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === document.body) return null;
+      const ring = element.matches('textarea') ? element.parentElement : element;
+      const { outlineStyle, outlineWidth } = getComputedStyle(ring);
+      return { name: element.outerHTML.slice(0, 60), visible: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1 };
+    });
+    if (shown === null) continue;
+    seen.add(shown.name);
+    assert.ok(shown.visible, shown.name);
+  }
+  assert.ok(seen.size >= 8, `${seen.size} stops`);
+});
+
+test('on a phone the drawers open, keep the keyboard to themselves, and close by Escape', async () => {
+  ann = await Person.sitDown(browser, { url: server.url, phone: true });
+  await ann.comeIn('Ann');
+  for (const drawer of ['rooms', 'people']) {
+    assert.equal(await ann.page.locator(`.${drawer}-panel`).isVisible(), false);
+    await ann.page.locator(`.open-${drawer}`).focus();
+    await key('Enter');
+    await ann.page.locator(`.${drawer}-panel`).waitFor();
+    for (let i = 0; i < 12; i += 1) {
+      const inside = await ann.page.evaluate((name) => document.activeElement === document.body || document.activeElement.closest(`.${name}-panel`) !== null, drawer);
+      assert.ok(inside, `the keyboard stays in ${drawer}`);
+      await key('Tab');
+    }
+    await key('Escape');
+    await ann.page.locator(`.${drawer}-panel`).waitFor({ state: 'hidden' });
+    await hasFocus(`.open-${drawer}`);
+  }
+  // Escape in a dialog closes the dialog alone.
+  await ann.page.locator('.open-rooms').click();
+  await ann.page.locator('.self').click();
+  await ann.page.locator('dialog').waitFor();
+  await key('Escape');
+  await ann.page.locator('dialog').waitFor({ state: 'hidden' });
+  assert.equal(await ann.page.locator('.rooms-panel').isVisible(), true);
+});
+
+test('the parts of the page have names', async () => {
+  ann = await Person.sitDown(browser, { url: server.url });
+  await ann.comeIn('Ann');
+  for (const [role, name] of [
+    ['navigation', 'Rooms'], ['complementary', 'People'], ['log', 'Messages in Lobby'], ['textbox', 'Message Lobby'], ['button', 'Send'],
+    ['heading', 'Lobby'], ['group', 'Language'],
+  ]) await ann.page.getByRole(role, { name, exact: true }).first().waitFor();
+  await ann.page.getByRole('main').waitFor();
+  assert.equal(await ann.page.getByRole('status').count(), 1);
+  const unnamed = await ann.page.locator('button, a, input, textarea').evaluateAll((all) => all.filter((e) => {
+    const label = e.getAttribute('aria-label') || (e.id && document.querySelector(`label[for="${e.id}"]`)?.textContent) || e.textContent;
+    return !label.trim();
+  }).map((e) => e.outerHTML.slice(0, 80)));
+  assert.deepEqual(unnamed, []);
+});
+
+test('a screen reader hears each new message once, and nothing of the history', async () => {
+  const room = `heard-${Date.now()}`;
+  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  await bob.ask({ type: 'create', room });
+  await bob.join(room);
+  await bob.say(room, ...Array.from({ length: 80 }, (_, i) => `old ${i + 1}`));
+  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}` });
+  await ann.comeIn('Ann');
+  await ann.page.evaluate(() => {
+    window.heard = [];
+    for (const region of document.querySelectorAll('[aria-live=polite], [role=status], [role=log]:not([aria-live=off])')) {
+      new MutationObserver((changes) => {
+        for (const { addedNodes } of changes) window.heard.push(...[...addedNodes].map((node) => node.textContent));
+      }).observe(region, { childList: true, subtree: true });
+    }
+  });
+  await ann.page.locator('.scroller').evaluate((e) => { e.scrollTop = 0; });
+  await ann.page.locator('.message[data-seq="1"]').waitFor();
+  await bob.say(room, 'hello Ann', '你好');
+  await ann.stored('你好');
+  await ann.say('my own');
+  await ann.stored('my own');
+  assert.deepEqual(await ann.page.evaluate(() => window.heard.filter((text) => text !== '')), ['Bob: hello Ann', 'Bob: 你好']);
+  await bob.leave();
+});
+
+test('text can be twice as large without anything lost', async () => {
+  ann = await Person.sitDown(browser, { url: server.url });
+  await ann.comeIn('Ann');
+  const chrome = await ann.context.newCDPSession(ann.page);
+  await chrome.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });
+  await until('letters are larger', () => ann.page.evaluate(() => parseFloat(getComputedStyle(document.body).fontSize) === 32));
+  assert.equal(await ann.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  for (const selector of ['#composer-input', '.send', '.room-title']) assert.ok(await ann.page.locator(selector).isVisible(), selector);
+});

@@ -1,0 +1,165 @@
+/** Long conversations: older messages, the place one reads at, what is new below. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+
+import { launch, Person, until } from '../support/browser.js';
+import { RawClient } from '../support/raw-client.js';
+import { Server } from '../support/server.js';
+
+const WINDOW_MAX = 500;
+
+let server;
+let browser;
+let bob;
+let ann;
+let room;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  room = `long-${Date.now()}`;
+  bob = await RawClient.connect(browser, server.url, 'Bob');
+  await bob.ask({ type: 'create', room });
+  await bob.join(room);
+});
+afterEach(async () => {
+  await bob.leave();
+  await ann.leave();
+  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
+});
+
+/** Messages of different heights. */
+const text = (i) => `${i}: ${'words and 字 '.repeat((i * 7) % 40)}`.trim();
+
+async function sitDown(held, options = {}) {
+  await bob.say(room, ...Array.from({ length: held }, (_, i) => text(i + 1)));
+  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}`, ...options });
+  await ann.comeIn('Ann');
+}
+
+const scroller = () => ann.page.locator('.scroller');
+const firstSeq = async () => Number(await ann.page.locator('.message').first().getAttribute('data-seq'));
+const lastSeq = async () => Number(await ann.page.locator('.message').last().getAttribute('data-seq'));
+const distanceToBottom = () => scroller().evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
+
+/** Where the bubble of a message is on the screen. */
+const topOf = (seq) => ann.page.locator(`.message[data-seq="${seq}"] .bubble`).evaluate((e) => e.getBoundingClientRect().top);
+
+test('it begins at the newest message', async () => {
+  await sitDown(120);
+  assert.equal(await lastSeq(), 120);
+  assert.ok(await distanceToBottom() < 2);
+});
+
+for (const phone of [false, true]) {
+  test(`what one reads stays where it is when older messages come: ${phone ? 'phone' : 'desktop'}`, async () => {
+    await sitDown(180, { phone });
+    for (let before = await firstSeq(); before > 1; before = await firstSeq()) {
+      // In one step: scrolled close to the top, and the message that is read there noted.
+      const { seq, top } = await scroller().evaluate((e) => {
+        e.scrollTop = 300;
+        const line = e.getBoundingClientRect().top + 40;
+        const li = [...e.querySelectorAll('.message')].find((m) => m.querySelector('.bubble').getBoundingClientRect().top > line);
+        return { seq: li.dataset.seq, top: li.querySelector('.bubble').getBoundingClientRect().top };
+      });
+      await until('an older page is here', async () => await firstSeq() < before);
+      const moved = Math.abs(await topOf(seq) - top);
+      assert.ok(moved <= 1, `moved by ${moved} pixels`);
+    }
+    const seqs = await ann.page.locator('.message').evaluateAll((all) => all.map((li) => Number(li.dataset.seq)));
+    assert.deepEqual(seqs, Array.from({ length: 180 }, (_, i) => i + 1));
+    await ann.page.locator('.timeline-top[data-state=beginning]').waitFor();
+  });
+}
+
+test('who is at the bottom stays at the bottom', async () => {
+  await sitDown(60);
+  await bob.say(room, text(61), text(62), 'the newest');
+  await ann.stored('the newest');
+  await until('it is in view', async () => await distanceToBottom() < 2);
+  assert.equal(await ann.page.locator('.pill').isVisible(), false);
+});
+
+test('who reads further up stays there, and is told how much is new below', async () => {
+  await sitDown(60);
+  await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight / 2; });
+  await ann.page.locator('.pill').waitFor();
+  const { seq, top } = await scroller().evaluate((e) => {
+    const li = [...e.querySelectorAll('.message')].find((m) => m.getBoundingClientRect().top > e.getBoundingClientRect().top);
+    return { seq: li.dataset.seq, top: li.querySelector('.bubble').getBoundingClientRect().top };
+  });
+  await bob.say(room, 'new 1', 'new 2', 'new 3');
+  await ann.page.locator('.pill', { hasText: '3 new messages' }).waitFor();
+  assert.ok(Math.abs(await topOf(seq) - top) <= 1);
+  await ann.page.locator('.pill').click();
+  await until('the newest is in view', async () => await distanceToBottom() < 2);
+  await ann.page.locator('.pill').waitFor({ state: 'hidden' });
+});
+
+test('to say something leads to the newest message', async () => {
+  await sitDown(60);
+  await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight / 3; });
+  await ann.page.locator('.pill').waitFor();
+  await ann.say('here I am');
+  await ann.stored('here I am');
+  await until('it is in view', async () => await distanceToBottom() < 2);
+});
+
+test('the page holds a bounded number of messages, and loads again what it has dropped, at both ends', async () => {
+  await sitDown(700);
+  const count = () => ann.page.locator('.message').count();
+  let most = 0;
+  while (await firstSeq() > 1) {
+    const before = await firstSeq();
+    await scroller().evaluate((e) => { e.scrollTop = 0; });
+    await until('an older page is here', async () => await firstSeq() < before);
+    most = Math.max(most, await count());
+  }
+  assert.ok(most <= WINDOW_MAX, `${most}`);
+  assert.ok(await lastSeq() < 700, 'the newest were dropped');
+
+  await bob.say(room, 'said meanwhile');
+  while (await lastSeq() < 701) {
+    const before = await lastSeq();
+    await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight; });
+    await until('a newer page is here', async () => await lastSeq() > before);
+    most = Math.max(most, await count());
+  }
+  assert.ok(most <= WINDOW_MAX, `${most}`);
+  const seqs = await ann.page.locator('.message').evaluateAll((all) => all.map((li) => Number(li.dataset.seq)));
+  assert.deepEqual(seqs, Array.from({ length: seqs.length }, (_, i) => seqs[0] + i), 'no gap, nothing twice');
+  assert.ok(await firstSeq() > 1, 'the oldest were dropped');
+  await bob.say(room, 'and again');
+  await ann.stored('and again');
+});
+
+test('from far up one can go to the newest message in one step', async () => {
+  await sitDown(700);
+  while (await lastSeq() === 700) {
+    const before = await firstSeq();
+    await scroller().evaluate((e) => { e.scrollTop = 0; });
+    await until('an older page is here', async () => await firstSeq() < before);
+  }
+  await bob.say(room, 'the newest');
+  await ann.page.locator('.pill').click();
+  await ann.stored('the newest');
+  await until('it is in view', async () => await distanceToBottom() < 2);
+});
+
+test('when the window or the box changes its size, the newest message stays in view', async () => {
+  await sitDown(60);
+  for (const size of [{ width: 700, height: 500 }, { width: 380, height: 800 }, { width: 1280, height: 600 }]) {
+    await ann.page.setViewportSize(size);
+    await until(`it is in view at ${size.width}×${size.height}`, async () => await distanceToBottom() < 2);
+  }
+  await ann.box.fill('a\nb\nc\nd\ne\nf');
+  await until('it is in view above a higher box', async () => await distanceToBottom() < 2);
+  await ann.box.fill('');
+  await until('it is in view above a lower box', async () => await distanceToBottom() < 2);
+});

@@ -1,0 +1,115 @@
+/** Chromium, and people who sit in front of it. */
+
+import { chromium } from 'playwright-core';
+
+const DESKTOP = { viewport: { width: 1280, height: 800 } };
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+/** How long a condition may take to come true. */
+export const DEADLINE_MS = 15_000;
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  });
+}
+
+/**
+ * A person with a browser profile, and a page, of their own.
+ */
+export class Person {
+  /** What went wrong on the page: errors on the console, exceptions, violations of the security policy. */
+  complaints = [];
+
+  /**
+   * @param {import('playwright-core').Browser} browser
+   * @param {{ url: string, language?: 'en' | 'zh-CN', phone?: boolean, dark?: boolean, hash?: string, mayLoseConnection?: boolean }} options
+   */
+  static async sitDown(browser, { url, language = 'en', phone = false, dark = false, hash = '', mayLoseConnection = false }) {
+    const person = new Person();
+    const context = await browser.newContext({
+      ...(phone ? PHONE : DESKTOP),
+      locale: language === 'en' ? 'en-GB' : 'zh-CN',
+      timezoneId: 'Asia/Shanghai',
+      colorScheme: dark ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+    });
+    context.setDefaultTimeout(DEADLINE_MS);
+    person.context = context;
+    const page = await context.newPage();
+    person.page = page;
+    page.on('pageerror', (error) => person.complaints.push(String(error)));
+    page.on('console', (message) => {
+      // The browser itself writes a line for every connection that fails; that is what some tests are about.
+      const isConnection = /WebSocket connection to|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED/.test(message.text());
+      if (['error', 'warning'].includes(message.type()) && !(mayLoseConnection && isConnection)) person.complaints.push(message.text());
+    });
+    await page.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (event) => console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));
+    });
+    await page.goto(`${url}/${hash}`);
+    return person;
+  }
+
+  /** @param {string} name */
+  async comeIn(name) {
+    await this.page.locator('#name-input').fill(name);
+    await this.page.locator('name-form button[type=submit]').click();
+    await this.page.locator('chat-frame').waitFor();
+    await this.joined();
+    return this;
+  }
+
+  /** The room that is shown is entered, and its messages are here. */
+  async joined() {
+    await this.page.locator('.scroller[aria-busy=false]').waitFor();
+  }
+
+  get box() {
+    return this.page.locator('#composer-input');
+  }
+
+  /** @param {string} text */
+  async say(text) {
+    await this.box.fill(text);
+    await this.box.press('Enter');
+  }
+
+  /** The messages that are shown, as text, in order. @returns {Promise<string[]>} */
+  async messages() {
+    return this.page.locator('.message .text').allTextContents();
+  }
+
+  /** @param {string} text */
+  message(text) {
+    return this.page.locator('.message', { has: this.page.getByText(text, { exact: true }) });
+  }
+
+  /** Confirmed by the server. @param {string} text */
+  async stored(text) {
+    await this.page.locator('.message[data-seq]', { has: this.page.getByText(text, { exact: true }) }).waitFor();
+  }
+
+  async leave() {
+    await this.context.close();
+  }
+}
+
+/**
+ * Waits until a condition holds.
+ * @template T
+ * @param {string} what
+ * @param {() => Promise<T> | T} condition true, or what it is about
+ * @returns {Promise<T>}
+ */
+export async function until(what, condition) {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,62 @@
+/** Speaks the protocol itself, over a WebSocket in a blank page: what a person's page gets, or cannot say, is tested with it. */
+
+export class RawClient {
+  #page;
+  #context;
+
+  /**
+   * @param {import('playwright-core').Browser} browser
+   * @param {string} url the server's
+   * @param {string} name
+   */
+  static async connect(browser, url, name) {
+    const client = new RawClient();
+    client.#context = await browser.newContext();
+    client.#page = await client.#context.newPage();
+    await client.#page.goto(`${url}/favicon.svg`);
+    await client.#page.evaluate(async ([address, text]) => {
+      const socket = new WebSocket(address, 'switchboard.v1');
+      let counter = 0;
+      const waiting = new Map();
+      socket.onmessage = (event) => {
+        const frame = JSON.parse(event.data);
+        if (!waiting.has(frame.id)) return;
+        waiting.get(frame.id)(frame);
+        waiting.delete(frame.id);
+      };
+      globalThis.ask = (frame) => new Promise((resolve) => {
+        counter += 1;
+        const id = `raw-${counter}`;
+        waiting.set(id, resolve);
+        socket.send(JSON.stringify({ ...frame, id }));
+      });
+      await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error('no connection')); });
+      await globalThis.ask({ type: 'connect', text, client: crypto.randomUUID() });
+    }, [`${url.replace(/^http/, 'ws')}/ws`, name]);
+    return client;
+  }
+
+  /** @param {Record<string, unknown>} frame @returns {Promise<any>} the answer */
+  ask(frame) {
+    return this.#page.evaluate((request) => globalThis.ask(request), frame);
+  }
+
+  /** @param {string} room */
+  join(room) {
+    return this.ask({ type: 'join', room });
+  }
+
+  /** Posts in order, each when the one before is stored. @param {string} room @param {string[]} texts */
+  say(room, ...texts) {
+    return this.#page.evaluate(async ([key, all]) => {
+      for (const text of all) {
+        const answer = await globalThis.ask({ type: 'message', room: key, text });
+        if (answer.type !== 'message') throw new Error(JSON.stringify(answer));
+      }
+    }, [room, texts]);
+  }
+
+  async leave() {
+    await this.#context.close();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The chat server under test: one that already runs (SWITCHBOARD_URL), or the program SWITCHBOARD_CHAT_BIN, started on a
+ * port of its own with a new data directory.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const START_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 15_000;
+
+/** Whether these tests may stop and start the server. */
+export const CAN_RESTART = Boolean(process.env.SWITCHBOARD_CHAT_BIN);
+
+export class Server {
+  url = '';
+  #data = '';
+  #child = null;
+
+  /** @returns {Promise<Server>} */
+  static async start() {
+    const server = new Server();
+    if (process.env.SWITCHBOARD_URL && !CAN_RESTART) {
+      server.url = process.env.SWITCHBOARD_URL.replace(/\/$/, '');
+      return server;
+    }
+    if (!CAN_RESTART) throw new Error('Set SWITCHBOARD_CHAT_BIN to the chat server\'s program, or SWITCHBOARD_URL to the address of one that runs.');
+    server.#data = await mkdtemp(join(tmpdir(), 'switchboard-browser-'));
+    await server.#run('127.0.0.1:0');
+    return server;
+  }
+
+  get port() {
+    return Number(new URL(this.url).port);
+  }
+
+  /** Ends the process without giving it a chance to say goodbye. */
+  async kill() {
+    await this.#end('SIGKILL');
+  }
+
+  /** Starts it again, at the same address, with the same data. */
+  async restart() {
+    await this.#run(`127.0.0.1:${this.port}`);
+  }
+
+  async stop() {
+    if (this.#child !== null) await this.#end('SIGTERM');
+    if (this.#data !== '') await rm(this.#data, { recursive: true, force: true });
+  }
+
+  async #run(listen) {
+    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = child;
+    const lines = createInterface({ input: child.stdout });
+    this.url = await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the server did not print its address within ${START_WITHIN_MS} ms`)), START_WITHIN_MS);
+      child.once('exit', (code) => reject(new Error(`the server exited with ${code} before it was ready`)));
+      child.once('error', reject);
+      lines.on('line', (line) => {
+        const [address] = /http:\/\/[^\s/]+/.exec(line) ?? [];
+        if (address === undefined) return;
+        clearTimeout(timer);
+        resolve(address);
+      });
+    });
+  }
+
+  async #end(signal) {
+    const child = this.#child;
+    this.#child = null;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+    await gone;
+    clearTimeout(timer);
+  }
+}

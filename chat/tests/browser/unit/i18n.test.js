@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import * as dates from '../../../web/i18n/dates.js';
+import en from '../../../web/i18n/en.js';
+import * as i18n from '../../../web/i18n/index.js';
+import zhCN from '../../../web/i18n/zh-CN.js';
+
+/** Every error code of the protocol, and the page's own. */
+const CODES = [
+  'bad_name', 'name_too_long', 'bad_room', 'room_exists', 'no_such_room', 'not_joined', 'not_connected', 'too_many_rooms',
+  'empty_text', 'text_too_long', 'busy', 'internal',
+];
+
+test('every sentence is in both languages, and takes the same arguments', () => {
+  const shape = (value) => (typeof value === 'object' ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shape(inner)])) : typeof value);
+  assert.deepEqual(shape(zhCN), shape(en));
+});
+
+test('the Chinese sentences are Chinese', () => {
+  const say = (value) => (typeof value === 'function' ? value(2, '2') : value);
+  const untranslated = Object.entries({ ...zhCN, ...zhCN.errors, errors: '中' })
+    .filter(([key, value]) => !['appName', 'noticeSeparator', 'says'].includes(key) && !/\p{Script=Han}/u.test(say(value)));
+  assert.deepEqual(untranslated, []);
+});
+
+test('every error of the protocol that a person can cause has a sentence', () => {
+  for (const code of CODES) assert.ok(en.errors[code], code);
+});
+
+test('an error without a sentence of ours is said in the server\'s words', () => {
+  i18n.speak('zh-CN', []);
+  assert.equal(i18n.explain({ code: 'busy', sentence: 'Try again.' }), zhCN.errors.busy);
+  assert.equal(i18n.explain({ code: 'from_the_future', sentence: 'Do this.' }), 'Do this.');
+  assert.equal(i18n.explain({ code: 'constructor', sentence: '' }), zhCN.errors.internal);
+});
+
+test('the page speaks what was chosen, or else the first of the browser\'s languages that it knows', () => {
+  for (const [stored, preferred, expected] of [
+    [null, ['zh-CN', 'en'], 'zh-CN'], [null, ['zh-Hant-TW'], 'zh-CN'], [null, ['fr', 'en-GB', 'zh'], 'en'], [null, ['fr'], 'en'],
+    ['en', ['zh-CN'], 'en'], ['zh-CN', ['en'], 'zh-CN'], ['nonsense', ['zh'], 'zh-CN'], [null, [], 'en'],
+  ]) assert.equal(i18n.pickLanguage(stored, preferred), expected);
+});
+
+test('days and lists are said as people say them', () => {
+  const now = new Date(2026, 10, 22, 9).getTime();
+  const day = (date) => dates.formatDay(date.getTime(), now);
+  i18n.speak('en', ['en-GB']);
+  assert.equal(day(new Date(2026, 10, 22, 23, 59)), 'Today');
+  assert.equal(day(new Date(2026, 10, 21, 0, 1)), 'Yesterday');
+  assert.match(day(new Date(2026, 10, 16)), /Monday,? 16 November/);
+  assert.match(day(new Date(2025, 10, 16)), /2025/);
+  i18n.speak('zh-CN', ['zh-CN']);
+  assert.equal(day(new Date(2026, 10, 22)), '今天');
+  assert.equal(day(new Date(2026, 10, 21)), '昨天');
+  assert.equal(day(new Date(2026, 10, 16)), '11月16日星期一');
+  assert.equal(dates.formatList(['甲', '乙', '丙']).replace(/[\u2068\u2069]/g, ''), '甲、乙和丙');
+});

@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { Refusal, Unanswered } from '../../../web/net/requests.js';
+import { Session } from '../../../web/net/session.js';
+import { Memory } from '../../../web/state/memory.js';
+import { Outbox } from '../../../web/state/outbox.js';
+import { Store } from '../../../web/state/store.js';
+import { timeline } from '../../../web/state/timeline.js';
+import { FakeStorage, FakeWorld, message, messages, settled } from './fakes.js';
+
+const LIMITS = { text: 4000, name: 32, room: 48, page: 50 };
+
+let world;
+let store;
+let memory;
+let outbox;
+let session;
+let local;
+let tab;
+
+function sitDown() {
+  world = new FakeWorld();
+  store = new Store(() => {});
+  memory = new Memory(() => local, () => tab);
+  outbox = new Outbox(memory.outbox, (list) => { memory.outbox = list; });
+  let ids = 0;
+  session = new Session({ store, memory, outbox, surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000 });
+}
+
+beforeEach(() => {
+  local = new FakeStorage();
+  tab = new FakeStorage();
+  sitDown();
+});
+
+const lobby = () => store.room('lobby');
+const texts = (key = 'lobby') => timeline(store.room(key), outbox.of(key), store.name).filter(({ kind }) => kind === 'message').map(({ text, state }) => (state === 'stored' ? text : `${text} (${state})`));
+
+/** The server says welcome, and lets one in wherever one asks. */
+function welcome({ name = 'Ann', held = messages(1, 3), more = false } = {}) {
+  const { socket } = world;
+  socket.open();
+  for (const request of [...socket.sent]) {
+    if (request.type === 'connect') socket.receive({ type: 'welcome', id: request.id, name, rooms: [{ room: 'lobby', title: 'Lobby', seq: held.length, members: 2, joined: false }], limits: LIMITS });
+    if (request.type === 'join') socket.receive({ type: 'joined', id: request.id, room: request.room, title: 'Lobby', messages: held, more, seq: held.at(-1)?.seq ?? 0, members: ['Ann', 'Bob'] });
+  }
+}
+
+function comeIn(options) {
+  session.show('lobby');
+  session.callMe('Ann');
+  welcome(options);
+}
+
+test('name and rooms go out together, as soon as there is a connection', () => {
+  session.show('lobby');
+  session.callMe('Ann');
+  assert.deepEqual(world.socket.sent, []);
+  world.socket.open();
+  assert.deepEqual(world.socket.sent.map(({ type, text, room }) => [type, text ?? room]), [['connect', 'Ann'], ['join', 'lobby']]);
+  assert.ok(world.socket.sent[0].client.length > 0);
+});
+
+test('after the welcome the name is remembered, and the room shows what was said', () => {
+  comeIn();
+  assert.equal(store.link.ready, true);
+  assert.equal(memory.name, 'Ann');
+  assert.deepEqual(texts(), ['message 1', 'message 2', 'message 3']);
+  assert.deepEqual([...memory.rooms.keys()], ['lobby']);
+});
+
+test('a name that the server refuses leaves one at the door, where another can be tried', () => {
+  session.show('lobby');
+  session.callMe('bad');
+  world.socket.open();
+  const [connect, join] = world.socket.sent;
+  world.socket.receive({ type: 'error', id: connect.id, code: 'bad_name', data: 'No.' });
+  world.socket.receive({ type: 'error', id: join.id, code: 'not_connected', data: 'Connect first.' });
+  return settled().then(() => {
+    assert.deepEqual(store.nameProblem, { code: 'bad_name', sentence: 'No.' });
+    assert.equal(lobby().problem, null);
+    assert.equal(lobby().wanted, true);
+    session.callMe('Ann');
+    assert.equal(store.nameProblem, null);
+    assert.deepEqual(world.socket.sent.slice(2).map(({ type }) => type), ['connect', 'join']);
+  });
+});
+
+test('a message is shown at once, sent once, and stored under its id', () => {
+  comeIn();
+  session.post('lobby', 'hi');
+  assert.deepEqual(texts().slice(-1), ['hi (sent)']);
+  const [request] = world.socket.requests('message');
+  world.socket.receive({ type: 'message', ...message(4, 'hi', 'Ann'), id: request.id });
+  assert.deepEqual(texts().slice(-1), ['hi']);
+  assert.equal(texts().length, 4);
+});
+
+test('what was not confirmed is sent again after a reconnect, under the same id, and shown once throughout', () => {
+  comeIn();
+  session.post('lobby', 'arrived, unconfirmed');
+  session.post('lobby', 'never arrived');
+  const ids = world.socket.requests('message').map(({ id }) => id);
+  world.socket.lose();
+  session.post('lobby', 'written while away');
+  assert.deepEqual(texts().slice(3), ['arrived, unconfirmed (waiting)', 'never arrived (waiting)', 'written while away (waiting)']);
+
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  const [connect, resume] = socket.sent;
+  assert.deepEqual(resume.rooms, { lobby: 3 });
+  assert.deepEqual(socket.requests('message'), [], 'nothing goes out before the room is entered');
+  socket.receive({ type: 'welcome', id: connect.id, name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'resumed', id: resume.id, room: 'lobby', complete: true, messages: [message(4, 'from Bob'), message(5, 'arrived, unconfirmed', 'Ann')], seq: 5, members: ['Ann'] });
+  assert.deepEqual(texts().slice(3), ['from Bob', 'arrived, unconfirmed', 'never arrived (sent)', 'written while away (sent)']);
+
+  const again = socket.requests('message');
+  assert.deepEqual(again.map(({ id }) => id).slice(0, 2), ids);
+  socket.receive({ type: 'message', ...message(5, 'arrived, unconfirmed', 'Ann'), id: again[0].id });
+  socket.receive({ type: 'message', ...message(6, 'never arrived', 'Ann'), id: again[1].id });
+  socket.receive({ type: 'message', ...message(7, 'written while away', 'Ann'), id: again[2].id });
+  assert.deepEqual(texts().slice(3), ['from Bob', 'arrived, unconfirmed', 'never arrived', 'written while away']);
+  assert.equal(outbox.of('lobby').length, 0);
+});
+
+test('a reload of the page sends what was not confirmed, under the same client and id', () => {
+  comeIn();
+  session.post('lobby', 'hi');
+  const { client } = world.socket.requests('connect')[0];
+  const [{ id }] = world.socket.requests('message');
+  sitDown();
+  comeIn({ held: messages(1, 3) });
+  assert.equal(world.socket.requests('connect')[0].client, client);
+  assert.equal(world.socket.requests('message')[0].id, id);
+});
+
+test('a message that comes back by its id among what was missed needs no second sending', () => {
+  comeIn();
+  session.post('lobby', 'hi');
+  const [{ id }] = world.socket.requests('message');
+  world.socket.lose();
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  socket.receive({ type: 'welcome', id: 'x', name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'resumed', room: 'lobby', complete: true, messages: [{ ...message(4, 'hi', 'Ann'), id }], seq: 4, members: ['Ann'] });
+  assert.deepEqual(socket.requests('message'), []);
+  assert.deepEqual(texts().slice(3), ['hi']);
+});
+
+test('a message that the server refuses says why, and can be sent again under the same id', async () => {
+  comeIn();
+  session.post('lobby', 'hi');
+  const [{ id }] = world.socket.requests('message');
+  world.socket.receive({ type: 'error', id, code: 'busy', data: 'Try again.', room: 'lobby' });
+  assert.deepEqual(texts().slice(-1), ['hi (failed)']);
+  assert.deepEqual([outbox.find(id).code, outbox.find(id).sentence], ['busy', 'Try again.']);
+  session.retry(id);
+  assert.deepEqual(world.socket.requests('message').map((request) => request.id), [id, id]);
+});
+
+test('when too much was missed, the newest page takes the place of what was held', () => {
+  comeIn();
+  world.socket.lose();
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  socket.receive({ type: 'welcome', id: 'x', name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'resumed', room: 'lobby', complete: false, messages: messages(951, 1000), more: true, seq: 1000, members: ['Ann'] });
+  assert.equal(texts().length, 50);
+  assert.equal(texts()[0], 'message 951');
+  assert.equal(lobby().more, true);
+});
+
+test('a room that is gone after a reconnect says so, and its messages are not lost silently', async () => {
+  comeIn();
+  world.socket.lose();
+  session.post('lobby', 'hi');
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  socket.receive({ type: 'welcome', id: 'x', name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'error', id: socket.requests('resume')[0].id, code: 'no_such_room', data: 'No.', room: 'lobby' });
+  await settled();
+  assert.equal(lobby().problem.code, 'no_such_room');
+  assert.deepEqual(texts().slice(-1), ['hi (failed)']);
+});
+
+test('a resume that is refused as a whole becomes joins', async () => {
+  comeIn();
+  world.socket.lose();
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  socket.receive({ type: 'error', id: socket.requests('resume')[0].id, code: 'bad_value', data: 'No.' });
+  await settled();
+  assert.equal(socket.requests('join').length, 1);
+});
+
+test('messages of a room that is not shown are unread until it is', () => {
+  comeIn();
+  session.show('tea');
+  const join = world.socket.requests('join').at(-1);
+  world.socket.receive({ type: 'joined', id: join.id, room: 'tea', title: 'Tea', messages: [], more: false, seq: 0, members: ['Ann'] });
+  world.socket.receive({ type: 'message', ...message(4) });
+  assert.equal(lobby().unread, 1);
+  session.show('lobby');
+  session.markRead(lobby());
+  assert.equal(lobby().unread, 0);
+  assert.equal(memory.rooms.get('lobby'), 4);
+});
+
+test('the list of rooms does not disturb a room that one is in', () => {
+  comeIn();
+  world.socket.receive({ type: 'rooms', rooms: [{ room: 'lobby', title: 'Lobby', seq: 4, members: 9, joined: true }, { room: 'tea', title: 'Tea', seq: 8, members: 1, joined: false }] });
+  assert.deepEqual([lobby().seq, lobby().members, store.room('tea').seq], [3, 9, 8]);
+  world.socket.receive({ type: 'message', ...message(4) });
+  assert.deepEqual(texts().slice(-1), ['message 4']);
+});
+
+test('older messages are asked for once, and put before', async () => {
+  comeIn({ held: messages(51, 100), more: true });
+  session.loadOlder(lobby());
+  session.loadOlder(lobby());
+  const asked = world.socket.requests('history');
+  assert.deepEqual(asked.map(({ before, limit }) => [before, limit]), [[51, 50]]);
+  world.socket.receive({ type: 'history', id: asked[0].id, room: 'lobby', messages: messages(1, 50), more: false });
+  await settled();
+  assert.equal(texts().length, 100);
+  assert.equal(lobby().loading, null);
+});
+
+test('newer messages come without a gap, also when the server cuts a page', async () => {
+  comeIn({ held: messages(1, 500) });
+  lobby().anchor = 1;
+  for (const next of messages(501, 540)) world.socket.receive({ type: 'message', ...next });
+  assert.equal(lobby().end, 500);
+  lobby().anchor = 500;
+  session.loadNewer(lobby());
+  const answer = (messagesOfPage, more) => {
+    const { id } = world.socket.requests('history').at(-1);
+    world.socket.receive({ type: 'history', id, room: 'lobby', messages: messagesOfPage, more });
+    return settled();
+  };
+  assert.equal(world.socket.requests('history').at(-1).before, 551);
+  await answer(messages(530, 540), true);
+  assert.equal(world.socket.requests('history').at(-1).before, 530);
+  await answer(messages(480, 529), true);
+  assert.equal(lobby().atTail, true);
+  const held = lobby().messages.map(({ seq }) => seq);
+  assert.deepEqual(held, Array.from({ length: 500 }, (_, i) => 41 + i));
+});
+
+test('older messages that the server cannot give now say why, and can be asked for again', async () => {
+  comeIn({ held: messages(51, 100), more: true });
+  session.loadOlder(lobby());
+  world.socket.receive({ type: 'error', id: world.socket.requests('history')[0].id, code: 'busy', data: 'Later.', room: 'lobby' });
+  await settled();
+  assert.deepEqual(lobby().problem, { about: 'older', code: 'busy', sentence: 'Later.' });
+  session.loadOlder(lobby());
+  assert.equal(world.socket.requests('history').length, 2);
+});
+
+test('a connection that is lost on the way ends the loading', async () => {
+  comeIn({ held: messages(51, 100), more: true });
+  session.loadOlder(lobby());
+  world.socket.lose();
+  await settled();
+  assert.equal(lobby().loading, null);
+  assert.equal(lobby().problem, null);
+});
+
+test('a new room gives its key, an existing one is named', async () => {
+  comeIn();
+  const created = session.create('Tea time 茶');
+  world.socket.receive({ type: 'created', id: world.socket.requests('create')[0].id, room: 'tea-time-茶', title: 'Tea time 茶' });
+  assert.equal(await created, 'tea-time-茶');
+  const existing = session.create('Tea time 茶');
+  world.socket.receive({ type: 'error', id: world.socket.requests('create')[1].id, code: 'room_exists', data: 'It exists.', room: 'tea-time-茶' });
+  await assert.rejects(existing, (error) => error instanceof Refusal && error.room === 'tea-time-茶');
+});
+
+test('what cannot be asked now is said to be unanswered', async () => {
+  await assert.rejects(session.create('Tea'), Unanswered);
+});
+
+test('who leaves a room is out of it, also when the server says so late', async () => {
+  comeIn();
+  const leaving = session.leave(lobby());
+  world.socket.receive({ type: 'left', id: world.socket.requests('leave')[0].id, room: 'lobby' });
+  await leaving;
+  assert.equal(lobby().wanted, false);
+  assert.equal(store.current, null);
+  assert.deepEqual([...memory.rooms.keys()], []);
+  world.socket.receive({ type: 'message', ...message(4) });
+  assert.equal(lobby().messages.length, 0);
+});
+
+test('who leaves a room while away is not in it after the reconnect', async () => {
+  comeIn();
+  world.socket.lose();
+  await session.leave(lobby());
+  world.pass(250);
+  world.socket.open();
+  assert.deepEqual(world.socket.sent.map(({ type }) => type), ['connect']);
+});
+
+test('a new name goes to the server on the same connection; a refused one changes nothing', async () => {
+  comeIn();
+  const renaming = session.callMe('Bea');
+  world.socket.receive({ type: 'welcome', id: world.socket.requests('connect')[1].id, name: 'Bea', rooms: [], limits: LIMITS });
+  await renaming;
+  assert.equal(store.name, 'Bea');
+  assert.equal(memory.name, 'Bea');
+  assert.deepEqual(lobby().people, ['Bob', 'Bea']);
+  const refused = session.callMe('x'.repeat(33));
+  world.socket.receive({ type: 'error', id: world.socket.requests('connect')[2].id, code: 'name_too_long', data: 'Too long.' });
+  await assert.rejects(refused, Refusal);
+  assert.equal(store.name, 'Bea');
+  assert.equal(store.nameProblem, null);
+  world.socket.lose();
+  world.pass(250);
+  world.socket.open();
+  assert.equal(world.socket.sent[0].text, 'Bea');
+});
+
+test('people come and go in the list and in the count', () => {
+  comeIn();
+  world.socket.receive({ type: 'join', room: 'lobby', from: 'Eve', members: 3 });
+  assert.deepEqual([lobby().people, lobby().members], [['Ann', 'Bob', 'Eve'], 3]);
+  world.socket.receive({ type: 'leave', room: 'lobby', from: 'Bob', members: 2 });
+  assert.deepEqual([lobby().people, lobby().members], [['Ann', 'Eve'], 2]);
+});
+
+test('when list and count do not agree, the list is asked for, once for many reasons', () => {
+  comeIn();
+  for (let i = 0; i < 5; i += 1) world.socket.receive({ type: 'join', room: 'lobby', from: `n${i}`, members: 9 });
+  world.pass(4_000);
+  assert.equal(world.socket.requests('who').length, 1);
+  world.socket.receive({ type: 'who', room: 'lobby', members: ['Ann'], member_count: 700 });
+  assert.deepEqual([lobby().people, lobby().members], [['Ann'], 700]);
+});
+
+test('errors that belong to nothing are kept to be shown', () => {
+  comeIn();
+  world.socket.receive({ type: 'error', code: 'bad_json', data: 'That was not JSON.' });
+  assert.deepEqual(store.problem, { code: 'bad_json', sentence: 'That was not JSON.' });
+});

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { codePoints } from '../../../web/text/count.js';
+import { languageOf } from '../../../web/text/language.js';
+import { HUES, hueOf, initials, nameProblem, titleProblem } from '../../../web/text/names.js';
+
+test('lengths are in code points', () => {
+  for (const text of ['', 'abc', '李雷', '👍', '👩‍👩‍👧', 'a👍b👍', '\ud83d', '\ude00\ud83d', 'é']) {
+    assert.equal(codePoints(text), Array.from(text).length, JSON.stringify(text));
+  }
+});
+
+test('initials: two of a Latin name of two words, one of any other', () => {
+  for (const [name, expected] of [
+    ['Ann', 'A'], ['ann lee', 'AL'], ['Ann-Marie', 'AM'], ['李雷', '李'], ['韩梅梅', '韩'], ['Ёлка', 'Ё'],
+    ['李 雷', '李'], ['Ann 李', 'A李'], ['👍 ok', '👍'], ['7up', '7'], [' ', '?'], ['...', '?'],
+  ]) assert.equal(initials(name), expected, name);
+});
+
+test('the colour of a name is always the same, and all colours are used', () => {
+  const used = new Set(Array.from({ length: 500 }, (_, i) => hueOf(`person ${i}`)));
+  assert.equal(used.size, HUES);
+  assert.ok([...used].every((hue) => Number.isInteger(hue) && hue >= 0 && hue < HUES));
+  assert.equal(hueOf('李雷'), hueOf('李雷'));
+});
+
+test('names that the server would refuse are noticed before', () => {
+  for (const [name, expected] of [
+    ['Ann', null], ['  Ann  ', null], ['', 'bad_name'], ['   ', 'bad_name'], ['a\u202eb', 'bad_name'], ['a\u0007b', 'bad_name'],
+    ['👍'.repeat(32), null], ['长'.repeat(33), 'name_too_long'],
+  ]) assert.equal(nameProblem(name, 32), expected, JSON.stringify(name));
+  assert.equal(titleProblem('Tea time 茶', 48), null);
+  assert.equal(titleProblem('x'.repeat(49), 48), 'bad_room');
+});
+
+test('the language of a text is told by its script, where it tells', () => {
+  for (const [text, expected] of [['你好', 'zh-CN'], ['Tea time 茶', 'zh-CN'], ['お茶', 'ja'], ['안녕', 'ko'], ['hello', null], ['', null]]) {
+    assert.equal(languageOf(text), expected, text);
+  }
+});

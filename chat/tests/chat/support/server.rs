@@ -1,0 +1,168 @@
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Long enough for the slowest machine; reached only when something is wrong.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The program, with nothing of the environment that could change what it does.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-chat"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SWITCHBOARD_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A directory that is gone when the test is over.
+pub struct TempDirectory(PathBuf);
+
+impl TempDirectory {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name =
+            format!("switchboard-chat-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary directory");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server of its own on a free port. It is killed when the test is over.
+pub struct Server {
+    child: Child,
+    address: String,
+    /// What it prints after its address.
+    output: BufReader<ChildStdout>,
+    data: PathBuf,
+    _directory: Option<TempDirectory>,
+}
+
+impl Server {
+    /// With a database of its own.
+    pub fn start() -> Self {
+        let directory = TempDirectory::new();
+        let mut server = Self::on(directory.path(), [""; 0]);
+        server._directory = Some(directory);
+        server
+    }
+
+    /// On this data directory, with more arguments.
+    pub fn on<S: AsRef<OsStr>>(data: &Path, arguments: impl IntoIterator<Item = S>) -> Self {
+        let mut command = command();
+        command.args(["--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data).args(arguments);
+        Self::from_command(command, data)
+    }
+
+    /// A command that listens on a free port of 127.0.0.1.
+    pub fn from_command(mut command: Command, data: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut output = BufReader::new(child.stdout.take().expect("it was piped"));
+        let (lines, line) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            let mut text = String::new();
+            let read = output.read_line(&mut text);
+            let _ = lines.send(read.map(|_| text));
+            output
+        });
+        let Ok(first) = line.recv_timeout(DEADLINE) else {
+            let _ = child.kill();
+            panic!("the server did not print its address in time");
+        };
+        let first = first.expect("standard output can be read");
+        let address =
+            first.trim().rsplit_once("http://").unwrap_or_else(|| panic!("no address in {first:?}")).1;
+        let output = reader.join().expect("no panic");
+        Self { address: address.to_owned(), child, output, data: data.to_owned(), _directory: None }
+    }
+
+    /// As in `127.0.0.1:9502`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The next line of its standard output.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("standard output can be read");
+        line
+    }
+
+    /// An HTTP response: its head, and its body as text.
+    pub fn request(&self, request: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("set");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).expect("the server answers and closes");
+        let response = String::from_utf8(response).expect("text");
+        let (head, body) =
+            response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {response:?}"));
+        (head.to_owned(), body.to_owned())
+    }
+
+    pub fn get(&self, path: &str, headers: &str) -> (String, String) {
+        self.request(&format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
+            self.address
+        ))
+    }
+
+    /// Asks it to stop, as Ctrl+C and a service manager do.
+    pub fn stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(began.elapsed() < DEADLINE, "the server did not end in time");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

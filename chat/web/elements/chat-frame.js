@@ -1,0 +1,100 @@
+/** Rooms, conversation, people: side by side, or on a small screen one over the other. */
+
+import { explain, t } from '../i18n/index.js';
+import { ChatElement, make } from './chat-element.js';
+import { MessageComposer } from './composer.js';
+import { ConnectionStatus } from './connection-status.js';
+import { h, setText } from './dom.js';
+import { Drawers } from './drawers.js';
+import { icon, mark } from './icons.js';
+import { LanguageSwitch } from './language-switch.js';
+import { MessageList } from './message-list.js';
+import { PeopleList } from './people-list.js';
+import { RoomHeader } from './room-header.js';
+import { RoomList } from './room-list.js';
+import { SelfCard } from './self-card.js';
+
+/** @import { Drawer } from './drawers.js' */
+
+export class ChatFrame extends ChatElement {
+  /** The drawer to begin with. @type {Drawer | null} */
+  drawer = null;
+
+  /** @type {{ rooms: RoomList, list: MessageList, composer: MessageComposer, drawers: Drawers } | null} */
+  #parts = null;
+  #problemText = h('p');
+  #problem = h('div', { class: 'server-problem', role: 'alert', hidden: true }, icon('alert'), this.#problemText,
+    h('button', { type: 'button', class: 'icon-button', 'aria-label': t.dismiss, title: t.dismiss, click: () => this.#dismiss() }, icon('close')));
+
+  build() {
+    const { chat } = this;
+    const rooms = make(RoomList, chat);
+    const list = make(MessageList, chat);
+    const composer = make(MessageComposer, chat);
+    const closePeople = this.#closer('close-people');
+    const panels = {
+      rooms: h(
+        'nav',
+        { class: 'panel rooms-panel', 'aria-label': t.rooms },
+        h('header', { class: 'panel-head' }, h('span', { class: 'brand' }, mark(), t.appName), this.#closer('close-rooms')),
+        h('div', { class: 'panel-scroll' }, rooms),
+        h('footer', { class: 'panel-foot' }, make(SelfCard, chat), make(LanguageSwitch, chat)),
+      ),
+      people: h('aside', { class: 'panel people-panel', 'aria-label': t.people }, closePeople, make(PeopleList, chat)),
+    };
+    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), list, this.#problem, composer);
+    const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
+    const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
+    const drawers = new Drawers(this, panels, [skip, conversation]);
+    this.#parts = { rooms, list, composer, drawers };
+    this.append(skip, panels.rooms, conversation, panels.people, backdrop);
+
+    this.addEventListener('drawer', (event) => {
+      const drawer = /** @type {CustomEvent<Drawer>} */ (event).detail;
+      drawers.show(drawer, drawer === 'rooms' ? rooms : closePeople);
+    });
+    this.addEventListener('chosen', () => this.#chosen());
+    this.addEventListener('posted', () => list.goToLatest());
+    if (this.drawer !== null) drawers.show(this.drawer, this);
+  }
+
+  attached() {
+    this.#parts?.drawers.attach((target, type, listener) => this.listen(target, type, listener));
+  }
+
+  update() {
+    const { problem } = this.chat.store;
+    this.#problem.hidden = problem === null;
+    setText(this.#problemText, problem === null ? '' : explain(problem));
+  }
+
+  /** The drawer that is open now. */
+  get openDrawer() {
+    return this.#parts?.drawers.open ?? null;
+  }
+
+  focus() {
+    this.#parts?.composer.focus();
+  }
+
+  /** A room was chosen, or left: on to the conversation. */
+  #chosen() {
+    const parts = this.#parts;
+    if (parts === null) return;
+    if (parts.drawers.open !== null) parts.drawers.close();
+    else parts.composer.focus();
+  }
+
+  #dismiss() {
+    this.chat.store.problem = null;
+    this.update();
+    this.focus();
+  }
+
+  /** @param {string} className */
+  #closer(className) {
+    return h('button', { type: 'button', class: `icon-button closer ${className}`, 'aria-label': t.close, title: t.close, click: () => this.#parts?.drawers.close() }, icon('close'));
+  }
+}
+
+customElements.define('chat-frame', ChatFrame);

@@ -1,0 +1,32 @@
+/**
+ * Whose Enter is it? With an input method for Chinese, Japanese or Korean, Enter takes what was composed; it must not send.
+ *
+ * Most browsers mark such a key (`isComposing`, or the old keyCode 229). Safari ends the composition first and tells of the
+ * key afterwards, as if it were an ordinary one; so the first Enter right behind the end of a composition, before any key
+ * was released, belongs to the composition too.
+ */
+
+/** Within this many milliseconds of the end of a composition. */
+const RIGHT_BEHIND_MS = 100;
+
+/** The keyCode of every key that an input method has taken. */
+const KEY_CODE_PROCESSED = 229;
+
+export class CompositionWatch {
+  #endedAt = -Infinity;
+
+  /** @param {HTMLElement} input */
+  constructor(input) {
+    input.addEventListener('compositionend', (event) => { this.#endedAt = event.timeStamp; });
+    input.addEventListener('compositionstart', () => { this.#endedAt = -Infinity; });
+    input.addEventListener('keyup', () => { this.#endedAt = -Infinity; });
+  }
+
+  /**
+   * @param {KeyboardEvent} event a key that went down
+   * @returns {boolean} whether it belongs to the input method
+   */
+  owns(event) {
+    return event.isComposing || event.keyCode === KEY_CODE_PROCESSED || event.timeStamp - this.#endedAt < RIGHT_BEHIND_MS;
+  }
+}

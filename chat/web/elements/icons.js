@@ -1,0 +1,56 @@
+/** The page's pictures, drawn for it: the mark, and small line icons on a grid of 20. */
+
+import { svg } from './dom.js';
+
+/** @type {Record<string, string[]>} */
+const PATHS = {
+  menu: ['M3.5 6h13', 'M3.5 10h13', 'M3.5 14h8'],
+  people: ['M7.5 9.5a2.75 2.75 0 1 0 0-5.5 2.75 2.75 0 0 0 0 5.5Z', 'M2.5 16c.4-2.6 2.3-4 5-4s4.6 1.4 5 4', 'M13 4.4a2.5 2.5 0 0 1 0 4.7', 'M14.8 12.3c1.5.6 2.45 1.85 2.7 3.7'],
+  person: ['M10 10a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 10 10Z', 'M4 17c.5-3 2.8-4.6 6-4.6s5.5 1.6 6 4.6'],
+  plus: ['M10 4.5v11', 'M4.5 10h11'],
+  close: ['M5 5l10 10', 'M15 5L5 15'],
+  send: ['M10 16V4.5', 'M5 9.2 10 4.2l5 5'],
+  down: ['M10 4v11.5', 'M5 10.8l5 5 5-5'],
+  leave: ['M11.5 3.5H5.5a1 1 0 0 0-1 1v11a1 1 0 0 0 1 1h6', 'M9 10h8', 'M14 6.8 17.2 10 14 13.2'],
+  pencil: ['M4 16l.8-3.4L13.3 4.1a1.6 1.6 0 0 1 2.3 0l.3.3a1.6 1.6 0 0 1 0 2.3L7.4 15.2 4 16Z'],
+  clock: ['M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14Z', 'M10 6.2V10l2.5 1.7'],
+  alert: ['M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14Z', 'M10 6.5v4.2', 'M10 13.4v.1'],
+  cloudOff: ['M3.5 3.5l13 13', 'M6.2 7.3A3.8 3.8 0 0 0 6 14.9h8.2', 'M9 5.4a4.6 4.6 0 0 1 5.5 4 2.9 2.9 0 0 1 2.3 4.2'],
+};
+
+/**
+ * @param {keyof typeof PATHS & string} name
+ * @returns {SVGElement}
+ */
+export function icon(name) {
+  return svg(
+    'svg',
+    { class: 'icon', viewBox: '0 0 20 20', 'aria-hidden': 'true', focusable: 'false' },
+    ...(PATHS[name] ?? []).map((d) => svg('path', { d })),
+  );
+}
+
+/** Two jacks and the cord that connects them. */
+export function mark() {
+  return svg(
+    'svg',
+    { class: 'mark', viewBox: '0 0 32 32', 'aria-hidden': 'true', focusable: 'false' },
+    svg('rect', { class: 'mark-panel', width: 32, height: 32, rx: 8.5 }),
+    svg('path', { class: 'mark-cord', d: 'M10 10.5c0 9 12 2 12 11' }),
+    svg('circle', { class: 'mark-jack', cx: 10, cy: 10, r: 4 }),
+    svg('circle', { class: 'mark-lamp', cx: 22, cy: 22, r: 4 }),
+  );
+}
+
+/**
+ * A room's jack: an empty socket for a room one is not in, a plugged one for a room one is in.
+ * @param {boolean} plugged
+ */
+export function jack(plugged) {
+  return svg(
+    'svg',
+    { class: plugged ? 'jack plugged' : 'jack', viewBox: '0 0 20 20', 'aria-hidden': 'true', focusable: 'false' },
+    svg('circle', { class: 'jack-ring', cx: 10, cy: 10, r: 6.25 }),
+    svg('circle', { class: 'jack-hole', cx: 10, cy: 10, r: 2.75 }),
+  );
+}

@@ -1,0 +1,179 @@
+/** The conversation: what was said in a room, where one is in it, and what is new below. */
+
+import { t } from '../i18n/index.js';
+import { formatNumber } from '../i18n/dates.js';
+import { timeline } from '../state/timeline.js';
+import { Announcer } from './announcer.js';
+import { ChatElement, make } from './chat-element.js';
+import { h, setText } from './dom.js';
+import { icon } from './icons.js';
+import { KeyedList } from './keyed-list.js';
+import { fill, look } from './message-item.js';
+import { Place } from './place.js';
+import { RoomState } from './room-state.js';
+
+/** @import { Item } from '../state/timeline.js' */
+/** @import { Room } from '../state/room.js' */
+
+/** Older and newer pages are asked for when this many pixels, or fewer, are left to scroll. */
+const LOAD_WITHIN = 800;
+
+export class MessageList extends ChatElement {
+  #timeline = h('ol', { class: 'timeline', role: 'list' });
+  #top = h('div', { class: 'timeline-top' });
+  #scroller = h('div', { class: 'scroller', role: 'log', 'aria-live': 'off', tabindex: 0 });
+  #pill = h('button', { type: 'button', class: 'pill', hidden: true, click: () => this.goToLatest() }, icon('down'), h('span', { class: 'pill-text' }));
+  #announcer = new Announcer();
+  #place = new Place(this.#scroller, this.#timeline);
+  #connected = false;
+  /** @type {KeyedList<Item>} */
+  #items = new KeyedList(this.#timeline, {
+    key: (item) => item.key,
+    look: (item) => look(item, this.#connected),
+    fill: (li, item) => fill(li, item, this.#connected, {
+      retry: (id) => this.chat.session.retry(id),
+      discard: (id) => this.chat.session.discard(id),
+    }),
+  });
+  /** @type {Room | null} */
+  #room = null;
+  /** The newest page was asked for: go to the bottom when it is here. */
+  #goesToLatest = false;
+
+  build() {
+    this.#scroller.append(this.#top, this.#timeline, make(RoomState, this.chat));
+    this.append(this.#scroller, this.#pill, this.#announcer.element);
+  }
+
+  attached() {
+    this.listen(this.#scroller, 'scroll', () => this.#scrolled(), { passive: true });
+    this.listen(document, 'visibilitychange', () => this.#see());
+    this.whileConnected(this.chat.store.onNews((room, messages) => {
+      if (room === this.#room) this.#announcer.tell(messages);
+    }));
+    const observer = new ResizeObserver(() => this.#place.settle());
+    observer.observe(this.#scroller);
+    observer.observe(this.#timeline);
+    this.whileConnected(() => observer.disconnect());
+    let midnight = nextMidnight(() => this.update());
+    this.whileConnected(() => window.clearTimeout(midnight()));
+  }
+
+  focus() {
+    this.#scroller.focus();
+  }
+
+  update() {
+    const { store, outbox } = this.chat;
+    const room = store.currentRoom;
+    this.#connected = store.link.ready;
+    if (room !== this.#room) this.#change(room);
+    this.#scroller.setAttribute('aria-label', room === null ? t.noRoom : t.messagesIn(this.chat.titleOf(room)));
+    this.#scroller.setAttribute('aria-busy', String(room !== null && !room.loaded));
+    if (room === null) {
+      this.#pill.hidden = true;
+      return;
+    }
+    if (this.#goesToLatest && room.atTail && room.loading === null) {
+      this.#goesToLatest = false;
+      this.#place.toBottom();
+    }
+    this.#place.keep(() => {
+      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name) : []);
+      this.#showTop(room);
+    });
+    this.#afterMoving(room);
+  }
+
+  /** To the newest message, wherever one is. */
+  goToLatest() {
+    const room = this.#room;
+    if (room === null) return;
+    if (room.atTail) {
+      room.anchor = null;
+      this.#place.toBottom();
+      this.#afterMoving(room);
+    } else {
+      this.#goesToLatest = true;
+      this.chat.session.loadLatest(room);
+    }
+  }
+
+  /** @param {Room | null} room */
+  #change(room) {
+    this.#room = room;
+    this.#goesToLatest = false;
+    this.#items.clear();
+    this.#announcer.clear();
+    this.#top.replaceChildren();
+    this.#top.dataset.state = this.#top.dataset.look = '';
+    this.#place.toBottom();
+  }
+
+  /** @param {Room} room */
+  #showTop(room) {
+    const failed = room.problem?.about === 'older';
+    const state = !room.loaded ? '' : failed ? 'failed' : room.more ? 'more' : room.messages.length > 0 ? 'beginning' : '';
+    const look = `${state}:${room.key}:${room.title}`;
+    if (this.#top.dataset.look === look) return;
+    this.#top.dataset.look = look;
+    this.#top.dataset.state = state;
+    if (state === 'failed') {
+      const retry = () => { room.problem = null; this.chat.session.loadOlder(room); };
+      this.#top.replaceChildren(h('button', { type: 'button', class: 'button small', click: retry }, t.tryAgain));
+    } else {
+      const sentence = state === 'more' ? t.loadingOlder : state === 'beginning' ? t.beginning(this.chat.titleOf(room)) : '';
+      this.#top.replaceChildren(h('p', {}, sentence));
+    }
+  }
+
+  #scrolled() {
+    this.#place.scrolled();
+    if (this.#room !== null) this.#afterMoving(this.#room);
+  }
+
+  /** What follows from where one is now. @param {Room} room */
+  #afterMoving(room) {
+    const atBottom = this.#place.atBottom && room.atTail;
+    room.anchor = atBottom ? null : this.#place.seq();
+    this.#see();
+    this.#showPill(room);
+    if (!room.loaded || !room.joined || room.loading !== null || room.problem !== null) return;
+    if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.loadOlder(room);
+    else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.loadNewer(room);
+  }
+
+  /** Who looks at the bottom of a room has read it. */
+  #see() {
+    const room = this.#room;
+    if (room === null || document.visibilityState !== 'visible' || !this.#place.atBottom || !room.atTail) return;
+    this.chat.session.markRead(room);
+  }
+
+  /** @param {Room} room */
+  #showPill(room) {
+    const far = this.#place.below > this.#scroller.clientHeight || !room.atTail;
+    const unread = this.#place.atBottom && room.atTail ? 0 : room.unread;
+    this.#pill.hidden = unread === 0 && !far;
+    this.#pill.classList.toggle('bare', unread === 0);
+    const sentence = unread === 0 ? t.toLatest : t.newMessages(unread).replace(/\d+/, (digits) => formatNumber(Number(digits)));
+    setText(/** @type {Element} */ (this.#pill.lastElementChild), sentence);
+  }
+}
+
+/**
+ * Calls back after every midnight: what was today is yesterday.
+ * @param {() => void} callback
+ * @returns {() => number} the timer that runs now
+ */
+function nextMidnight(callback) {
+  /** @type {number} */
+  let timer;
+  const wait = () => {
+    timer = window.setTimeout(() => { callback(); wait(); }, new Date().setHours(24, 0, 1, 0) - Date.now());
+  };
+  wait();
+  return () => timer;
+}
+
+customElements.define('message-list', MessageList);

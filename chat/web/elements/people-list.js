@@ -1,0 +1,59 @@
+/** Who is in the room, and the way out of it. */
+
+import { explain, language, t } from '../i18n/index.js';
+import { formatNumber } from '../i18n/dates.js';
+import { avatar } from './avatar.js';
+import { ChatElement } from './chat-element.js';
+import { bdi, h, setText } from './dom.js';
+import { icon } from './icons.js';
+import { KeyedList } from './keyed-list.js';
+
+/** The most people who are shown; the rest are counted. */
+const SHOWN_MAX = 200;
+
+export class PeopleList extends ChatElement {
+  #heading = h('h2', { class: 'panel-title' });
+  #people = h('ul', { class: 'people', role: 'list' });
+  #more = h('p', { class: 'hint', hidden: true });
+  #problem = h('p', { class: 'problem', role: 'alert' });
+  #leave = h('button', { type: 'button', class: 'quiet-button leave', click: () => this.#leaveRoom() }, icon('leave'), t.leaveRoom);
+  #foot = h('footer', { class: 'panel-foot' });
+  /** @type {KeyedList<string>} */
+  #list = new KeyedList(this.#people, {
+    key: (name) => name,
+    look: (name) => String(name === this.chat.store.name),
+    fill: (li, name) => {
+      li.className = 'person';
+      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []));
+    },
+  });
+
+  build() {
+    this.#foot.append(this.#problem, this.#leave);
+    this.append(h('div', { class: 'panel-scroll' }, this.#heading, this.#people, this.#more), this.#foot);
+  }
+
+  update() {
+    const { store } = this.chat;
+    const room = store.currentRoom;
+    const names = room === null || !room.loaded ? [] : [...new Set(room.people)];
+    names.sort((a, b) => Number(b === store.name) - Number(a === store.name) || a.localeCompare(b, language));
+    const shown = names.slice(0, SHOWN_MAX);
+    this.#list.show(shown);
+    setText(this.#heading, room === null || !room.loaded ? t.people : `${t.people} · ${formatNumber(room.members)}`);
+    const more = room === null || !room.loaded ? 0 : room.members - shown.length;
+    setText(this.#more, t.morePeople(formatNumber(more)));
+    this.#more.hidden = more <= 0;
+    this.#foot.hidden = room === null || !room.wanted;
+    setText(this.#problem, room?.problem?.about === 'leave' ? explain(room.problem) : '');
+  }
+
+  #leaveRoom() {
+    const room = this.chat.store.currentRoom;
+    if (room === null) return;
+    this.chat.session.leave(room);
+    this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
+  }
+}
+
+customElements.define('people-list', PeopleList);

@@ -1,0 +1,70 @@
+/** Dates, times, numbers and lists as this person's locale writes them. */
+
+import { isolated, language, locale } from './index.js';
+
+/** @type {Map<string, any>} */
+const cache = new Map();
+
+/**
+ * Making a formatter is slow, using it is fast.
+ * @template T
+ * @param {string} kind
+ * @param {() => T} create
+ * @returns {T}
+ */
+function cached(kind, create) {
+  const key = `${locale} ${language} ${kind}`;
+  if (!cache.has(key)) cache.set(key, create());
+  return cache.get(key);
+}
+
+/**
+ * 14:05
+ * @param {number} ts
+ */
+export function formatTime(ts) {
+  return cached('time', () => new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })).format(ts);
+}
+
+/**
+ * The whole of it, for whoever asks.
+ * @param {number} ts
+ */
+export function formatMoment(ts) {
+  return cached('moment', () => new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' })).format(ts);
+}
+
+/**
+ * Today, Yesterday, Monday 17 November; the year only where it is another one.
+ * @param {number} ts
+ * @param {number} now
+ */
+export function formatDay(ts, now) {
+  const days = Math.round((midnight(ts) - midnight(now)) / 86_400_000);
+  if (days === 0 || days === -1) {
+    const word = cached('relative', () => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })).format(days, 'day');
+    return word.charAt(0).toLocaleUpperCase(locale) + word.slice(1);
+  }
+  const sameYear = new Date(ts).getFullYear() === new Date(now).getFullYear();
+  return cached(`day ${sameYear}`, () => new Intl.DateTimeFormat(locale, {
+    weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }),
+  })).format(ts);
+}
+
+/** @param {number} value */
+export function formatNumber(value) {
+  return cached('number', () => new Intl.NumberFormat(locale)).format(value);
+}
+
+/**
+ * Ann, Bob and 李雷
+ * @param {string[]} items
+ */
+export function formatList(items) {
+  return cached('list', () => new Intl.ListFormat(language, { type: 'conjunction' })).format(items.map(isolated));
+}
+
+/** @param {number} ts */
+function midnight(ts) {
+  return new Date(ts).setHours(0, 0, 0, 0);
+}

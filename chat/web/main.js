@@ -1,0 +1,37 @@
+/** Where the page begins. */
+
+import { Chat } from './chat.js';
+import { make } from './elements/chat-element.js';
+import { ChatApp } from './elements/chat-app.js';
+import { followKeyboard } from './elements/viewport.js';
+
+/** How often the list of rooms is asked for while the page is looked at, in milliseconds; also proves that the connection lives. */
+const REFRESH_MS = 60_000;
+
+const chat = new Chat();
+let app = make(ChatApp, chat);
+document.body.replaceChildren(app);
+
+chat.onLanguage = () => {
+  const { typedName, drawer } = app.kept;
+  app = make(ChatApp, chat);
+  app.typedName = typedName;
+  app.drawer = drawer;
+  document.body.replaceChildren(app);
+  const pressed = document.querySelector('.language-switch [aria-pressed="true"]');
+  if (pressed instanceof HTMLElement) pressed.focus();
+};
+
+const wake = () => {
+  if (document.visibilityState === 'visible') chat.session.wake();
+};
+window.addEventListener('online', wake);
+window.addEventListener('offline', wake);
+window.addEventListener('pageshow', wake);
+document.addEventListener('visibilitychange', wake);
+setInterval(() => {
+  if (document.visibilityState === 'visible') chat.session.refresh();
+}, REFRESH_MS);
+
+followKeyboard();
+if (chat.memory.name !== '') chat.session.callMe(chat.memory.name);

@@ -1,0 +1,160 @@
+/**
+ * The frames of the chat protocol, as this page reads and writes them: JSON text, one object a frame.
+ *
+ * What comes in is checked here, once, so that nothing behind this file meets a value of the wrong type.
+ */
+
+/**
+ * A stored message. `id` is there only on the copy that answers this client's own request.
+ * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string }} Message
+ */
+
+/** @typedef {{ room: string, title: string, seq: number, members: number, joined: boolean }} RoomSummary */
+
+/** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
+
+/** @typedef {{ type: 'welcome', id?: string, name: string, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @typedef {{ type: 'connect', from: string }} ConnectFrame */
+/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} JoinedFrame */
+/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} ResumedFrame */
+/** @typedef {{ type: 'join' | 'leave', room: string, from: string, members: number }} NoticeFrame */
+/** @typedef {{ type: 'left', id?: string, room: string }} LeftFrame */
+/** @typedef {{ type: 'created', id?: string, room: string, title: string }} CreatedFrame */
+/** @typedef {{ type: 'room', room: string, title: string, seq: number, members: number }} RoomFrame */
+/** @typedef {{ type: 'rooms', id?: string, rooms: RoomSummary[] }} RoomsFrame */
+/** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
+/** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
+/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number }} WhoFrame */
+/** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string }} ErrorFrame */
+
+/**
+ * @typedef {WelcomeFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ *   | RoomFrame | RoomsFrame | MessageFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
+ */
+
+/**
+ * A request, without its `id`.
+ * @typedef {{ type: 'connect', text: string, client: string }
+ *   | { type: 'join' | 'leave' | 'create' | 'who', room: string }
+ *   | { type: 'rooms' }
+ *   | { type: 'message', room: string, text: string }
+ *   | { type: 'history', room: string, before: number, limit: number }
+ *   | { type: 'resume', rooms: Record<string, number> }} Request
+ */
+
+/** What holds until a server has said otherwise. @type {Limits} */
+export const LIMITS_DEFAULT = Object.freeze({ text: 4000, name: 32, room: 48, page: 50 });
+
+/**
+ * @param {unknown} data what a socket delivered
+ * @returns {Frame | null} null for what this page does not know: it is skipped, as the protocol asks
+ */
+export function parseFrame(data) {
+  if (typeof data !== 'string') return null;
+  /** @type {unknown} */
+  let value;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (!isObject(value) || typeof value.type !== 'string') return null;
+  const read = READERS[value.type];
+  if (!Object.hasOwn(READERS, value.type) || read === undefined) return null;
+  try {
+    return read(value);
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
+/** A value that a frame needs is missing or of the wrong type. */
+class Malformed extends Error {}
+
+/** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
+const READERS = {
+  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  connect: (v) => ({ type: 'connect', from: string(v.from) }),
+  joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), ...members(v) }),
+  resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, seq: number(v.seq), ...members(v) }),
+  join: (v) => ({ type: 'join', room: string(v.room), from: string(v.from), members: number(v.members) }),
+  leave: (v) => ({ type: 'leave', room: string(v.room), from: string(v.from), members: number(v.members) }),
+  left: (v) => ({ type: 'left', ...id(v), room: string(v.room) }),
+  created: (v) => ({ type: 'created', ...id(v), room: string(v.room), title: string(v.title) }),
+  room: (v) => ({ type: 'room', room: string(v.room), title: string(v.title), seq: number(v.seq), members: number(v.members) }),
+  rooms: (v) => ({ type: 'rooms', ...id(v), rooms: list(v.rooms, summary) }),
+  message: (v) => ({ type: 'message', ...id(v), message: message(v) }),
+  history: (v) => ({ type: 'history', ...id(v), ...page(v) }),
+  who: (v) => ({ type: 'who', ...id(v), room: string(v.room), ...members(v) }),
+  error: (v) => ({ type: 'error', ...id(v), ...(typeof v.room === 'string' ? { room: v.room } : {}), code: string(v.code), data: typeof v.data === 'string' ? v.data : '' }),
+};
+
+/** @param {unknown} v @returns {v is Record<string, unknown>} */
+function isObject(v) {
+  return typeof v === 'object' && v !== null && !Array.isArray(v);
+}
+
+/** @param {unknown} v @returns {string} */
+function string(v) {
+  if (typeof v !== 'string') throw new Malformed();
+  return v;
+}
+
+/** @param {unknown} v @returns {number} */
+function number(v) {
+  if (typeof v !== 'number' || !Number.isFinite(v)) throw new Malformed();
+  return v;
+}
+
+/**
+ * @template T
+ * @param {unknown} v
+ * @param {(item: unknown) => T} read
+ * @returns {T[]}
+ */
+function list(v, read) {
+  if (!Array.isArray(v)) throw new Malformed();
+  return v.map((item) => read(item));
+}
+
+/** @param {Record<string, unknown>} v @returns {{ id?: string }} */
+function id(v) {
+  return typeof v.id === 'string' ? { id: v.id } : {};
+}
+
+/** @param {Record<string, unknown>} v @returns {{ room: string, messages: Message[], more: boolean }} */
+function page(v) {
+  const room = string(v.room);
+  return { room, messages: list(v.messages, (item) => message(isObject(item) ? { room, ...item } : item)), more: v.more === true };
+}
+
+/**
+ * The list may have been cut; the count is of all.
+ * @param {Record<string, unknown>} v
+ * @returns {{ members: string[], memberCount: number }}
+ */
+function members(v) {
+  const names = list(v.members, string);
+  return { members: names, memberCount: typeof v.member_count === 'number' ? v.member_count : names.length };
+}
+
+/** @param {unknown} v @returns {Message} */
+function message(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { ...id(v), room: string(v.room), seq: number(v.seq), from: string(v.from), data: string(v.data), ts: number(v.ts) };
+}
+
+/** @param {unknown} v @returns {RoomSummary} */
+function summary(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { room: string(v.room), title: string(v.title), seq: number(v.seq), members: number(v.members), joined: v.joined === true };
+}
+
+/** @param {unknown} v @returns {Limits} */
+function limits(v) {
+  const given = isObject(v) ? v : {};
+  /** @param {keyof Limits} key */
+  const of = (key) => (typeof given[key] === 'number' && given[key] > 0 ? /** @type {number} */ (given[key]) : LIMITS_DEFAULT[key]);
+  return { text: of('text'), name: of('name'), room: of('room'), page: of('page') };
+}

@@ -1,0 +1,542 @@
+/**
+ * This person's part in the conversation: says who one is, enters the rooms, sends, asks for older pages, and keeps the
+ * store true to what the server says; again after every reconnect.
+ */
+
+import { Connection } from './connection.js';
+import { Refusal, Requests, Unanswered } from './requests.js';
+
+/** @import { ErrorFrame, Frame, JoinedFrame, Message, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
+/** @import { Surroundings } from './connection.js' */
+/** @import { Memory } from '../state/memory.js' */
+/** @import { Outbox } from '../state/outbox.js' */
+/** @import { Room } from '../state/room.js' */
+/** @import { Store } from '../state/store.js' */
+
+/** The room that every server has, and in which everyone begins. */
+export const LOBBY = 'lobby';
+
+/** How long to wait before asking who is in a room, in milliseconds; up to twice that. */
+const PEOPLE_CHECK_MS = 2_000;
+
+/** In a room with more people than this, the list may be a little wrong: to ask would cost more than it is worth. */
+const PEOPLE_CHECKED_MAX = 500;
+
+/**
+ * @typedef {object} SessionParts
+ * @property {Store} store
+ * @property {Memory} memory
+ * @property {Outbox} outbox
+ * @property {Surroundings} surroundings
+ * @property {() => string} newId a string that never comes again, 1 … 64 bytes
+ * @property {() => number} clock the time of day, in milliseconds since 1970
+ */
+
+export class Session {
+  #store;
+  #memory;
+  #outbox;
+  #connection;
+  #requests = new Requests();
+  #newId;
+  #clock;
+  #surroundings;
+  /** @type {number | null} */
+  #peopleTimer = null;
+  #name = '';
+  #client;
+  #resumeId = '';
+
+  /** @param {SessionParts} parts */
+  constructor({ store, memory, outbox, surroundings, newId, clock }) {
+    this.#store = store;
+    this.#memory = memory;
+    this.#outbox = outbox;
+    this.#newId = newId;
+    this.#clock = clock;
+    this.#surroundings = surroundings;
+    this.#client = memory.client(newId);
+    this.#connection = new Connection(surroundings, {
+      onOpen: () => this.#introduce(),
+      onFrame: (frame) => this.#received(frame),
+      onPhase: () => this.#phaseChanged(),
+    });
+  }
+
+  /**
+   * Comes in under a name, or goes on under another one.
+   * @param {string} name
+   * @returns {Promise<void>} rejected by a Refusal when the server does not take it; otherwise the name is kept for later
+   */
+  async callMe(name) {
+    const before = this.#name;
+    this.#name = name;
+    this.#store.nameProblem = null;
+    if (!this.#store.link.ready) {
+      if (this.#connection.phase === 'open') this.#introduce();
+      else this.#connection.connect();
+      this.#store.changed();
+      return;
+    }
+    try {
+      await this.#ask({ type: 'connect', text: name, client: this.#client });
+    } catch (error) {
+      if (error instanceof Refusal) this.#name = before;
+      throw error;
+    }
+  }
+
+  /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
+  wake() {
+    this.#connection.hurry();
+    this.refresh();
+  }
+
+  /** Connects after the server has asked us to stay away, because the person wants it, or sooner than planned. */
+  connectNow() {
+    this.#connection.connect();
+  }
+
+  /** Asks for the list of rooms. The answer also proves that the connection lives. */
+  refresh() {
+    if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignoreUnanswered);
+  }
+
+  /**
+   * Shows a room, and enters it where one is not in it.
+   * @param {string} key
+   */
+  show(key) {
+    const room = this.#store.room(key);
+    this.#store.current = key;
+    this.#memory.room = key;
+    room.anchor = null;
+    if (!room.wanted) this.#want(room);
+    if (!room.joined) this.#join(room);
+    else if (!room.atTail) this.loadLatest(room);
+    this.#store.changed();
+  }
+
+  /** The person sees the newest message of a room. @param {Room} room */
+  markRead(room) {
+    if (room.read === room.seq || !room.loaded) return;
+    room.markRead();
+    if (room.wanted) this.#memory.rememberRoom(room.key, room.seq);
+    this.#store.changed();
+  }
+
+  /** @param {Room} room */
+  async leave(room) {
+    this.#outbox.discardRoom(room.key);
+    room.wanted = false;
+    this.#memory.forgetRoom(room.key);
+    try {
+      if (room.joined) await this.#ask({ type: 'leave', room: room.key });
+    } catch (error) {
+      if (error instanceof Refusal && error.code !== 'not_joined') {
+        this.#want(room);
+        room.problem = { about: 'leave', code: error.code, sentence: error.sentence };
+        this.#store.changed();
+        return;
+      }
+    }
+    this.#forget(room);
+  }
+
+  /**
+   * @param {string} title
+   * @returns {Promise<string>} the new room's key; rejected by a Refusal or Unanswered
+   */
+  async create(title) {
+    try {
+      const answer = await this.#ask({ type: 'create', room: title });
+      return answer.type === 'created' ? answer.room : '';
+    } catch (error) {
+      // The same code says of a person that there are too many rooms to join, and of the server that there are too many at all.
+      if (error instanceof Refusal && error.code === 'too_many_rooms') error.code = 'rooms_full';
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} key the room's
+   * @param {string} text
+   * @returns {boolean} false when too much is unconfirmed already
+   */
+  post(key, text) {
+    const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock() });
+    if (added) this.#flush(this.#store.room(key));
+    this.#store.changed();
+    return added;
+  }
+
+  /** @param {string} id */
+  retry(id) {
+    const outgoing = this.#outbox.find(id);
+    if (outgoing === undefined) return;
+    this.#outbox.retry(id);
+    const room = this.#store.room(outgoing.room);
+    if (!room.wanted) this.#want(room);
+    if (room.joined) this.#flush(room);
+    else this.#join(room);
+    this.#store.changed();
+  }
+
+  /** @param {string} id */
+  discard(id) {
+    this.#outbox.discard(id);
+    this.#store.changed();
+  }
+
+  /** @param {Room} room */
+  loadOlder(room) {
+    const first = room.messages[0];
+    if (!room.more || first === undefined) return;
+    this.#load(room, 'older', first.seq, (messages, more) => room.prepend(messages, more));
+  }
+
+  /** @param {Room} room */
+  loadNewer(room) {
+    if (room.atTail) return;
+    const before = room.end + 1 + this.#store.limits.page;
+    const seqThen = room.seq;
+    this.#load(room, 'newer', before, async (messages, more) => {
+      // A page of long messages may be cut at its older end: what is missing there comes first.
+      let [page, rest] = [messages, more];
+      while (rest && page[0] !== undefined && page[0].seq > room.end + 1) {
+        const older = await this.#page(room, page[0].seq);
+        if (older.messages.length === 0) break;
+        page = [...older.messages, ...page];
+        rest = older.more;
+      }
+      room.append(page, before, seqThen);
+    });
+  }
+
+  /** @param {Room} room */
+  loadLatest(room) {
+    if (room.atTail) return;
+    const seqThen = room.seq;
+    this.#load(room, 'latest', seqThen + 1, (messages, more) => {
+      const seqNow = room.seq;
+      room.open(messages, more, seqThen);
+      room.seq = Math.max(room.seq, seqNow);
+    });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {'older' | 'newer' | 'latest'} loading
+   * @param {number} before
+   * @param {(messages: Message[], more: boolean) => void | Promise<void>} apply
+   */
+  async #load(room, loading, before, apply) {
+    if (room.loading !== null || !room.joined) return;
+    room.loading = loading;
+    room.problem = null;
+    this.#store.changed();
+    try {
+      const { messages, more } = await this.#page(room, before);
+      if (room.loading === loading) await apply(messages, more);
+    } catch (error) {
+      if (error instanceof Refusal) room.problem = { about: 'older', code: error.code, sentence: error.sentence };
+    }
+    room.loading = null;
+    this.#store.changed();
+  }
+
+  /**
+   * @param {Room} room
+   * @param {number} before
+   * @returns {Promise<{ messages: Message[], more: boolean }>}
+   */
+  async #page(room, before) {
+    const answer = await this.#ask({ type: 'history', room: room.key, before, limit: this.#store.limits.page });
+    return answer.type === 'history' ? answer : { messages: [], more: false };
+  }
+
+  /**
+   * Sends at once; nothing is kept for later.
+   * @param {Request} request
+   * @returns {Promise<Frame>} the answer; rejected by a Refusal, or Unanswered
+   */
+  async #ask(request, id = this.#newId()) {
+    if (!this.#connection.send({ ...request, id })) throw new Unanswered();
+    return this.#requests.expect(id);
+  }
+
+  /** The first thing on every connection: who, and which rooms; all in one go, so that one round trip is enough. */
+  #introduce() {
+    this.#ask({ type: 'connect', text: this.#name, client: this.#client }).catch((error) => {
+      if (!(error instanceof Refusal)) return;
+      this.#store.nameProblem = { code: error.code, sentence: error.sentence };
+      this.#store.changed();
+    });
+    /** @type {Map<string, number>} */
+    const resume = new Map();
+    for (const room of this.#store.wanted()) {
+      if (room.loaded) resume.set(room.key, room.seq);
+      else this.#join(room);
+    }
+    if (resume.size === 0) return;
+    this.#resumeId = this.#newId();
+    this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
+  }
+
+  /** @param {Room} room */
+  #want(room) {
+    room.wanted = true;
+    this.#memory.rememberRoom(room.key, room.read ?? 0);
+  }
+
+  /** @param {Room} room */
+  #join(room) {
+    room.problem = null;
+    this.#ask({ type: 'join', room: room.key }).catch((error) => {
+      if (error instanceof Refusal) this.#notAdmitted(room, error.code, error.sentence);
+    });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {string} code
+   * @param {string} sentence
+   */
+  #notAdmitted(room, code, sentence) {
+    if (code === 'not_connected') return; // the name was refused: rooms follow when there is another one
+    room.joined = false;
+    room.problem = { about: 'join', code, sentence };
+    for (const { id, state } of this.#outbox.of(room.key)) {
+      if (state !== 'failed') this.#outbox.fail(id, code, sentence);
+    }
+    if (code === 'no_such_room' || code === 'bad_room' || code === 'bad_value') {
+      room.problem.code = 'no_such_room';
+      room.wanted = false;
+      this.#memory.forgetRoom(room.key);
+    }
+    this.#store.changed();
+  }
+
+  /** The room is not ours any more; it stays in the list. @param {Room} room */
+  #forget(room) {
+    room.joined = false;
+    room.loaded = false;
+    room.messages = [];
+    room.more = false;
+    room.end = 0;
+    room.read = null;
+    room.people = [];
+    room.problem = null;
+    room.notices.clear();
+    if (this.#store.current === room.key) {
+      const next = this.#store.wanted()[0];
+      this.#store.current = null;
+      if (next !== undefined) this.show(next.key);
+    }
+    this.#store.changed();
+  }
+
+  /** Sends what waits for a room. @param {Room} room */
+  #flush(room) {
+    if (!room.joined) return;
+    for (const outgoing of this.#outbox.of(room.key)) {
+      if (outgoing.state !== 'waiting') continue;
+      const { id, text } = outgoing;
+      if (!this.#connection.send({ type: 'message', room: room.key, text, id })) return;
+      this.#outbox.markSent(id);
+    }
+  }
+
+  #phaseChanged() {
+    const { link } = this.#store;
+    const { phase, stopReason } = this.#connection;
+    if (phase !== 'open') {
+      if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
+      link.ready = false;
+      for (const room of this.#store.rooms.values()) {
+        room.joined = false;
+        room.loading = null;
+      }
+      this.#outbox.connectionLost();
+      this.#requests.abandon();
+    }
+    link.phase = phase;
+    link.stopReason = stopReason;
+    this.#store.changed();
+  }
+
+  /** @param {Frame} frame */
+  #received(frame) {
+    switch (frame.type) {
+      case 'welcome': this.#welcomed(frame); break;
+      case 'joined': this.#joined(frame); break;
+      case 'resumed': this.#resumed(frame); break;
+      case 'message': this.#posted(frame); break;
+      case 'join': case 'leave': this.#noticed(frame); break;
+      case 'connect': this.#someoneCame(frame.from); break;
+      case 'room': this.#roomAppeared(frame.room, frame.title); break;
+      case 'created': this.#roomAppeared(frame.room, frame.title); break;
+      case 'rooms': this.#store.list(frame.rooms); break;
+      case 'who': this.#counted(this.#store.room(frame.room), frame); break;
+      case 'error': this.#refused(frame); break;
+      default: break; // history and left are answers: whoever asked applies them
+    }
+    if (frame.type !== 'connect' && 'id' in frame && frame.id !== undefined) this.#requests.settle(frame.id, frame);
+    this.#store.changed();
+  }
+
+  /** @param {WelcomeFrame} frame */
+  #welcomed(frame) {
+    const { link, name: before } = this.#store;
+    if (before !== '' && before !== frame.name) this.#renamed(before, frame.name);
+    this.#name = frame.name;
+    this.#memory.name = frame.name;
+    this.#store.name = frame.name;
+    this.#store.nameProblem = null;
+    this.#store.limits = frame.limits;
+    this.#store.list(frame.rooms);
+    link.ready = true;
+    link.wasReady = true;
+  }
+
+  /**
+   * The others are told; oneself is not.
+   * @param {string} before
+   * @param {string} now
+   */
+  #renamed(before, now) {
+    for (const room of this.#store.rooms.values()) {
+      if (!room.joined) continue;
+      room.exit(before);
+      if (!room.people.includes(now)) room.enter(now);
+    }
+  }
+
+  /** @param {JoinedFrame} frame */
+  #joined(frame) {
+    const room = this.#store.room(frame.room, frame.title);
+    if (!room.wanted) {
+      // Left again before the answer came.
+      this.#ask({ type: 'leave', room: room.key }).catch(ignore);
+      return;
+    }
+    room.notices.clear();
+    room.open(frame.messages, frame.more, frame.seq);
+    if (room.read === null) room.markRead();
+    this.#entered(room, frame);
+  }
+
+  /** @param {ResumedFrame} frame */
+  #resumed(frame) {
+    const room = this.#store.room(frame.room);
+    if (!room.wanted) {
+      this.#ask({ type: 'leave', room: room.key }).catch(ignore);
+      return;
+    }
+    if (frame.complete) {
+      room.resume(frame.messages, frame.seq);
+    } else {
+      room.notices.clear();
+      room.open(frame.messages, frame.more, frame.seq);
+    }
+    this.#entered(room, frame);
+    const others = frame.messages.filter((message) => message.from !== this.#store.name);
+    if (others.length > 0) this.#store.news(room, others);
+  }
+
+  /**
+   * @param {Room} room
+   * @param {JoinedFrame | ResumedFrame} frame
+   */
+  #entered(room, frame) {
+    room.joined = true;
+    room.problem = null;
+    this.#counted(room, frame);
+    for (const { id } of frame.messages) {
+      if (id !== undefined) this.#outbox.confirm(id);
+    }
+    this.#outbox.recognise(room.key, frame.messages, this.#store.name);
+    this.#flush(room);
+  }
+
+  /**
+   * @param {Room} room
+   * @param {{ members: string[], memberCount: number }} there
+   */
+  #counted(room, { members, memberCount }) {
+    room.people = [...members];
+    room.members = memberCount;
+  }
+
+  /** @param {MessageFrame} frame */
+  #posted(frame) {
+    const room = this.#store.rooms.get(frame.message.room);
+    if (frame.id !== undefined) this.#outbox.confirm(frame.id);
+    if (room === undefined || !room.wanted) return;
+    const known = frame.message.seq <= room.seq;
+    room.receive(frame.message);
+    if (!known && frame.message.from !== this.#store.name) this.#store.news(room, [frame.message]);
+  }
+
+  /** @param {NoticeFrame} frame */
+  #noticed(frame) {
+    const room = this.#store.rooms.get(frame.room);
+    if (room === undefined) return;
+    room.members = frame.members;
+    if (frame.type === 'join') room.enter(frame.from);
+    else room.exit(frame.from);
+    room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
+    if (room.people.length !== room.members) this.#checkPeople(room);
+  }
+
+  /** Someone has connected, perhaps by a client so simple that it knows no rooms. @param {string} name */
+  #someoneCame(name) {
+    const lobby = this.#store.rooms.get(LOBBY);
+    if (lobby === undefined || !lobby.joined || name === this.#store.name) return;
+    lobby.notices.add('online', name, lobby.seq, this.#clock());
+  }
+
+  /**
+   * Asks who is in a room, when it is likely that our list is not true any more: a while later, so that many reasons make
+   * one question, and at some moment of it, so that not all members ask at once.
+   * @param {Room} room
+   */
+  #checkPeople(room) {
+    if (this.#peopleTimer !== null || room.key !== this.#store.current || room.members > PEOPLE_CHECKED_MAX) return;
+    const { setTimer, random } = this.#surroundings;
+    this.#peopleTimer = setTimer(() => {
+      this.#peopleTimer = null;
+      if (room.joined) this.#ask({ type: 'who', room: room.key }).catch(ignore);
+    }, PEOPLE_CHECK_MS * (1 + random()));
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} title
+   */
+  #roomAppeared(key, title) {
+    this.#store.room(key, title);
+  }
+
+  /** @param {ErrorFrame} frame */
+  #refused(frame) {
+    const { id, room: key, code, data: sentence } = frame;
+    if (id !== undefined && id === this.#resumeId) {
+      if (key !== undefined) this.#notAdmitted(this.#store.room(key), code, sentence);
+      else for (const room of this.#store.wanted()) this.#join(room);
+    } else if (id !== undefined && this.#outbox.find(id) !== undefined) {
+      this.#outbox.fail(id, code, sentence);
+      if (code === 'not_joined' && key !== undefined) this.#store.room(key).joined = false;
+    } else if (id === undefined) {
+      this.#store.problem = { code, sentence, ...(key === undefined ? {} : { room: key }) };
+    }
+  }
+}
+
+/** For requests whose refusal is dealt with where it is received. */
+function ignore() {}
+
+/** @param {unknown} error */
+function ignoreUnanswered(error) {
+  if (!(error instanceof Unanswered) && !(error instanceof Refusal)) throw error;
+}

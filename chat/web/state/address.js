@@ -1,0 +1,25 @@
+/** The room in the page's address: `#tea-time-茶`. */
+
+/**
+ * @param {string} hash as `location.hash` has it
+ * @returns {string | null} a room's key
+ */
+export function roomFromHash(hash) {
+  const encoded = hash.replace(/^#/, '');
+  let title = encoded;
+  try {
+    title = decodeURIComponent(encoded);
+  } catch {
+    // Not written by this page; taken as it is.
+  }
+  // As the server makes a key of a title, so that a title in a link leads to its room, too.
+  return title.trim().normalize('NFKC').toLowerCase().replace(/\s+/gu, '-') || null;
+}
+
+/**
+ * @param {string} key
+ * @returns {string} readable where it can be: letters of any script stay as they are
+ */
+export function hashOf(key) {
+  return '#' + key.replace(/[\s%#"<>\\^`{|}\p{C}]/gu, (character) => encodeURIComponent(character.isWellFormed() ? character : '\ufffd'));
+}

@@ -1,0 +1,159 @@
+/**
+ * What outlives the page: in `localStorage` for every tab of this browser, in `sessionStorage` for this tab alone.
+ *
+ * Storage may be switched off, full, or hold what an older page wrote: then things are merely not remembered.
+ */
+
+/** @import { Outgoing } from './outbox.js' */
+
+const PREFIX = 'switchboard.';
+
+/** The most rooms that are remembered. */
+const ROOMS_MAX = 200;
+
+/** @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} StringStorage */
+
+export class Memory {
+  #local;
+  #tab;
+
+  /**
+   * @param {() => StringStorage} local
+   * @param {() => StringStorage} tab
+   */
+  constructor(local, tab) {
+    this.#local = new SafeStorage(local);
+    this.#tab = new SafeStorage(tab);
+  }
+
+  get name() {
+    return this.#local.text('name') ?? '';
+  }
+
+  set name(name) {
+    this.#local.write('name', name);
+  }
+
+  /** The language that was chosen here, if one was. */
+  get language() {
+    return this.#local.text('language');
+  }
+
+  set language(language) {
+    this.#local.write('language', language);
+  }
+
+  /** The room that was shown last. */
+  get room() {
+    return this.#tab.text('room') ?? this.#local.text('room');
+  }
+
+  set room(key) {
+    this.#tab.write('room', key);
+    this.#local.write('room', key);
+  }
+
+  /** The rooms that this person is in, and up to which `seq` each was read; null on the first visit. @returns {Map<string, number> | null} */
+  get rooms() {
+    const value = this.#local.json('rooms');
+    if (typeof value !== 'object' || value === null) return null;
+    return new Map(Object.entries(value).filter(([, read]) => typeof read === 'number').slice(0, ROOMS_MAX));
+  }
+
+  /**
+   * Other tabs keep their rooms in the same place: only this one is written anew.
+   * @param {string} key
+   * @param {number} read
+   */
+  rememberRoom(key, read) {
+    this.#writeRooms((this.rooms ?? new Map()).set(key, read));
+  }
+
+  /** @param {string} key */
+  forgetRoom(key) {
+    const rooms = this.rooms ?? new Map();
+    rooms.delete(key);
+    this.#writeRooms(rooms);
+  }
+
+  /**
+   * The random string under which this tab's message ids are unique.
+   * @param {() => string} create
+   */
+  client(create) {
+    let client = this.#tab.text('client');
+    if (client === null) {
+      client = create();
+      this.#tab.write('client', client);
+    }
+    return client;
+  }
+
+  /** @param {Map<string, number>} rooms */
+  #writeRooms(rooms) {
+    this.#local.write('rooms', JSON.stringify(Object.fromEntries(rooms)));
+  }
+
+  /** @returns {Outgoing[]} */
+  get outbox() {
+    const value = this.#tab.json('outbox');
+    return Array.isArray(value) ? value.filter(isOutgoing) : [];
+  }
+
+  set outbox(list) {
+    this.#tab.write('outbox', list.length === 0 ? null : JSON.stringify(list));
+  }
+}
+
+class SafeStorage {
+  /** @type {StringStorage | null} */
+  #storage = null;
+
+  /** @param {() => StringStorage} storage may throw */
+  constructor(storage) {
+    try {
+      this.#storage = storage();
+    } catch {
+      // Cookies and storage are blocked for this site.
+    }
+  }
+
+  /** @param {string} key */
+  text(key) {
+    try {
+      return this.#storage?.getItem(PREFIX + key) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {string} key @returns {unknown} */
+  json(key) {
+    try {
+      return JSON.parse(this.text(key) ?? 'null');
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {string | null} value
+   */
+  write(key, value) {
+    try {
+      if (value === null) this.#storage?.removeItem(PREFIX + key);
+      else this.#storage?.setItem(PREFIX + key, value);
+    } catch {
+      // Full, or switched off.
+    }
+  }
+}
+
+/** @param {any} value @returns {value is Outgoing} */
+function isOutgoing(value) {
+  return typeof value === 'object' && value !== null
+    && ['id', 'room', 'text', 'state', 'code', 'sentence'].every((key) => typeof value[key] === 'string')
+    && typeof value.ts === 'number' && typeof value.attempts === 'number'
+    && (value.echo === null || typeof value.echo === 'number');
+}

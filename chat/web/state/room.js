@@ -1,0 +1,204 @@
+/**
+ * A room as this page knows it: a window onto its messages, who is there, what has been read.
+ *
+ * The window is one unbroken piece of the room, ascending by `seq`, bounded in length. `end` is the `seq` up to which it
+ * is unbroken; the room itself may go on beyond it (`seq`), when its newest part was dropped to make room for older pages.
+ */
+
+import { Notices } from './notices.js';
+
+/** @import { Message } from '../net/frames.js' */
+
+/** The most messages that a room keeps; so the most that are in the document. */
+export const WINDOW_MAX = 500;
+
+/** @typedef {'older' | 'newer' | 'latest'} Loading */
+
+export class Room {
+  /** @type {string} */
+  key;
+  /** @type {string} */
+  title;
+  /** The highest `seq` that the room is known to have. */
+  seq = 0;
+  /** How many people are in it, as the server last said. */
+  members = 0;
+  /** Whether this person wants to be in it; kept over reconnects and visits. */
+  wanted = false;
+  /** Whether the server holds us for a member, on the present connection. */
+  joined = false;
+  /** Whether the window holds a page at all: until then there is nothing to resume from. */
+  loaded = false;
+  /** @type {Message[]} */
+  messages = [];
+  /** The window is unbroken up to here. */
+  end = 0;
+  /** Whether there are messages before the window. */
+  more = false;
+  /** @type {string[]} */
+  people = [];
+  notices = new Notices();
+  /** The person has seen everything up to here; null who has never been in it. @type {number | null} */
+  read = null;
+  /** @type {Loading | null} */
+  loading = null;
+  /** What the last request about this room failed with. @type {{ about: 'join' | 'older' | 'leave', code: string, sentence: string } | null} */
+  problem = null;
+  /** The `seq` of a message that is being looked at, null at the bottom: the window is cut at the end that is farther from it. @type {number | null} */
+  anchor = null;
+
+  /**
+   * @param {string} key
+   * @param {string} title
+   */
+  constructor(key, title) {
+    this.key = key;
+    this.title = title;
+  }
+
+  /** Whether the window reaches the newest message. */
+  get atTail() {
+    return this.end >= this.seq;
+  }
+
+  get unread() {
+    return this.read === null ? 0 : Math.max(0, this.seq - this.read);
+  }
+
+  /**
+   * The newest page takes the place of whatever was held.
+   * @param {Message[]} messages ascending
+   * @param {boolean} more
+   * @param {number} seq
+   */
+  open(messages, more, seq) {
+    this.messages = inOrder(messages);
+    this.more = more;
+    this.seq = Math.max(seq, lastSeq(this.messages));
+    this.end = this.seq;
+    this.loaded = true;
+    this.anchor = null;
+    this.loading = null;
+    if (this.read !== null) this.read = Math.min(this.read, this.seq);
+    this.#trim();
+  }
+
+  /**
+   * Everything missed since `seq`, without a gap.
+   * @param {Message[]} missed
+   * @param {number} seq
+   */
+  resume(missed, seq) {
+    for (const message of inOrder(missed)) this.receive(message);
+    this.#advance(seq);
+  }
+
+  /**
+   * A message as it was posted. One that is known already changes nothing.
+   * @param {Message} message
+   */
+  receive(message) {
+    const wasAtTail = this.atTail;
+    this.seq = Math.max(this.seq, message.seq);
+    if (message.seq <= this.end) {
+      this.#insert(message);
+    } else if (wasAtTail && this.loaded) {
+      this.messages.push(message);
+      this.end = message.seq;
+    }
+    this.#trim();
+  }
+
+  /**
+   * A page from before the window.
+   * @param {Message[]} page
+   * @param {boolean} more
+   */
+  prepend(page, more) {
+    const first = this.messages[0]?.seq ?? Infinity;
+    this.messages = [...inOrder(page).filter((message) => message.seq < first), ...this.messages];
+    this.more = more;
+    this.#trim();
+  }
+
+  /**
+   * A page from behind the window, which the server was asked for as "what is before `before`".
+   * @param {Message[]} page
+   * @param {number} before
+   * @param {number} seqThen what `seq` was when it was asked for
+   */
+  append(page, before, seqThen) {
+    const newer = inOrder(page).filter((message) => message.seq > this.end);
+    this.messages.push(...newer);
+    this.end = Math.max(this.end, Math.min(before - 1, seqThen), lastSeq(newer));
+    this.seq = Math.max(this.seq, this.end);
+    this.#trim();
+  }
+
+  /** Everything that is held counts as seen. */
+  markRead() {
+    this.read = this.seq;
+  }
+
+  /** @param {string} name */
+  enter(name) {
+    this.people.push(name);
+  }
+
+  /** @param {string} name */
+  exit(name) {
+    const index = this.people.indexOf(name);
+    if (index >= 0) this.people.splice(index, 1);
+  }
+
+  /**
+   * The rest of what is known is up to `seq`, too: a `seq` may have no message.
+   * @param {number} seq
+   */
+  #advance(seq) {
+    const wasAtTail = this.atTail;
+    this.seq = Math.max(this.seq, seq);
+    if (wasAtTail) this.end = this.seq;
+  }
+
+  /**
+   * Puts a message that belongs inside the window in its place, unless it is there, or lies before the window.
+   * @param {Message} message
+   */
+  #insert(message) {
+    const at = this.messages.findLastIndex((held) => held.seq <= message.seq);
+    const held = this.messages[at];
+    if (held !== undefined && held.seq === message.seq) {
+      if (message.id !== undefined) held.id = message.id;
+      return;
+    }
+    if (at >= 0 || !this.more) this.messages.splice(at + 1, 0, message);
+  }
+
+  /** Drops what is too much from the end that is farther from what is being looked at. */
+  #trim() {
+    const excess = this.messages.length - WINDOW_MAX;
+    if (excess <= 0) return;
+    if (this.anchor !== null) {
+      const anchor = this.anchor;
+      const index = this.messages.findIndex((message) => message.seq >= anchor);
+      if (index >= 0 && index < this.messages.length / 2) {
+        this.messages.length = WINDOW_MAX;
+        this.end = lastSeq(this.messages);
+        return;
+      }
+    }
+    this.messages.splice(0, excess);
+    this.more = true;
+  }
+}
+
+/** @param {Message[]} messages */
+function lastSeq(messages) {
+  return messages.at(-1)?.seq ?? 0;
+}
+
+/** @param {Message[]} messages */
+function inOrder(messages) {
+  return [...messages].sort((a, b) => a.seq - b.seq);
+}

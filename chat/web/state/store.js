@@ -1,0 +1,123 @@
+/**
+ * What this page knows, in one place: who one is, the rooms, the connection. Elements read it and are told of changes.
+ */
+
+import { LIMITS_DEFAULT } from '../net/frames.js';
+import { Room } from './room.js';
+
+/** @import { Limits, Message, RoomSummary } from '../net/frames.js' */
+/** @import { Phase } from '../net/connection.js' */
+
+/** @typedef {{ code: string, sentence: string, room?: string }} Problem */
+
+/**
+ * `ready` is true from the server's welcome until the connection is lost; `lostAt` is when that was, in milliseconds of the
+ * clock that `performance.now()` shows, or when the first attempt began.
+ * @typedef {{ phase: Phase, ready: boolean, lostAt: number, wasReady: boolean, stopReason: string }} Link
+ */
+
+export class Store {
+  /** The name under which the server knows us; empty until it has said welcome. */
+  name = '';
+  /** The name was refused: another one is needed. @type {Problem | null} */
+  nameProblem = null;
+  /** @type {Limits} */
+  limits = { ...LIMITS_DEFAULT };
+  /** @type {Map<string, Room>} */
+  rooms = new Map();
+  /** The key of the room that is shown. @type {string | null} */
+  current = null;
+  /** @type {Link} */
+  link = { phase: 'idle', ready: false, lostAt: 0, wasReady: false, stopReason: '' };
+  /** Something the server said that belongs to nothing else on the page. @type {Problem | null} */
+  problem = null;
+
+  /** @type {Set<() => void>} */
+  #listeners = new Set();
+  /** @type {Set<(room: Room, messages: Message[]) => void>} */
+  #newsListeners = new Set();
+  #scheduled = false;
+  /** @type {(callback: () => void) => void} */
+  #schedule;
+
+  /** @param {(callback: () => void) => void} schedule runs a callback soon: once a frame, so that a flood costs no more than a trickle */
+  constructor(schedule) {
+    this.#schedule = schedule;
+  }
+
+  get currentRoom() {
+    return this.current === null ? null : this.rooms.get(this.current) ?? null;
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} [title] what it is called, where that is known
+   * @returns {Room}
+   */
+  room(key, title) {
+    let room = this.rooms.get(key);
+    if (room === undefined) {
+      room = new Room(key, title ?? key);
+      this.rooms.set(key, room);
+    } else if (title !== undefined) {
+      room.title = title;
+    }
+    return room;
+  }
+
+  /**
+   * The server's list of rooms. What is known of a joined room is newer than the list, or will be.
+   * @param {RoomSummary[]} summaries
+   */
+  list(summaries) {
+    for (const summary of summaries) {
+      const room = this.room(summary.room, summary.title);
+      room.members = summary.members;
+      if (!room.wanted) room.seq = summary.seq;
+    }
+    const listed = new Set(summaries.map((summary) => summary.room));
+    for (const [key, room] of this.rooms) {
+      if (!listed.has(key) && !room.wanted && key !== this.current) this.rooms.delete(key);
+    }
+  }
+
+  /** Rooms that this person is in, or wants to be in again. */
+  wanted() {
+    return [...this.rooms.values()].filter((room) => room.wanted);
+  }
+
+  /**
+   * @param {() => void} listener called after changes, many at once
+   * @returns {() => void} ends it
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * @param {(room: Room, messages: Message[]) => void} listener called with messages that others have just posted
+   * @returns {() => void} ends it
+   */
+  onNews(listener) {
+    this.#newsListeners.add(listener);
+    return () => this.#newsListeners.delete(listener);
+  }
+
+  changed() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#schedule(() => {
+      this.#scheduled = false;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {Message[]} messages
+   */
+  news(room, messages) {
+    for (const listener of this.#newsListeners) listener(room, messages);
+  }
+}

@@ -1,0 +1,136 @@
+/** From what is known of a room to what is shown of it: days, groups of messages by one author, notices, in order. */
+
+/** @import { Message } from '../net/frames.js' */
+/** @import { Outgoing } from './outbox.js' */
+/** @import { Notice, NoticeKind } from './notices.js' */
+/** @import { Room } from './room.js' */
+
+/** Messages of one author that are farther apart than this, in milliseconds, are not one group. */
+const GROUP_GAP_MS = 5 * 60_000;
+
+/** @typedef {{ kind: 'day', key: string, ts: number }} DayItem */
+/** @typedef {{ kind: 'notice', key: string } & Record<NoticeKind, string[]>} NoticeItem */
+
+/**
+ * `key` stays the same while a message goes from waiting to stored. `first` and `last` are about its group.
+ * @typedef {{ kind: 'message', key: string, id: string | null, seq: number | null, from: string, text: string, ts: number,
+ *   own: boolean, first: boolean, last: boolean, state: 'stored' | Outgoing['state'], code: string, sentence: string }} MessageItem
+ */
+
+/** @typedef {DayItem | NoticeItem | MessageItem} Item */
+
+/**
+ * @param {Room} room
+ * @param {Outgoing[]} outgoing this person's unconfirmed messages in it
+ * @param {string} name this person's
+ * @returns {Item[]}
+ */
+export function timeline(room, outgoing, name) {
+  /** @type {Item[]} */
+  const items = [];
+  const notices = noticesBySeq(room);
+  let day = '';
+
+  /** @param {MessageItem} item */
+  const add = (item) => {
+    const itsDay = dayKey(item.ts);
+    if (itsDay !== day) {
+      day = itsDay;
+      items.push({ kind: 'day', key: `d:${itsDay}:${item.key}`, ts: item.ts });
+    }
+    const before = items.at(-1);
+    if (before !== undefined && before.kind === 'message' && belongTogether(before, item)) {
+      before.last = false;
+      item.first = false;
+    }
+    items.push(item);
+  };
+
+  /** @param {number} seq */
+  const addNotices = (seq) => {
+    for (const notice of notices.get(seq) ?? []) {
+      const item = noticeItem(notice);
+      if (item !== null) items.push(item);
+    }
+  };
+
+  if (!room.more) addNotices(0);
+  for (const message of room.messages) {
+    add(stored(message, name));
+    addNotices(message.seq);
+  }
+  for (const message of outgoing) {
+    if (message.echo === null || !room.messages.some(({ seq }) => seq === message.echo)) add(unconfirmed(message, name));
+  }
+  return items;
+}
+
+/**
+ * The notices of the window, each under the message that it follows, or 0 before the first.
+ * @param {Room} room
+ * @returns {Map<number, Notice[]>}
+ */
+function noticesBySeq(room) {
+  /** @type {Map<number, Notice[]>} */
+  const bySeq = new Map();
+  for (const notice of room.notices.list) {
+    if (notice.after > room.end) continue;
+    const after = room.messages.findLast(({ seq }) => seq <= notice.after)?.seq ?? 0;
+    bySeq.set(after, [...(bySeq.get(after) ?? []), notice]);
+  }
+  return bySeq;
+}
+
+/**
+ * @param {Notice} notice
+ * @returns {NoticeItem | null} null when it came to nothing
+ */
+function noticeItem(notice) {
+  /** @type {NoticeItem} */
+  const item = { kind: 'notice', key: `n:${notice.after}`, online: [], joined: [], left: [] };
+  for (const [name, outcome] of notice.people) {
+    if (outcome !== 'back') item[outcome].push(name);
+  }
+  return item.online.length + item.joined.length + item.left.length === 0 ? null : item;
+}
+
+/**
+ * @param {Message} message
+ * @param {string} name
+ * @returns {MessageItem}
+ */
+function stored({ id, seq, from, data, ts }, name) {
+  return {
+    kind: 'message', key: id === undefined ? `s:${seq}` : `i:${id}`, id: null, seq, from, text: data, ts,
+    own: id !== undefined || from === name, first: true, last: true, state: 'stored', code: '', sentence: '',
+  };
+}
+
+/**
+ * @param {Outgoing} outgoing
+ * @param {string} name
+ * @returns {MessageItem}
+ */
+function unconfirmed({ id, text, ts, state, code, sentence }, name) {
+  return {
+    kind: 'message', key: `i:${id}`, id, seq: null, from: name, text, ts,
+    own: true, first: true, last: true, state, code, sentence,
+  };
+}
+
+/**
+ * @param {MessageItem} before
+ * @param {MessageItem} item
+ */
+function belongTogether(before, item) {
+  return before.from === item.from && before.own === item.own && Math.abs(item.ts - before.ts) < GROUP_GAP_MS;
+}
+
+/**
+ * The day on this person's calendar.
+ * @param {number} ts
+ */
+function dayKey(ts) {
+  const date = new Date(ts);
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
