@@ -93,6 +93,10 @@ fn bind_address(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
 }
 
 fn bind_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
+    if path.as_os_str().is_empty() {
+        // The kernel would choose an abstract name that nobody knows.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is empty"));
+    }
     let address = SocketAddrUnix::new(path)?;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags(), None)?;
     match rustix::net::bind(&socket, &address) {

@@ -1,12 +1,17 @@
 //! Everything that happens because time passes: handshakes that take too long, pings, the heartbeat, closes that
 //! are not answered. A connection is in the wheel once, at the next time at which something could be due.
 
+use std::time::Duration;
+
 use rustix::net::{RecvFlags, recv};
 use switchboard_proto::{CloseCode, OpCode, encode_frame};
 
 use super::connection::{Hold, Phase};
 use super::{Reactor, Timer};
 use crate::event::ClosedBy;
+
+/// How long the answer to a ping may take, at the least, before its absence counts.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 impl Reactor {
     pub(super) fn handle_timers(&mut self) {
@@ -64,6 +69,7 @@ impl Reactor {
         let held = connection.hold.contains(Hold::PAUSED) || connection.hold.contains(Hold::HANDLER);
         let exempt = connection.protected || (held && !connection.hung_up);
         let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;
+        let idle = idle && self.had_a_chance(connection.pinged_ms, alive_ms);
         if idle && self.has_unread(key) {
             self.entry(connection.id).received(0, self.now_ms);
         } else if idle {
@@ -79,6 +85,18 @@ impl Reactor {
             }
         }
         self.schedule_heartbeat(key);
+    }
+
+    /// Could a client that only listens have shown that it lives? Not if this thread stood still when it should have
+    /// pinged.
+    fn had_a_chance(&self, pinged_ms: u64, alive_ms: u64) -> bool {
+        let idle_time = self.core.config.heartbeat_idle_time;
+        let ping_interval = self.core.config.ping_interval;
+        if ping_interval.is_zero() || ping_interval >= idle_time {
+            return true;
+        }
+        let answer_ms = (idle_time - ping_interval).min(ANSWER_TIME).as_millis() as u64;
+        pinged_ms > alive_ms && self.now_ms >= pinged_ms + answer_ms
     }
 
     /// Have bytes arrived that this thread had no time to read, because a handler blocked it?

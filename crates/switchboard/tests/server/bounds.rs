@@ -287,7 +287,6 @@ fn a_paused_connection_that_is_reset_ends() {
     wait_until("it is paused", || block_on(server.handle.groups(id)).is_ok());
     client.reset();
     // Whether that shows now or when it is read from again: it shows.
-    std::thread::sleep(Duration::from_millis(20));
     let _ = server.handle.resume(id);
     journal.expect_close(1006, ClosedBy::Transport);
 }

@@ -331,7 +331,8 @@ fn a_join_that_meets_the_end_of_its_connection_harms_no_later_one() {
                 // Blocks the reactor until the test has prepared the next turn.
                 Some("block") => {
                     asking.lock().unwrap().send(()).unwrap();
-                    drop(told.lock().unwrap().recv().map(|done| done.send(())));
+                    let done = told.lock().unwrap().recv().unwrap();
+                    done.send(()).unwrap();
                 }
                 _ => {}
             }),

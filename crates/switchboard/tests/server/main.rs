@@ -16,4 +16,5 @@ mod order;
 mod output_limit;
 mod push;
 mod shutdown;
+mod threads;
 mod users;

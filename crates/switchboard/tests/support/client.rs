@@ -124,10 +124,6 @@ impl Client {
         self.frame(OpCode::Ping, payload);
     }
 
-    pub(crate) fn pong(&mut self) {
-        self.frame(OpCode::Pong, b"");
-    }
-
     /// Starts the close handshake.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
         self.protocol.close(CloseCode::new(code), reason).unwrap();

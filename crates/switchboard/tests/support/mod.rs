@@ -12,7 +12,7 @@ pub(crate) use http::{Answer, Raw, upgrade_request};
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use log::Log;
 pub(crate) use server::{ANY, Running, Startable, config, echo, one_reactor, serve, start_error};
-pub(crate) use stream::{Stream, reset};
+pub(crate) use stream::Stream;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,0 +1,131 @@
+//! SIGTERM and SIGINT stop the server as `shutdown` does. Signals concern a whole process, so each server here has a
+//! process of its own: this test starts itself again.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{ANY, Client, PATIENCE};
+use switchboard::{Closed, Config, Conn, Handle, Message, Server};
+
+mod support;
+
+const ROLE: &str = "SWITCHBOARD_TEST_ROLE";
+
+fn main() {
+    if std::env::var_os(ROLE).is_some() {
+        return serve();
+    }
+    for (name, signal) in [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)] {
+        a_signal_closes_every_client_and_exits_with_0(signal);
+        println!("test a_signal_closes_every_client_and_exits_with_0 ({name}) ... ok");
+    }
+    a_second_signal_ends_the_process_at_once();
+    println!("test a_second_signal_ends_the_process_at_once ... ok");
+    a_client_that_does_not_answer_does_not_prevent_the_exit();
+    println!("test a_client_that_does_not_answer_does_not_prevent_the_exit ... ok");
+}
+
+/// The server of the other process: it says where it listens, and what its closes were.
+fn serve() {
+    let config = Config { shutdown_timeout: Duration::from_secs(2), ..Config::default() };
+    let started = Server::new(ANY)
+        .config(config)
+        .on_start(|handle: &Handle| println!("{}", handle.listening()[0]))
+        .on_message(async |conn: Conn, message: Message| {
+            if message.as_text() == Some("hang") {
+                std::future::pending::<()>().await;
+            }
+            conn.push(message)
+        })
+        .on_close(async |_: Conn, closed: Closed| println!("{} {:?}", closed.code, closed.by))
+        .start();
+    started.unwrap();
+}
+
+struct Process {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Process {
+    fn start() -> (Process, std::net::SocketAddr) {
+        let own = std::env::current_exe().unwrap();
+        let mut child = Command::new(own).env(ROLE, "server").stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let process = Process { child, lines };
+        let address = process.line().parse().unwrap();
+        (process, address)
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("the server said nothing")
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The exit code; None after a signal's default action.
+    fn exit(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the process did not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn a_signal_closes_every_client_and_exits_with_0(signal: Signal) {
+    let (mut process, address) = Process::start();
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(address)).collect();
+    for client in &mut clients {
+        client.round_trip("up");
+    }
+    process.signal(signal);
+    for client in &mut clients {
+        assert_eq!(client.next_close().0, 1001);
+    }
+    assert_eq!(process.exit(), Some(0));
+    for _ in 0..3 {
+        assert_eq!(process.line(), "1001 Shutdown");
+    }
+}
+
+fn a_second_signal_ends_the_process_at_once() {
+    let (mut process, address) = Process::start();
+    let mut client = Client::connect(address);
+    client.round_trip("up");
+    client.text("hang");
+    process.signal(Signal::TERM);
+    assert_eq!(client.next_close().0, 1001);
+    process.signal(Signal::TERM);
+    assert_eq!(process.exit(), Some(128 + 15));
+}
+
+fn a_client_that_does_not_answer_does_not_prevent_the_exit() {
+    let (mut process, address) = Process::start();
+    let mut client = Client::connect(address).impolite();
+    client.round_trip("up");
+    let begun = Instant::now();
+    process.signal(Signal::TERM);
+    assert_eq!(client.next_close().0, 1001);
+    assert_eq!(process.exit(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(process.line(), "1001 Shutdown");
+}
