@@ -4,6 +4,7 @@ import { t } from '../i18n/index.js';
 import { hashOf, roomFromHash } from '../state/address.js';
 import { ChatElement, make } from './chat-element.js';
 import { ChatFrame } from './chat-frame.js';
+import { keyboardIsNear } from './dom.js';
 import { NameGate } from './name-gate.js';
 
 /** @import { Drawer } from './drawers.js' */
@@ -53,11 +54,9 @@ export class ChatApp extends ChatElement {
 
   /** @param {NameGate | ChatFrame} element */
   #show(element) {
-    const before = this.#shown;
     this.#shown = element;
     this.replaceChildren(element);
-    const keyboardIsNear = window.matchMedia('(hover: hover) and (pointer: fine)').matches;
-    if (before !== null || keyboardIsNear) element.focus();
+    if (keyboardIsNear()) element.focus();
   }
 
   #showTitle() {

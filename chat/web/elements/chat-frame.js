@@ -4,7 +4,7 @@ import { explain, t } from '../i18n/index.js';
 import { ChatElement, make } from './chat-element.js';
 import { MessageComposer } from './composer.js';
 import { ConnectionStatus } from './connection-status.js';
-import { h, setText } from './dom.js';
+import { h, keyboardIsNear, setText } from './dom.js';
 import { Drawers } from './drawers.js';
 import { icon, mark } from './icons.js';
 import { LanguageSwitch } from './language-switch.js';
@@ -82,7 +82,7 @@ export class ChatFrame extends ChatElement {
     const parts = this.#parts;
     if (parts === null) return;
     if (parts.drawers.open !== null) parts.drawers.close();
-    else parts.composer.focus();
+    else if (keyboardIsNear()) parts.composer.focus();
   }
 
   #dismiss() {

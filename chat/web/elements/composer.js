@@ -18,7 +18,7 @@ export class MessageComposer extends ChatElement {
   #label = h('label', { class: 'visually-hidden', for: 'composer-input' });
   #send = h('button', { type: 'submit', class: 'send', 'aria-label': t.send, title: t.send }, icon('send'));
   #count = h('p', { id: 'composer-count', class: 'composer-count', 'aria-live': 'polite' });
-  #composition = new CompositionWatch(this.#input);
+  #composition = new CompositionWatch(this.#input, navigator.userAgent);
   /** The room that the text is for. @type {string | null} */
   #room = null;
   #problem = '';

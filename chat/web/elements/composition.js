@@ -3,7 +3,8 @@
  *
  * Most browsers mark such a key (`isComposing`, or the old keyCode 229). Safari ends the composition first and tells of the
  * key afterwards, as if it were an ordinary one; so the first Enter right behind the end of a composition, before any key
- * was released, belongs to the composition too.
+ * was released, belongs to the composition too. Not on Android: there every word is a composition, which the keyboard ends
+ * by itself just before it sends the Enter that was meant.
  */
 
 /** Within this many milliseconds of the end of a composition. */
@@ -15,8 +16,12 @@ const KEY_CODE_PROCESSED = 229;
 export class CompositionWatch {
   #endedAt = -Infinity;
 
-  /** @param {HTMLElement} input */
-  constructor(input) {
+  /**
+   * @param {HTMLElement} input
+   * @param {string} userAgent the browser's description of itself
+   */
+  constructor(input, userAgent) {
+    if (/Android/.test(userAgent)) return;
     input.addEventListener('compositionend', (event) => { this.#endedAt = event.timeStamp; });
     input.addEventListener('compositionstart', () => { this.#endedAt = -Infinity; });
     input.addEventListener('keyup', () => { this.#endedAt = -Infinity; });

@@ -39,6 +39,11 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Whether to put the keyboard into a field unasked: not where that would make one slide in over half of the page. */
+export function keyboardIsNear() {
+  return window.matchMedia('(hover: hover) and (pointer: fine)').matches;
+}
+
 /**
  * Sets the text only where it differs, so that a screen reader is not told again what it has read.
  * @param {Element} element

@@ -19,7 +19,7 @@ export class LanguageSwitch extends ChatElement {
         'div',
         { class: 'language-switch', role: 'group', 'aria-label': t.languageLabel },
         ...CHOICES.map((choice) => h('button', {
-          type: 'button', lang: choice.language, title: choice.name, 'aria-label': choice.name === choice.label ? null : choice.name,
+          type: 'button', lang: choice.language, title: choice.name,
           'aria-pressed': String(choice.language === language), 'data-language': choice.language,
           click: () => this.chat.chooseLanguage(choice.language),
         }, choice.label)),

@@ -11,12 +11,18 @@ import { KeyedList } from './keyed-list.js';
 /** The most people who are shown; the rest are counted. */
 const SHOWN_MAX = 200;
 
+/** @type {readonly string[]} */
+const NOBODY = [];
+
 export class PeopleList extends ChatElement {
   #heading = h('h2', { class: 'panel-title' });
   #people = h('ul', { class: 'people', role: 'list' });
   #more = h('p', { class: 'hint', hidden: true });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #leave = h('button', { type: 'button', class: 'quiet-button leave', click: () => this.#leaveRoom() }, icon('leave'), t.leaveRoom);
+  /** @type {readonly string[]} */
+  #shown = NOBODY;
+  #shownSelf = '';
   #foot = h('footer', { class: 'panel-foot' });
   /** @type {KeyedList<string>} */
   #list = new KeyedList(this.#people, {
@@ -36,16 +42,27 @@ export class PeopleList extends ChatElement {
   update() {
     const { store } = this.chat;
     const room = store.currentRoom;
-    const names = room === null || !room.loaded ? [] : [...new Set(room.people)];
-    names.sort((a, b) => Number(b === store.name) - Number(a === store.name) || a.localeCompare(b, language));
-    const shown = names.slice(0, SHOWN_MAX);
-    this.#list.show(shown);
+    this.#showPeople(room === null || !room.loaded ? NOBODY : room.people);
     setText(this.#heading, room === null || !room.loaded ? t.people : `${t.people} · ${formatNumber(room.members)}`);
-    const more = room === null || !room.loaded ? 0 : room.members - shown.length;
+    const more = room === null || !room.loaded ? 0 : room.members - this.#people.childElementCount;
     setText(this.#more, t.morePeople(formatNumber(more)));
     this.#more.hidden = more <= 0;
     this.#foot.hidden = room === null || !room.wanted;
     setText(this.#problem, room?.problem?.about === 'leave' ? explain(room.problem) : '');
+  }
+
+  /**
+   * Oneself first, then by name, as the page's language sorts.
+   * @param {readonly string[]} people
+   */
+  #showPeople(people) {
+    const { name: self } = this.chat.store;
+    if (people === this.#shown && self === this.#shownSelf) return;
+    this.#shown = people;
+    this.#shownSelf = self;
+    const collator = new Intl.Collator(language, { numeric: true });
+    const names = [...new Set(people)].sort((a, b) => Number(b === self) - Number(a === self) || collator.compare(a, b));
+    this.#list.show(names.slice(0, SHOWN_MAX));
   }
 
   #leaveRoom() {

@@ -17,6 +17,9 @@ export class RoomList extends ChatElement {
   #ownSection = h('section', { 'aria-labelledby': 'own-rooms' }, h('h2', { id: 'own-rooms', class: 'panel-title' }, t.yourRooms), this.#own);
   #others = h('ul', { class: 'rooms', role: 'list' });
   #othersSection = h('section', { 'aria-labelledby': 'other-rooms' }, h('h2', { id: 'other-rooms', class: 'panel-title' }, t.otherRooms), this.#others);
+  /** @type {Room[]} */
+  #sorted = [];
+  #revision = -1;
   #lists = [this.#own, this.#others].map((parent) => this.#list(parent));
 
   build() {
@@ -29,9 +32,13 @@ export class RoomList extends ChatElement {
   }
 
   update() {
-    const rooms = [...this.chat.store.rooms.values()].sort(byTitle);
-    this.#lists[0]?.show(rooms.filter((room) => room.wanted));
-    this.#lists[1]?.show(rooms.filter((room) => !room.wanted && room.problem?.code !== 'no_such_room'));
+    const { store } = this.chat;
+    if (store.roomsRevision !== this.#revision) {
+      this.#revision = store.roomsRevision;
+      this.#sorted = [...store.rooms.values()].sort(byTitle(new Intl.Collator(language, { numeric: true })));
+    }
+    this.#lists[0]?.show(this.#sorted.filter((room) => room.wanted));
+    this.#lists[1]?.show(this.#sorted.filter((room) => !room.wanted && room.problem?.code !== 'no_such_room'));
     this.#ownSection.hidden = this.#own.childElementCount === 0;
     this.#othersSection.hidden = this.#others.childElementCount === 0;
   }
@@ -105,12 +112,11 @@ export class RoomList extends ChatElement {
 
 /**
  * The lobby first, then by title, as the page's language sorts.
- * @param {Room} a
- * @param {Room} b
+ * @param {Intl.Collator} collator
+ * @returns {(a: Room, b: Room) => number}
  */
-function byTitle(a, b) {
-  if (a.key === LOBBY || b.key === LOBBY) return a.key === b.key ? 0 : a.key === LOBBY ? -1 : 1;
-  return a.title.localeCompare(b.title, language, { numeric: true });
+function byTitle(collator) {
+  return (a, b) => Number(b.key === LOBBY) - Number(a.key === LOBBY) || collator.compare(a.title, b.title);
 }
 
 customElements.define('room-list', RoomList);

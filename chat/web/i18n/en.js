@@ -74,7 +74,6 @@ export default {
   // Connection
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
-  backOnline: 'Back online',
   noConnection: 'The server can’t be reached. What you write is kept, and sent when it’s back.',
   offline: 'You’re offline. What you write is kept, and sent when you’re back.',
   turnedAway: 'The server has ended this connection and asked not to be called again.',

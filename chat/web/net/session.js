@@ -4,9 +4,11 @@
  */
 
 import { Connection } from './connection.js';
+import { Pages } from './pages.js';
+import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
 
-/** @import { ErrorFrame, Frame, JoinedFrame, Message, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
+/** @import { ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
@@ -16,11 +18,8 @@ import { Refusal, Requests, Unanswered } from './requests.js';
 /** The room that every server has, and in which everyone begins. */
 export const LOBBY = 'lobby';
 
-/** How long to wait before asking who is in a room, in milliseconds; up to twice that. */
-const PEOPLE_CHECK_MS = 2_000;
-
-/** In a room with more people than this, the list may be a little wrong: to ask would cost more than it is worth. */
-const PEOPLE_CHECKED_MAX = 500;
+/** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
+const BUSY_RETRY_MS = 2_000;
 
 /**
  * @typedef {object} SessionParts
@@ -38,11 +37,11 @@ export class Session {
   #outbox;
   #connection;
   #requests = new Requests();
+  #pages;
   #newId;
   #clock;
   #surroundings;
-  /** @type {number | null} */
-  #peopleTimer = null;
+  #roll;
   #name = '';
   #client;
   #resumeId = '';
@@ -56,6 +55,8 @@ export class Session {
     this.#clock = clock;
     this.#surroundings = surroundings;
     this.#client = memory.client(newId);
+    this.#pages = new Pages(store, (request) => this.#ask(request));
+    this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
     this.#connection = new Connection(surroundings, {
       onOpen: () => this.#introduce(),
       onFrame: (frame) => this.#received(frame),
@@ -112,6 +113,7 @@ export class Session {
     this.#memory.room = key;
     room.anchor = null;
     if (!room.wanted) this.#want(room);
+    if (room.problem?.about === 'join') room.problem = null;
     if (!room.joined) this.#join(room);
     else if (!room.atTail) this.loadLatest(room);
     this.#store.changed();
@@ -190,69 +192,17 @@ export class Session {
 
   /** @param {Room} room */
   loadOlder(room) {
-    const first = room.messages[0];
-    if (!room.more || first === undefined) return;
-    this.#load(room, 'older', first.seq, (messages, more) => room.prepend(messages, more));
+    this.#pages.older(room);
   }
 
   /** @param {Room} room */
   loadNewer(room) {
-    if (room.atTail) return;
-    const before = room.end + 1 + this.#store.limits.page;
-    const seqThen = room.seq;
-    this.#load(room, 'newer', before, async (messages, more) => {
-      // A page of long messages may be cut at its older end: what is missing there comes first.
-      let [page, rest] = [messages, more];
-      while (rest && page[0] !== undefined && page[0].seq > room.end + 1) {
-        const older = await this.#page(room, page[0].seq);
-        if (older.messages.length === 0) break;
-        page = [...older.messages, ...page];
-        rest = older.more;
-      }
-      room.append(page, before, seqThen);
-    });
+    this.#pages.newer(room);
   }
 
   /** @param {Room} room */
   loadLatest(room) {
-    if (room.atTail) return;
-    const seqThen = room.seq;
-    this.#load(room, 'latest', seqThen + 1, (messages, more) => {
-      const seqNow = room.seq;
-      room.open(messages, more, seqThen);
-      room.seq = Math.max(room.seq, seqNow);
-    });
-  }
-
-  /**
-   * @param {Room} room
-   * @param {'older' | 'newer' | 'latest'} loading
-   * @param {number} before
-   * @param {(messages: Message[], more: boolean) => void | Promise<void>} apply
-   */
-  async #load(room, loading, before, apply) {
-    if (room.loading !== null || !room.joined) return;
-    room.loading = loading;
-    room.problem = null;
-    this.#store.changed();
-    try {
-      const { messages, more } = await this.#page(room, before);
-      if (room.loading === loading) await apply(messages, more);
-    } catch (error) {
-      if (error instanceof Refusal) room.problem = { about: 'older', code: error.code, sentence: error.sentence };
-    }
-    room.loading = null;
-    this.#store.changed();
-  }
-
-  /**
-   * @param {Room} room
-   * @param {number} before
-   * @returns {Promise<{ messages: Message[], more: boolean }>}
-   */
-  async #page(room, before) {
-    const answer = await this.#ask({ type: 'history', room: room.key, before, limit: this.#store.limits.page });
-    return answer.type === 'history' ? answer : { messages: [], more: false };
+    this.#pages.latest(room);
   }
 
   /**
@@ -286,12 +236,11 @@ export class Session {
   /** @param {Room} room */
   #want(room) {
     room.wanted = true;
-    this.#memory.rememberRoom(room.key, room.read ?? 0);
+    this.#memory.rememberRoom(room.key, room.read);
   }
 
   /** @param {Room} room */
   #join(room) {
-    room.problem = null;
     this.#ask({ type: 'join', room: room.key }).catch((error) => {
       if (error instanceof Refusal) this.#notAdmitted(room, error.code, error.sentence);
     });
@@ -306,6 +255,14 @@ export class Session {
     if (code === 'not_connected') return; // the name was refused: rooms follow when there is another one
     room.joined = false;
     room.problem = { about: 'join', code, sentence };
+    this.#store.changed();
+    if (code === 'busy') {
+      const { setTimer, random } = this.#surroundings;
+      setTimer(() => {
+        if (room.wanted && !room.joined) this.#join(room);
+      }, BUSY_RETRY_MS * (1 + random()));
+      return;
+    }
     for (const { id, state } of this.#outbox.of(room.key)) {
       if (state !== 'failed') this.#outbox.fail(id, code, sentence);
     }
@@ -314,7 +271,6 @@ export class Session {
       room.wanted = false;
       this.#memory.forgetRoom(room.key);
     }
-    this.#store.changed();
   }
 
   /** The room is not ours any more; it stays in the list. @param {Room} room */
@@ -451,6 +407,7 @@ export class Session {
   #entered(room, frame) {
     room.joined = true;
     room.problem = null;
+    this.#memory.rememberRoom(room.key, room.read);
     this.#counted(room, frame);
     for (const { id } of frame.messages) {
       if (id !== undefined) this.#outbox.confirm(id);
@@ -486,7 +443,7 @@ export class Session {
     if (frame.type === 'join') room.enter(frame.from);
     else room.exit(frame.from);
     room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
-    if (room.people.length !== room.members) this.#checkPeople(room);
+    this.#roll.check(room);
   }
 
   /** Someone has connected, perhaps by a client so simple that it knows no rooms. @param {string} name */
@@ -494,20 +451,6 @@ export class Session {
     const lobby = this.#store.rooms.get(LOBBY);
     if (lobby === undefined || !lobby.joined || name === this.#store.name) return;
     lobby.notices.add('online', name, lobby.seq, this.#clock());
-  }
-
-  /**
-   * Asks who is in a room, when it is likely that our list is not true any more: a while later, so that many reasons make
-   * one question, and at some moment of it, so that not all members ask at once.
-   * @param {Room} room
-   */
-  #checkPeople(room) {
-    if (this.#peopleTimer !== null || room.key !== this.#store.current || room.members > PEOPLE_CHECKED_MAX) return;
-    const { setTimer, random } = this.#surroundings;
-    this.#peopleTimer = setTimer(() => {
-      this.#peopleTimer = null;
-      if (room.joined) this.#ask({ type: 'who', room: room.key }).catch(ignore);
-    }, PEOPLE_CHECK_MS * (1 + random()));
   }
 
   /**

@@ -53,17 +53,20 @@ export class Memory {
     this.#local.write('room', key);
   }
 
-  /** The rooms that this person is in, and up to which `seq` each was read; null on the first visit. @returns {Map<string, number> | null} */
+  /**
+   * The rooms that this person is in, and up to which `seq` each was read; null on the first visit.
+   * @returns {Map<string, number | null> | null}
+   */
   get rooms() {
     const value = this.#local.json('rooms');
     if (typeof value !== 'object' || value === null) return null;
-    return new Map(Object.entries(value).filter(([, read]) => typeof read === 'number').slice(0, ROOMS_MAX));
+    return new Map(Object.entries(value).filter(([, read]) => read === null || typeof read === 'number').slice(-ROOMS_MAX));
   }
 
   /**
    * Other tabs keep their rooms in the same place: only this one is written anew.
    * @param {string} key
-   * @param {number} read
+   * @param {number | null} read null for a room that one has not seen yet
    */
   rememberRoom(key, read) {
     this.#writeRooms((this.rooms ?? new Map()).set(key, read));
@@ -89,7 +92,7 @@ export class Memory {
     return client;
   }
 
-  /** @param {Map<string, number>} rooms */
+  /** @param {Map<string, number | null>} rooms */
   #writeRooms(rooms) {
     this.#local.write('rooms', JSON.stringify(Object.fromEntries(rooms)));
   }

@@ -35,7 +35,7 @@ export class Room {
   end = 0;
   /** Whether there are messages before the window. */
   more = false;
-  /** @type {string[]} */
+  /** Never changed in place: another list is another array. @type {readonly string[]} */
   people = [];
   notices = new Notices();
   /** The person has seen everything up to here; null who has never been in it. @type {number | null} */
@@ -142,13 +142,13 @@ export class Room {
 
   /** @param {string} name */
   enter(name) {
-    this.people.push(name);
+    this.people = [...this.people, name];
   }
 
   /** @param {string} name */
   exit(name) {
     const index = this.people.indexOf(name);
-    if (index >= 0) this.people.splice(index, 1);
+    if (index >= 0) this.people = this.people.toSpliced(index, 1);
   }
 
   /**

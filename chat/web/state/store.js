@@ -25,6 +25,8 @@ export class Store {
   limits = { ...LIMITS_DEFAULT };
   /** @type {Map<string, Room>} */
   rooms = new Map();
+  /** Counts the changes to which rooms there are, and what they are called. */
+  roomsRevision = 0;
   /** The key of the room that is shown. @type {string | null} */
   current = null;
   /** @type {Link} */
@@ -59,8 +61,10 @@ export class Store {
     if (room === undefined) {
       room = new Room(key, title ?? key);
       this.rooms.set(key, room);
-    } else if (title !== undefined) {
+      this.roomsRevision += 1;
+    } else if (title !== undefined && title !== room.title) {
       room.title = title;
+      this.roomsRevision += 1;
     }
     return room;
   }
@@ -77,7 +81,9 @@ export class Store {
     }
     const listed = new Set(summaries.map((summary) => summary.room));
     for (const [key, room] of this.rooms) {
-      if (!listed.has(key) && !room.wanted && key !== this.current) this.rooms.delete(key);
+      if (listed.has(key) || room.wanted || key === this.current) continue;
+      this.rooms.delete(key);
+      this.roomsRevision += 1;
     }
   }
 

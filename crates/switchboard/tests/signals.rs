@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use support::{ANY, Client, PATIENCE};
 use switchboard::{Closed, Config, Conn, Handle, Message, Server};
 
+#[allow(dead_code, unused_imports, reason = "the other tests use the rest of it")]
 mod support;
 
 const ROLE: &str = "SWITCHBOARD_TEST_ROLE";

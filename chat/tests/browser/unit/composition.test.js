@@ -7,7 +7,7 @@ let input;
 let watch;
 beforeEach(() => {
   input = new EventTarget();
-  watch = new CompositionWatch(input);
+  watch = new CompositionWatch(input, 'Safari');
 });
 
 /** The events of a page carry the time; these carry the one that the test says. */
@@ -37,6 +37,14 @@ test('after a composition that was ended by another key, the next Enter sends, h
   happen('compositionend', 500);
   happen('keyup', 530);
   assert.equal(enter(540), false);
+});
+
+test('on Android, where every word is a composition, the Enter behind it sends', () => {
+  watch = new CompositionWatch(input, 'Mozilla/5.0 (Linux; Android 15)');
+  happen('compositionstart', 100);
+  happen('compositionend', 500);
+  assert.equal(enter(501), false);
+  assert.equal(enter(501, { isComposing: true }), true);
 });
 
 test('after a candidate was taken with the mouse, Enter sends', () => {

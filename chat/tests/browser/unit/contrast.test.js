@@ -10,7 +10,7 @@ const dark = { ...light, ...read(darkPart.split('\n}\n')[0]) };
 
 /** Text, and what it stands on. */
 const TEXT = [
-  ['text', ['ground', 'panel', 'raised', 'hover', 'selected', 'bubble', 'bubble-own', 'danger-fill']],
+  ['text', ['ground', 'panel', 'raised', 'hover', 'selected', 'bubble', 'bubble-own', 'danger-fill', 'thumb']],
   ['muted', ['ground', 'panel', 'raised', 'hover', 'selected']],
   ['accent-ink', ['ground', 'panel', 'raised']],
   ['on-accent', ['accent', 'accent-hover']],

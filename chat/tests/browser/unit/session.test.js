@@ -199,6 +199,25 @@ test('a resume that is refused as a whole becomes joins', async () => {
   assert.equal(socket.requests('join').length, 1);
 });
 
+test('a room that cannot be entered because the server is busy is entered a little later, and what waits for it is kept', async () => {
+  comeIn();
+  world.socket.lose();
+  session.post('lobby', 'hi');
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  socket.receive({ type: 'welcome', id: 'x', name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'error', id: socket.requests('resume')[0].id, code: 'busy', data: 'Later.', room: 'lobby' });
+  await settled();
+  assert.equal(lobby().problem.code, 'busy');
+  assert.deepEqual(texts().slice(-1), ['hi (waiting)']);
+  world.pass(4_000);
+  const [join] = socket.requests('join');
+  socket.receive({ type: 'joined', id: join.id, room: 'lobby', title: 'Lobby', messages: messages(1, 3), more: false, seq: 3, members: ['Ann'] });
+  assert.equal(lobby().problem, null);
+  assert.deepEqual(texts().slice(-1), ['hi (sent)']);
+});
+
 test('messages of a room that is not shown are unread until it is', () => {
   comeIn();
   session.show('tea');
