@@ -5,22 +5,22 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::event::Closed;
-use crate::{Conn, Decision, Handler, HttpService, Message, Request};
+use crate::{Conn, ConnectionId, Decision, Handler, HttpService, Message, Request};
 
 /// What an event closure may return: nothing, or a result whose error is logged.
 pub trait Outcome {
     /// Logs the error if there is one.
-    fn report(self, event: &'static str, conn: &Conn);
+    fn report(self, event: &'static str, connection: ConnectionId);
 }
 
 impl Outcome for () {
-    fn report(self, _event: &'static str, _conn: &Conn) {}
+    fn report(self, _event: &'static str, _connection: ConnectionId) {}
 }
 
 impl<E: fmt::Display> Outcome for Result<(), E> {
-    fn report(self, event: &'static str, conn: &Conn) {
+    fn report(self, event: &'static str, connection: ConnectionId) {
         if let Err(error) = self {
-            tracing::debug!(event, connection = %conn.id(), %error, "a handler failed");
+            tracing::debug!(event, %connection, %error, "a handler failed");
         }
     }
 }
@@ -86,7 +86,8 @@ where
     R: Outcome,
 {
     async fn opened(&self, conn: Conn, request: Request) {
-        self(conn.clone(), request).await.report("open", &conn);
+        let id = conn.id();
+        self(conn, request).await.report("open", id);
     }
 }
 
@@ -96,7 +97,8 @@ where
     R: Outcome,
 {
     async fn received(&self, conn: Conn, message: Message) {
-        self(conn.clone(), message).await.report("message", &conn);
+        let id = conn.id();
+        self(conn, message).await.report("message", id);
     }
 }
 
@@ -106,7 +108,8 @@ where
     R: Outcome,
 {
     async fn closed(&self, conn: Conn, closed: Closed) {
-        self(conn.clone(), closed).await.report("close", &conn);
+        let id = conn.id();
+        self(conn, closed).await.report("close", id);
     }
 }
 

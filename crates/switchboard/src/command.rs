@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// The worker's answer to [`EventKind::Authorize`](crate::event::EventKind::Authorize).
     Authorized {
         id: ConnectionId,
-        decision: Decision,
+        decision: Box<Decision>,
     },
     /// The worker has caught up with a connection after [`Flow::Hold`](crate::event::Flow::Hold).
     HandlerReady {

@@ -17,8 +17,8 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(crate) enum EventKind {
     /// A handshake waits for [`Command::Authorized`](crate::command::Command::Authorized).
-    Authorize(Request),
-    Open(Request),
+    Authorize(Box<Request>),
+    Open(Box<Request>),
     Message(Message),
     /// The output queue has emptied after a push was refused.
     Drain,

@@ -72,7 +72,7 @@ impl Reactor {
             }),
             Command::Ask(question) => self.answer(question),
             Command::Adopt(adopted) => self.adopt(*adopted),
-            Command::Authorized { id, decision } => self.authorized(id, decision),
+            Command::Authorized { id, decision } => self.authorized(id, *decision),
             Command::Shutdown => self.begin_stop(),
             other => self.carry_out_on_one(other),
         }

@@ -77,7 +77,7 @@ impl Reactor {
         connection.phase = Phase::Authorizing(Box::new(request.clone()));
         connection.hold.set(Hold::HANDLER);
         self.mark_dirty(key);
-        self.deliver(key, EventKind::Authorize(request));
+        self.deliver(key, EventKind::Authorize(Box::new(request)));
         self.carry_out_local();
     }
 
@@ -148,7 +148,7 @@ impl Reactor {
         self.entry(id).set_state(State::Open);
         Counters::add(&self.core.counters.opened, 1);
         self.schedule_heartbeat(key);
-        if self.deliver(key, EventKind::Open(request)) == Flow::Hold {
+        if self.deliver(key, EventKind::Open(Box::new(request))) == Flow::Hold {
             self.hold(key, Hold::HANDLER);
         }
         self.ready.push((key, id));

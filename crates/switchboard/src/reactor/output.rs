@@ -8,10 +8,15 @@ use bytes::{Buf, Bytes};
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 
-/// Payloads from this size on are not copied into the queue: all receivers share one buffer.
-const SHARE_BYTES_MIN: usize = 1_024;
+/// Frames of many receivers from this size on are not copied into the queue: all share one buffer.
+const SHARE_BYTES_MIN: usize = 1 << 10;
+/// For a frame of one receiver sharing means a second block and reference counting, which costs more than copying
+/// until it is about this large.
+const SHARE_SINGLE_BYTES_MIN: usize = 8 << 10;
 /// A block of small frames; dropping a frame moves at most this much.
-const BLOCK_BYTES_MAX: usize = 16 << 10;
+const BLOCK_BYTES_MAX: usize = 64 << 10;
+/// A block that is kept for the next use.
+const SPARE_BLOCK_BYTES_MAX: usize = 16 << 10;
 /// Blocks that one system call sends.
 const SLICES_MAX: usize = 64;
 /// Bytes that one connection sends in one turn of the loop, so that a long queue delays nobody.
@@ -76,10 +81,11 @@ impl OutputQueue {
         self.len
     }
 
-    /// Appends a data frame.
+    /// Appends a data frame; its header stands apart if it has one receiver only.
     pub(super) fn push_frame(&mut self, head: &[u8], body: &Bytes) {
         let len = head.len() + body.len();
-        if body.len() < SHARE_BYTES_MIN {
+        let share_min = if head.is_empty() { SHARE_BYTES_MIN } else { SHARE_SINGLE_BYTES_MIN };
+        if body.len() < share_min {
             let block = self.tail(len);
             block.extend_from_slice(head);
             block.extend_from_slice(body);
@@ -251,7 +257,7 @@ impl OutputQueue {
     fn clear(&mut self) {
         self.blocks.truncate(1);
         match self.blocks.front_mut() {
-            Some(Block::Owned(block)) if block.capacity() <= 4 << 10 => block.clear(),
+            Some(Block::Owned(block)) if block.capacity() <= SPARE_BLOCK_BYTES_MAX => block.clear(),
             _ => self.blocks.clear(),
         }
         self.frames.clear();
@@ -321,9 +327,9 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
-            4 => prop_oneof![0..200usize, 1_000..3_000usize].prop_map(Step::Push),
+            4 => prop_oneof![0..200usize, 1_000..12_000usize].prop_map(Step::Push),
             1 => (1..100usize).prop_map(Step::Control),
-            3 => (0..5_000usize).prop_map(Step::Advance),
+            3 => (0..20_000usize).prop_map(Step::Advance),
             1 => (0..4_000usize).prop_map(Step::DropOldest),
             1 => Just(Step::DropAll),
         ];
@@ -341,8 +347,12 @@ mod tests {
                 let fill = number as u8;
                 match step {
                     Step::Push(len) => {
-                        queue.push_frame(&[fill, fill], &Bytes::from(vec![fill; len]));
-                        model.push_back((vec![fill; len + 2], false, false));
+                        let head = if fill % 2 == 0 { &[fill, fill][..] } else { &[] };
+                        queue.push_frame(head, &Bytes::from(vec![fill; len]));
+                        let frame = vec![fill; len + head.len()];
+                        if !frame.is_empty() {
+                            model.push_back((frame, false, false));
+                        }
                     }
                     Step::Control(len) => {
                         queue.push_control(|out| out.extend(vec![fill; len]));

@@ -120,10 +120,10 @@ impl<H: Handler> Shared<H> {
         let Event { id, session, kind } = event;
         match kind {
             EventKind::Authorize(request) => {
-                let decision = self.handler.authorize(request).await;
+                let decision = Box::new(self.handler.authorize(*request).await);
                 self.send(Command::Authorized { id, decision });
             }
-            EventKind::Open(request) => self.handler.on_open(self.conn(id, session), request).await,
+            EventKind::Open(request) => self.handler.on_open(self.conn(id, session), *request).await,
             EventKind::Message(message) => self.handler.on_message(self.conn(id, session), message).await,
             EventKind::Drain => self.handler.on_drain(self.conn(id, session)).await,
             EventKind::Close(closed) => self.handler.on_close(self.conn(id, session), closed).await,
@@ -188,7 +188,14 @@ impl<H: Handler> Shared<H> {
         tracing::error!(connection = %id, panic, "a handler panicked; its connection is closed with 1011");
         let reason = "internal error".to_owned();
         // A handshake whose authorize panicked is refused; for an open connection this decision means nothing.
-        self.send(Command::Authorized { id, decision: Decision::reject(500, "internal error\n") });
+        self.send(Command::Authorized {
+            id,
+            decision: Box::new(Decision::reject(
+                500,
+                "internal error
+",
+            )),
+        });
         self.send(Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
     }
 
