@@ -32,6 +32,12 @@ class Plan:
     rounds: dict[str, int]
     """By measure."""
 
+    def units(self, number: int) -> list[list[Load]]:
+        """The loads of a round. Those of one unit are compared with each other, so each server runs them in a row."""
+        loads = [load for load in self.loads if number < self.rounds[load.measure]]
+        slow = [load for load in loads if load.measure == "slow-reader"]
+        return [[load] for load in loads if load not in slow] + ([slow] if slow else [])
+
 
 def _echo(connections: int, size: int, in_flight: int, seconds: float) -> Load:
     return Load(
@@ -98,10 +104,10 @@ def plan(quick: bool, measures: list[str], descriptors_max: int) -> Plan:
             fresh=True,
             facts={"connections": idle},
         ),
-        _slow_reader(0, 4 if quick else 6),
-        _slow_reader(10, 4 if quick else 6),
+        _slow_reader(0, 2.5 if quick else 6),
+        _slow_reader(10, 2.5 if quick else 6),
     ]
-    rounds = {"echo": 3, "broadcast": 3, "idle": 1, "slow-reader": 1}
+    rounds = {"echo": 3, "broadcast": 3, "idle": 1, "slow-reader": 2}
     if not quick:
-        rounds = {"echo": 5, "broadcast": 5, "idle": 2, "slow-reader": 2}
+        rounds = {"echo": 5, "broadcast": 5, "idle": 2, "slow-reader": 3}
     return Plan([load for load in loads if load.measure in measures], rounds)

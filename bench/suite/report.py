@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -10,6 +11,18 @@ from .build import Built
 from .loads import Load, Plan
 from .runner import Run
 from .servers import FLOOR
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Under which the runs were made."""
+
+    quick: bool
+    seconds: float
+    """From the start to the end, builds included."""
+    other_work: float
+    """The share of the machine that other programs took."""
+
 
 _Value = Callable[[dict[str, Any]], float | None]
 
@@ -66,11 +79,11 @@ def _memory(name: str) -> _Value:
     return lambda report: (report.get("memory") or {}).get(name)
 
 
-def markdown(built: Built, plan: Plan, runs: list[Run], quick: bool, seconds: float) -> str:
+def markdown(built: Built, plan: Plan, runs: list[Run], how: Circumstances) -> str:
     """The whole document."""
     results = Results(runs, [server.name for server in built.servers])
     sections = {"echo": _echo, "broadcast": _broadcast, "idle": _idle, "slow-reader": _slow_readers}
-    text = _introduction(quick, seconds, plan)
+    text = _introduction(plan, how)
     for measure, section in sections.items():
         loads = [load for load in plan.loads if load.measure == measure]
         if loads:
@@ -78,7 +91,7 @@ def markdown(built: Built, plan: Plan, runs: list[Run], quick: bool, seconds: fl
     return text + _correctness(results) + _servers(built)
 
 
-def _introduction(quick: bool, seconds: float, plan: Plan) -> str:
+def _introduction(plan: Plan, how: Circumstances) -> str:
     server, generator = machine.cores()
     pinned = (
         "servers pinned to one core, the load generator to the other"
@@ -86,11 +99,13 @@ def _introduction(quick: bool, seconds: float, plan: Plan) -> str:
         else "servers and load generator share the only core"
     )
     rounds = max(plan.rounds.values())
+    busy = ": it was busy, so the times are worth nothing and the ratios little" if how.other_work > 0.1 else ""
     return (
         "# Results\n\n"
-        f"Written by `bench/run{' --quick' if quick else ''}` in {seconds / 60:.0f} minutes; `bench/README.md` says what the "
-        "figures mean.\n\n"
+        f"Written by `bench/run{' --quick' if how.quick else ''}` in {how.seconds / 60:.0f} minutes; `bench/README.md` says "
+        "what the figures mean.\n\n"
         f"- Machine: {machine.description()}; loopback; {pinned}.\n"
+        f"- Other programs took {how.other_work:.0%} of the machine meanwhile{busy}.\n"
         f"- Up to {rounds} rounds in shuffled order. A ratio is the **median** of the ratios to `{FLOOR}` in the same "
         "round (smallest–largest). Less is better. Differences below 10–20 % are noise.\n"
         "- CPU time is user and system time of the server's whole process tree.\n\n"
@@ -145,36 +160,38 @@ def _idle(results: Results, loads: list[Load]) -> str:
 def _slow_readers(results: Results, loads: list[Load]) -> str:
     text = (
         "## Slow readers\n\n"
-        "20 messages a second of 64 B to 1,000 receivers; then the same with 10 more that never read and whose buffers were "
-        "filled with 8 MiB each before. Memory: growth of the process tree from the opened connections to the end.\n\n"
+        "20 messages a second of 64 B to 1,000 receivers; and the same with 10 more that never read and that were sent 32 MiB "
+        "each before. CPU time and time to the last receiver: with ÷ without, run after each other. Memory: the process "
+        "tree at the end.\n\n"
     )
     without = next((load for load in loads if load.facts["slow"] == 0), None)
     with_slow = next((load for load in loads if load.facts["slow"] > 0), None)
     if without is None or with_slow is None:
         return text
-    p99 = _completion("p99")
 
-    def growth(report: dict[str, Any]) -> float | None:
-        memory = report.get("memory")
-        return (memory["end_bytes"] - memory["open_bytes"]) / 2**20 if memory else None
+    def memory(report: dict[str, Any]) -> float | None:
+        end = _memory("end_bytes")(report)
+        return end / 2**20 if end is not None else None
 
-    rows = []
-    for name in results.names:
-        base, slowed = results.values(without, name, p99), results.values(with_slow, name, p99)
+    def with_to_without(name: str, value: _Value) -> str:
+        base, slowed = results.values(without, name, value), results.values(with_slow, name, value)
         ratios = [slowed[number] / base[number] for number in slowed if base.get(number)]
-        rows.append(
-            [
-                name,
-                results.middle(without, name, lambda report: (p99(report) or 0) / 1000, ".1f"),
-                results.middle(with_slow, name, lambda report: (p99(report) or 0) / 1000, ".1f"),
-                f"{median(ratios):.2f}" if ratios else "failed",
-                results.middle(without, name, growth, ".1f"),
-                results.middle(with_slow, name, growth, ".1f"),
-                results.middle(with_slow, name, lambda report: report["slow_readers_closed"], ".0f"),
-            ]
-        )
-    head = ["server", "p99 without, ms", "p99 with, ms", "with ÷ without"]
-    return text + _table([*head, "memory without, MiB", "memory with, MiB", "slow readers it closed"], rows)
+        return f"**{median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else "failed"
+
+    rows = [
+        [
+            name,
+            with_to_without(name, _cpu),
+            with_to_without(name, _completion("p50")),
+            with_to_without(name, _completion("p99")),
+            results.middle(without, name, memory, ".1f"),
+            results.middle(with_slow, name, memory, ".1f"),
+            results.middle(with_slow, name, lambda report: report["slow_readers_closed"], ".0f"),
+        ]
+        for name in results.names
+    ]
+    head = ["server", "CPU time", "p50 to the last", "p99 to the last", "memory without, MiB", "memory with, MiB"]
+    return text + _table([*head, "slow readers it had closed"], rows)
 
 
 def _correctness(results: Results) -> str:

@@ -107,6 +107,19 @@ def _run(built: Built, running: Running, load: Load) -> tuple[dict[str, Any] | N
     return json.loads(done.stdout), ""
 
 
+def _run_once(built: Built, server: Server, load: Load, number: int, shared: dict[tuple[str, str], Running]) -> Run:
+    if load.fresh:
+        with _start(built, server, load.program) as running:
+            report, fault = _run(built, running, load)
+    else:
+        report, fault = _run(built, shared[server.name, load.program], load)
+    return Run(number, server.name, load, report, fault)
+
+
+def _line(run: Run) -> dict[str, Any]:
+    return {"round": run.round, "server": run.server, "load": run.load.name, "fault": run.fault, **(run.report or {})}
+
+
 def measure(built: Built, plan: Plan, seed: int, raw: Path | None) -> list[Run]:
     """All rounds. Servers that any load shares are started once; one that fails to run a load goes on with the next."""
     order = random.Random(seed)
@@ -119,23 +132,18 @@ def measure(built: Built, plan: Plan, seed: int, raw: Path | None) -> list[Run]:
             for server in built.servers
         }
         for number in range(max(plan.rounds.values())):
-            jobs = [load for load in plan.loads if number < plan.rounds[load.measure]]
-            order.shuffle(jobs)
-            for load in jobs:
+            units = plan.units(number)
+            order.shuffle(units)
+            for unit in units:
                 servers = list(built.servers)
                 order.shuffle(servers)
                 for server in servers:
-                    if load.fresh:
-                        with _start(built, server, load.program) as fresh:
-                            report, fault = _run(built, fresh, load)
-                    else:
-                        report, fault = _run(built, shared[server.name, load.program], load)
-                    run = Run(number, server.name, load, report, fault)
-                    runs.append(run)
-                    _progress(run)
-                    if record:
-                        line = {"round": number, "server": server.name, "load": load.name, "fault": fault, **(report or {})}
-                        record.write(json.dumps(line) + "\n")
+                    for load in order.sample(unit, len(unit)):
+                        run = _run_once(built, server, load, number, shared)
+                        runs.append(run)
+                        _progress(run)
+                        if record:
+                            record.write(json.dumps(_line(run)) + "\n")
     return runs
 
 

@@ -96,7 +96,7 @@ fn a_rate_is_kept() {
 #[test]
 fn slow_readers_are_cut_off_by_the_floor_and_the_others_miss_nothing() {
     let floor = Floor::start("broadcast");
-    let arguments = ["broadcast", "--receivers", "5", "--slow-readers", "3", "--stuffing-bytes", "16000000"];
+    let arguments = ["broadcast", "--receivers", "5", "--slow-readers", "3"];
     let timing = ["--messages", "10", "--warm-up", "0"];
     let (code, report) =
         generate(&floor.address, Some(floor.process.id()), &[&arguments[..], &timing].concat());

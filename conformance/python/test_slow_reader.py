@@ -90,8 +90,8 @@ def test_a_thousand_others_are_not_slowed(start, raw, measured):
              f"beside 5 that never read (slowest {max(alone) * 1e3:.1f} and {max(beside) * 1e3:.1f} ms); "
              f"the server grew by {growth / MIB:.2f} MiB")
     # Everyone gets everything (receive_all has compared every byte); the times are of one machine in one minute.
-    assert medians[1] <= 2 * medians[0] + 0.020
-    assert max(beside) <= 2 * max(alone) + 0.500
+    assert medians[1] <= 3 * medians[0] + 0.050
+    assert max(beside) <= 3 * max(alone) + 0.500
     assert growth <= len(stalled) * OUTPUT_LIMIT_BYTES + SLACK_BYTES
 
 

@@ -51,8 +51,8 @@ enum Load {
         /// Further connections that never read.
         #[arg(long, default_value_t = 0)]
         slow_readers: usize,
-        /// Bytes sent to each slow reader before the measurement, to fill every buffer on the way.
-        #[arg(long, default_value_t = 8 << 20)]
+        /// Bytes sent to each slow reader before the others connect, to fill every buffer on the way.
+        #[arg(long, default_value_t = 32 << 20)]
         stuffing_bytes: usize,
         #[command(flatten)]
         messages: Messages,
@@ -159,11 +159,13 @@ fn run(load: Load) -> Result<Report> {
                 pace: rate.map_or(Pace::OneAtATime, Pace::PerSecond),
                 warm_up: Duration::from_secs_f64(messages.warm_up),
                 until: messages.until(),
-                slow_readers: (slow_readers > 0)
-                    .then_some(SlowReaders { count: slow_readers, stuffing_bytes }),
             };
-            let mut session = server.open(receivers, load.bytes_max(), messages.kind())?;
-            (load.run(&server.connect, &mut session)?, session)
+            let slow = SlowReaders { count: slow_readers, stuffing_bytes };
+            let slow = (slow.count > 0)
+                .then(|| slow.open(&server.connect, server.server_pid.map(ProcessTree::new)))
+                .transpose()?;
+            let mut session = server.open(receivers, messages.bytes, messages.kind())?;
+            (load.run(&mut session, slow.as_ref())?, session)
         }
         Load::Idle { server, connections, hold, broadcast } => {
             let mut session = server.open(connections, PAYLOAD_BYTES_MIN, MessageKind::Text)?;

@@ -1,14 +1,14 @@
 //! Broadcast: every message of a sender goes to every connection; measured until the last one has it.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use hdrhistogram::Histogram;
 
 use super::session::{Meter, STALL, Session, Until};
-use crate::client::{Deliveries, Frames, Stamp, Target, open_deaf};
+use super::slow_readers::OpenSlowReaders;
+use crate::client::{Deliveries, Frames, Stamp};
 use crate::report::{Errors, Latency, Report};
 
 /// Sender of the messages that only find out whether everybody gets messages already.
@@ -21,9 +21,6 @@ const PROBES_MAX: u32 = 30;
 /// Messages that may be on their way at once at a fixed rate; more means that the server does not keep up.
 const OPEN_MESSAGES_MAX: usize = 10_000;
 
-/// Payload of the messages that fill the queues of slow readers.
-const STUFFING_BYTES: usize = 16 * 1024;
-
 /// When the next message is sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
@@ -32,15 +29,6 @@ pub enum Pace {
     /// So many a second, whether the earlier ones have arrived or not; the time to the last counts from when the message
     /// was due.
     PerSecond(f64),
-}
-
-/// Further connections that never read.
-#[derive(Clone, Copy, Debug)]
-pub struct SlowReaders {
-    /// How many.
-    pub count: usize,
-    /// What is sent to each, in bytes, before the measurement, so that every buffer on the way is full.
-    pub stuffing_bytes: usize,
 }
 
 /// Parameters of the load.
@@ -56,26 +44,17 @@ pub struct BroadcastLoad {
     pub warm_up: Duration,
     /// When the measurement ends.
     pub until: Until,
-    /// Further connections that never read.
-    pub slow_readers: Option<SlowReaders>,
 }
 
 impl BroadcastLoad {
-    /// The largest payload that this load sends.
-    #[must_use]
-    pub fn bytes_max(&self) -> usize {
-        if self.slow_readers.is_some() { self.bytes.max(STUFFING_BYTES) } else { self.bytes }
-    }
-
-    /// Runs the load over all connections of `session`, which go to `target`.
+    /// Runs the load over all connections of `session`; `slow` ones are there besides.
     ///
     /// # Errors
     /// A system call that must not fail fails, the server has ended, or not every connection gets messages.
-    pub fn run(&self, target: &Target, session: &mut Session) -> Result<Report> {
+    pub fn run(&self, session: &mut Session, slow: Option<&OpenSlowReaders>) -> Result<Report> {
         let mut frames = Frames::new(&session.payloads, session.kind, self.bytes, 1);
         let mut broadcast = Broadcast::new(session, self.senders)?;
         broadcast.await_subscriptions()?;
-        let slow = self.slow_readers.map(|slow| broadcast.stuff(target, slow)).transpose()?;
         broadcast.drive(&mut frames, Pace::OneAtATime, Until::Elapsed(self.warm_up))?;
 
         broadcast.completion.reset();
@@ -92,7 +71,7 @@ impl BroadcastLoad {
             completion: Latency::of(&broadcast.completion),
             accept: Some(broadcast.session.accept()),
             memory: broadcast.session.memory()?,
-            slow_readers_closed: slow.map(|slow| slow.closed(broadcast.session)).transpose()?.flatten(),
+            slow_readers_closed: slow.map(|slow| slow.closed(broadcast.receivers())).transpose()?.flatten(),
             errors: broadcast.errors(),
         })
     }
@@ -154,16 +133,6 @@ impl<'a> Broadcast<'a> {
         }
         let deaf = self.probes.iter().filter(|seen| seen.is_none()).count();
         bail!("{deaf} of {} connections get no messages", self.receivers())
-    }
-
-    /// Adds connections that never read and fills all buffers on the way to them.
-    fn stuff(&mut self, target: &Target, slow: SlowReaders) -> Result<OpenSlowReaders> {
-        let sockets = open_deaf(target, slow.count)?;
-        let descriptors = self.session.server.map(|tree| tree.descriptors()).transpose()?;
-        let mut frames = Frames::new(&self.session.payloads, self.session.kind, STUFFING_BYTES, 1);
-        let messages = slow.stuffing_bytes.div_ceil(STUFFING_BYTES) as u64;
-        self.drive(&mut frames, Pace::OneAtATime, Until::Messages(messages))?;
-        Ok(OpenSlowReaders { sockets, descriptors })
     }
 
     /// Sends at `pace` until `until`, then waits for the last delivery.
@@ -290,19 +259,4 @@ impl<'a> Broadcast<'a> {
 /// The inverse of how messages are counted.
 fn message_of(stamp: Stamp, senders: usize) -> u64 {
     u64::from(stamp.number) * senders as u64 + u64::from(stamp.sender)
-}
-
-/// Connections that never read; they close when this is dropped.
-struct OpenSlowReaders {
-    sockets: Vec<OwnedFd>,
-    /// The server's descriptors with all of them open.
-    descriptors: Option<usize>,
-}
-
-impl OpenSlowReaders {
-    /// How many of them the server has closed. Its side alone can tell: behind unread bytes no end arrives.
-    fn closed(&self, session: &Session) -> Result<Option<usize>> {
-        let (Some(tree), Some(before)) = (session.server, self.descriptors) else { return Ok(None) };
-        Ok(Some(before.saturating_sub(tree.descriptors()?).min(self.sockets.len())))
-    }
 }

@@ -3,6 +3,8 @@
  * parsed as markup.
  */
 
+import { languageOf } from '../text/language.js';
+
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
@@ -59,5 +61,5 @@ export function setText(element, text) {
  * @param {string} [className]
  */
 export function bdi(text, className) {
-  return h('bdi', { class: className }, text);
+  return h('bdi', { class: className, lang: languageOf(text) }, text);
 }

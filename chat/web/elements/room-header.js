@@ -25,12 +25,20 @@ export class RoomHeader extends ChatElement {
   update() {
     const { store } = this.chat;
     const room = store.currentRoom;
-    setText(this.#title, room === null ? t.appName : this.chat.titleOf(room));
+    this.#showTitle(room === null ? t.appName : this.chat.titleOf(room));
     setText(this.#count, room === null || !room.loaded ? '' : t.peopleCount(room.members, formatNumber(room.members)));
     this.#people.hidden = room === null || !room.wanted;
     const elsewhere = store.wanted().reduce((sum, { key, unread }) => sum + (key === store.current ? 0 : unread), 0);
     this.#lamp.hidden = elsewhere === 0;
     this.#menu.setAttribute('aria-label', elsewhere === 0 ? t.showRooms : `${t.showRooms}, ${t.unread(elsewhere)}`);
+  }
+
+  /** @param {string} title */
+  #showTitle(title) {
+    if (this.#title.textContent === title) return;
+    const element = bdi(title, 'room-title');
+    this.#title.replaceWith(element);
+    this.#title = element;
   }
 
   /**

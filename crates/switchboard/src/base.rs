@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::core::Core;
+use crate::descriptors;
 use crate::error::{BoxError, ConfigError, StartError};
 use crate::listener::Listener;
 use crate::reactor::{self, Reactor};
@@ -29,11 +30,18 @@ pub(crate) struct Launch {
 /// What `worker_stop` gets even when the rest of a stop has used up `shutdown_timeout`.
 const WORKER_STOP_MIN: Duration = Duration::from_millis(500);
 
-/// What a reactor thread reports while it starts, or that it has ended.
+/// What is waited for beyond `shutdown_timeout` before a thread counts as stuck.
+const STUCK_MARGIN: Duration = Duration::from_secs(2);
+
+/// What the starting thread waits for.
 enum Report {
+    /// A worker has started.
     Started,
     Failed(StartError),
+    /// A reactor thread has ended.
     Ended,
+    /// The server is being stopped.
+    Stopping,
 }
 
 impl Launch {
@@ -53,6 +61,7 @@ impl Launch {
         let listeners: Arc<[Listener]> = listeners?.into();
         let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
         let handle_signals = self.config.handle_signals;
+        descriptors::raise_limit(&self.config);
         let core = Core::new(self.config, listening).map_err(system("cannot set up the connection table"))?;
         let handle = Handle::new(Arc::new(core));
         let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
@@ -90,30 +99,66 @@ where
         };
         threads.push(thread.spawn()?);
     }
-    drop(report);
-    let mut failure = None;
-    let mut ended = 0;
-    for _ in 0..count {
-        match reports.recv() {
-            Ok(Report::Started) => {}
-            Ok(Report::Failed(error)) => failure = failure.or(Some(error)),
-            Ok(Report::Ended) | Err(_) => ended += 1,
+    handle.core().on_stop(move || {
+        let _ = report.send(Report::Stopping);
+    });
+    let mut launched = Launched { count, handle: handle.clone(), on_start, release, failure: None };
+    match launched.watch(&reports) {
+        true => join(threads, launched.failure),
+        false => Err(StartError::Stuck { timeout: handle.core().config.shutdown_timeout }),
+    }
+}
+
+/// The reactor threads, as the thread sees them that started them.
+struct Launched {
+    count: usize,
+    handle: Handle,
+    on_start: Option<OnStart>,
+    release: tokio::sync::watch::Sender<bool>,
+    failure: Option<StartError>,
+}
+
+impl Launched {
+    /// Releases the reactors when all workers have started, and waits until all have ended. False if one does not end.
+    fn watch(&mut self, reports: &mpsc::Receiver<Report>) -> bool {
+        let (mut started, mut ended) = (0, 0);
+        while ended < self.count {
+            let report = if self.handle.is_stopping() {
+                let limit = self.handle.core().stop_time_left() + WORKER_STOP_MIN + STUCK_MARGIN;
+                reports.recv_timeout(limit)
+            } else {
+                reports.recv().map_err(mpsc::RecvTimeoutError::from)
+            };
+            match report {
+                Ok(Report::Started) => started += 1,
+                Ok(Report::Failed(error)) => self.failed(error),
+                // It takes the others with it: a server that limps helps nobody.
+                Ok(Report::Ended) => {
+                    ended += 1;
+                    self.handle.shutdown();
+                }
+                Ok(Report::Stopping) => {}
+                Err(mpsc::RecvTimeoutError::Timeout) => return false,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+            }
+            if started == self.count || self.handle.is_stopping() {
+                self.release();
+            }
         }
+        true
     }
-    if failure.is_some() || ended > 0 {
-        handle.shutdown();
-    } else if let Some(on_start) = on_start {
-        on_start(handle);
+
+    fn failed(&mut self, error: StartError) {
+        self.failure.get_or_insert(error);
+        self.handle.shutdown();
     }
-    release.send_replace(true);
-    // A reactor that ends before the server is stopped takes the others with it: a server that limps helps nobody.
-    while let Ok(report) = reports.recv() {
-        if let Report::Failed(error) = report {
-            failure = failure.or(Some(error));
+
+    fn release(&mut self) {
+        if let Some(on_start) = self.on_start.take().filter(|_| !self.handle.is_stopping()) {
+            on_start(&self.handle);
         }
-        handle.shutdown();
+        self.release.send_replace(true);
     }
-    join(threads, failure)
 }
 
 fn join(threads: Vec<JoinHandle<()>>, failure: Option<StartError>) -> Result<(), StartError> {

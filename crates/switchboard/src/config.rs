@@ -31,6 +31,9 @@ pub struct Config {
     /// From accept to the end of the handshake, [`Handler::authorize`](crate::Handler::authorize) included; slower
     /// ones get 408. Default: 10 s.
     pub handshake_timeout: Duration,
+    /// How long an HTTP client may take to send a request head, be silent between two requests, or not read its
+    /// response. Default: 30 s.
+    pub http_timeout: Duration,
     /// Origins that browsers may connect from, compared whole and without regard to case
     /// (`https://chat.example`). Requests without an `Origin` header do not come from a browser and are let in.
     /// Default: none, which allows every origin.
@@ -48,7 +51,7 @@ pub struct Config {
     /// `QueueFull`. Default: 64 MiB.
     pub command_bytes_max: usize,
     /// Messages that may wait for a connection's handler while an earlier one is still being handled; then the
-    /// socket is not read until it has caught up. Default: 16.
+    /// socket is not read until it has caught up. `message_bytes_max` bytes are enough to stop it, too. Default: 16.
     pub handler_backlog_max: usize,
     /// Ping a connection from which no byte came for so long; zero: never. Default: 25 s, below the 30 s and 60 s
     /// after which common proxies cut a silent connection.
@@ -69,9 +72,13 @@ pub struct Config {
     pub group_name_bytes_max: usize,
     /// Bytes of a user's name; at most [`USER_NAME_BYTES_LIMIT`]. Default: 64.
     pub user_name_bytes_max: usize,
-    /// Stop on SIGTERM and SIGINT. Default: true. Set it to false where the program handles signals itself.
+    /// Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default: true. Set it to false where the
+    /// program handles signals itself, or goes on after `start` has returned: the signals stay caught.
     pub handle_signals: bool,
 }
+
+/// The longest time that can be set: a year.
+const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What the connection table has room for.
 pub const USER_NAME_BYTES_LIMIT: usize = 120;
@@ -100,6 +107,7 @@ impl Default for Config {
             head_bytes_max: 16 << 10,
             headers_max: 100,
             handshake_timeout: Duration::from_secs(10),
+            http_timeout: Duration::from_secs(30),
             allowed_origins: None,
             message_bytes_max: 2 << 20,
             output_bytes_max: 4 << 20,
@@ -151,6 +159,22 @@ impl Config {
         within("groups_per_connection_max", self.groups_per_connection_max, 0, 30_000)?;
         within("group_name_bytes_max", self.group_name_bytes_max, 1, 1 << 12)?;
         within("user_name_bytes_max", self.user_name_bytes_max, 1, USER_NAME_BYTES_LIMIT)?;
+        let lasting = |name, value: Duration, min: Duration| {
+            if (min..=DURATION_MAX).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::Duration { name, value, min, max: DURATION_MAX })
+            }
+        };
+        let tick = Duration::from_millis(1);
+        lasting("handshake_timeout", self.handshake_timeout, tick)?;
+        lasting("ping_interval", self.ping_interval, Duration::ZERO)?;
+        lasting("heartbeat_idle_time", self.heartbeat_idle_time, Duration::ZERO)?;
+        lasting("heartbeat_check_interval", self.heartbeat_check_interval, Duration::ZERO)?;
+        lasting("close_timeout", self.close_timeout, tick)?;
+        lasting("shutdown_timeout", self.shutdown_timeout, Duration::ZERO)?;
+        lasting("http_timeout", self.http_timeout, tick)?;
+        within("accept_backlog", usize::try_from(self.accept_backlog).unwrap_or(0), 1, 1 << 30)?;
         if self.heartbeat_idle_time > Duration::ZERO && self.heartbeat_check_interval.is_zero() {
             return Err(ConfigError::CheckInterval);
         }

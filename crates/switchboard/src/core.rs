@@ -1,6 +1,8 @@
 //! What all threads of a server share.
 
+use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,6 +27,7 @@ pub(crate) struct Core {
     /// When the stop began, by the server's clock; 0: it has not.
     stopped_ms: AtomicU64,
     clock: Clock,
+    on_stop: OnceLock<StopNotice>,
 }
 
 impl Core {
@@ -49,6 +52,7 @@ impl Core {
             http_places,
             stopped_ms,
             clock,
+            on_stop: OnceLock::new(),
         })
     }
 
@@ -66,11 +70,19 @@ impl Core {
         self.stopped_ms.load(Ordering::Acquire) != 0
     }
 
+    /// Has `notice` called when a stop begins. Only the first one counts.
+    pub(crate) fn on_stop(&self, notice: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_stop.set(StopNotice(Box::new(notice)));
+    }
+
     /// Tells every reactor to stop. False if that has been done before.
     pub(crate) fn stop(&self) -> bool {
         let now_ms = self.now_ms();
         let first = self.stopped_ms.compare_exchange(0, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
+            if let Some(StopNotice(notice)) = self.on_stop.get() {
+                notice();
+            }
             for inbox in &self.inboxes {
                 let _ = inbox.send_always(Command::Shutdown);
             }
@@ -102,6 +114,15 @@ impl Core {
             sent_bytes: load(&counters.sent_bytes),
             dropped_messages: load(&counters.dropped_messages),
         }
+    }
+}
+
+/// Tells the thread that started the server of a stop.
+struct StopNotice(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for StopNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StopNotice")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// What user code may return from `worker_start` and the event closures.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +49,9 @@ pub enum PublishError {
         /// The limit.
         max: usize,
     },
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
     /// A reactor has too many commands waiting (`command_bytes_max`); nobody was sent the message.
     #[error("too many commands wait for a reactor: publish more slowly")]
     QueueFull,
@@ -139,6 +143,18 @@ pub enum ConfigError {
         /// The largest allowed.
         max: usize,
     },
+    /// A time outside its range.
+    #[error("{name} is {value:?}; it must be from {min:?} to {max:?}")]
+    Duration {
+        /// The field of `Config`.
+        name: &'static str,
+        /// What it was set to.
+        value: Duration,
+        /// The shortest allowed.
+        min: Duration,
+        /// The longest allowed.
+        max: Duration,
+    },
     /// An idle time without an interval at which to look.
     #[error("heartbeat_check_interval is zero; with a heartbeat_idle_time it must be longer")]
     CheckInterval,
@@ -178,6 +194,12 @@ pub enum StartError {
         what: &'static str,
         /// The system's error.
         source: io::Error,
+    },
+    /// A handler blocked its thread, so that the stop could not be finished in time. The thread is left behind.
+    #[error("a handler blocks its thread: the server could not stop within shutdown_timeout ({timeout:?})")]
+    Stuck {
+        /// The time that there was.
+        timeout: Duration,
     },
     /// A reactor thread panicked: a bug in the server.
     #[error("reactor {reactor} panicked; the server cannot go on")]

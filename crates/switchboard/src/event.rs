@@ -14,6 +14,13 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
 }
 
+impl Event {
+    /// Bytes of the message, if it is one.
+    pub(crate) fn payload_len(&self) -> usize {
+        if let EventKind::Message(message) = &self.kind { message.len() } else { 0 }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum EventKind {
     /// A handshake waits for [`Command::Authorized`](crate::command::Command::Authorized).

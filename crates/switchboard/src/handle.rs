@@ -79,17 +79,18 @@ impl Handle {
     ) -> Result<usize, PublishError> {
         let frame = self.shared_frame(message.into())?;
         let mut by_reactor: Vec<Vec<ConnectionId>> = vec![Vec::new(); self.core.inboxes.len()];
-        let mut accepted = 0;
         for id in ids {
             if let Ok(entry) = self.open_entry(*id) {
                 by_reactor[entry.reactor()].push(*id);
-                accepted += 1;
             }
         }
         self.check_room(frame.len() + size_of_val(ids))?;
+        let mut accepted = 0;
         for (inbox, ids) in self.core.inboxes.iter().zip(by_reactor) {
-            if !ids.is_empty() {
-                let _ = inbox.send_always(Command::PushMany { ids, frame: frame.clone() });
+            let count = ids.len();
+            let command = Command::PushMany { ids, frame: frame.clone() };
+            if count > 0 && inbox.send_always(command).is_ok() {
+                accepted += count;
             }
         }
         Ok(accepted)
@@ -142,16 +143,19 @@ impl Handle {
         if room { Ok(()) } else { Err(PublishError::QueueFull) }
     }
 
-    /// All reactors get the command, or none does.
+    /// All reactors that run get the command, or, for want of room, none does.
     fn to_all_reactors(&self, mut command: impl FnMut() -> Command) -> Result<(), PublishError> {
+        let mut sent = Err(PublishError::Stopped);
         for (index, inbox) in self.core.inboxes.iter().enumerate() {
             let command = command();
             if index == 0 {
                 self.check_room(command.weight())?;
             }
-            let _ = inbox.send_always(command);
+            if inbox.send_always(command).is_ok() {
+                sent = Ok(());
+            }
         }
-        Ok(())
+        sent
     }
 }
 

@@ -43,6 +43,7 @@ mod table;
 
 // The two sides, and what starts them.
 mod base;
+mod descriptors;
 mod reactor;
 mod worker;
 

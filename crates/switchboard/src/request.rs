@@ -1,6 +1,7 @@
 //! The request of an opening handshake, as the user's code sees it.
 
 use bytes::Bytes;
+use switchboard_proto::handshake::split_target;
 
 use crate::PeerAddr;
 
@@ -36,17 +37,12 @@ impl Request {
 
     /// The path, without the query, not percent-decoded.
     pub fn path(&self) -> &str {
-        let target = self.target();
-        let origin_form = match target.split_once("://") {
-            Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
-            None => target,
-        };
-        origin_form.split('?').next().unwrap_or("/")
+        split_target(self.target()).0
     }
 
     /// What follows the first `?`, not percent-decoded.
     pub fn query(&self) -> Option<&str> {
-        self.target().split_once('?').map(|(_, query)| query)
+        split_target(self.target()).1
     }
 
     /// The first header field of that name (in any case), if its value is UTF-8.
@@ -110,6 +106,13 @@ mod tests {
         assert_eq!(request.header("x-name"), Some("李雷"));
         assert_eq!(request.protocols(), ["one", "two", "three"]);
         assert_eq!(request.origin(), None);
+    }
+
+    #[test]
+    fn a_query_does_not_change_the_path() {
+        let request = request("GET /ws?next=http://evil.example/admin HTTP/1.1\r\n\r\n");
+        assert_eq!(request.path(), "/ws");
+        assert_eq!(request.query(), Some("next=http://evil.example/admin"));
     }
 
     #[test]

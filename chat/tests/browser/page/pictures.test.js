@@ -3,13 +3,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import assert from 'node:assert/strict';
 
 import { launch, Person, until } from '../support/browser.js';
 import { gather, talk } from '../support/conversation.js';
 import { Server } from '../support/server.js';
 
-const FOLDER = process.env.SCREENSHOTS ?? '.test/screenshots';
+/** `.test/screenshots` at the top of the repository, unless told otherwise. */
+const FOLDER = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../../../.test/screenshots', import.meta.url));
 const NAMES = { en: 'Ann', 'zh-CN': '王小明' };
 
 let browser;

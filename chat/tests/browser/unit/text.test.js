@@ -35,7 +35,7 @@ test('names that the server would refuse are noticed before', () => {
 });
 
 test('the language of a text is told by its script, where it tells', () => {
-  for (const [text, expected] of [['你好', 'zh-CN'], ['Tea time 茶', 'zh-CN'], ['お茶', 'ja'], ['안녕', 'ko'], ['hello', null], ['', null]]) {
+  for (const [text, expected] of [['你好', 'zh-CN'], ['Tea time 茶', 'zh-CN'], ['お茶', 'ja'], ['안녕', 'ko'], ['last week’s', ''], ['да', ''], ['7:30 …', null], ['', null]]) {
     assert.equal(languageOf(text), expected, text);
   }
 });

@@ -22,6 +22,6 @@ mod upgrade;
 pub use client::{Accepted, ClientError, ClientHandshake};
 pub use error::HandshakeError;
 pub use reader::{HeadLimits, HeadReader};
-pub use request::Request;
+pub use request::{Request, split_target};
 pub use response::write_response;
 pub use upgrade::{AcceptError, Upgrade};

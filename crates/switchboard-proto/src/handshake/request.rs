@@ -130,7 +130,9 @@ fn names_a_version(head: &[u8]) -> bool {
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-fn split_target(target: &str) -> (&str, Option<&str>) {
+/// The path of a request target and what follows its first `?`: of the origin form, or of the absolute form
+/// (RFC 9112 §3.2).
+pub fn split_target(target: &str) -> (&str, Option<&str>) {
     let relative = match target.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => &rest[rest.find(['/', '?']).unwrap_or(rest.len())..],
         _ => target,

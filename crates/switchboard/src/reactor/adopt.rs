@@ -28,14 +28,16 @@ impl Reactor {
                 }
             }
             Adopted::Upgraded { socket, request, accept, unread } => {
-                let inserted = self.insert(socket, request.peer(), Phase::Head(None));
-                let Some(key) = inserted.filter(|_| self.stopping.is_none()) else {
+                let Some(key) = self.insert(socket, request.peer(), Phase::Head(None)) else {
                     return self.core.places.give_back();
                 };
                 let connection = &mut self.connections[key as usize];
                 connection.has_place = true;
                 connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
                 self.open(key, request, accept);
+                if self.stopping.is_some() {
+                    self.close_for_stop(key);
+                }
             }
         }
     }

@@ -91,8 +91,12 @@ impl Reactor {
                     }
                 });
             }
-            Command::PushRefused { id, closes: true } => self.with_open(id, Reactor::overflowed),
-            Command::PushRefused { id, closes: false } => self.with_open(id, Reactor::tell_of_room),
+            Command::PushRefused { id, closes } => match self.key_of(id) {
+                Some(key) if closes && self.connections[key as usize].is_open() => self.overflowed(key),
+                Some(key) => self.tell_of_room(key),
+                // The mark may stand on whoever has the slot now.
+                None => drop(self.entry(id).take_refused()),
+            },
             Command::Abort { id } => {
                 if let Some(key) = self.key_of(id) {
                     self.abort(key);
@@ -143,7 +147,7 @@ impl Reactor {
                 self.push_shared(*key, frame);
             }
         }
-        self.scratch.keys = keys;
+        self.give_keys_back(keys);
     }
 
     fn join(&mut self, id: ConnectionId, group: &Arc<str>) {
@@ -239,10 +243,19 @@ impl Reactor {
         let keys = self.copy_keys(|reactor| &reactor.open);
         for key in &keys {
             if self.connections.contains(*key as usize) {
-                let reason = "the server is being stopped";
-                self.begin_close(*key, 1001, reason, ClosedBy::Shutdown);
+                self.close_for_stop(*key);
             }
         }
+        self.give_keys_back(keys);
+    }
+
+    pub(super) fn close_for_stop(&mut self, key: u32) {
+        self.begin_close(key, 1001, "the server is being stopped", ClosedBy::Shutdown);
+    }
+
+    /// Keeps the list's memory for the next one.
+    fn give_keys_back(&mut self, mut keys: Vec<u32>) {
+        keys.clear();
         self.scratch.keys = keys;
     }
 }

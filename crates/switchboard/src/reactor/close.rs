@@ -24,10 +24,10 @@ impl Reactor {
         }
         connection.phase = Phase::Closing;
         connection.ending = Some(Box::new(Closed { code, reason: reason.to_owned(), by }));
-        // What was read and not handled is not going to be; and the client's answer must be read.
-        connection.stash = None;
+        // The client's answer must be read, and may have been: what comes before it is dropped by the protocol.
         connection.hold = Default::default();
         let id = connection.id;
+        self.ready.push((key, id));
         self.entry(id).set_state(State::Closing);
         self.transmit_now(key);
         self.limit_close(key);

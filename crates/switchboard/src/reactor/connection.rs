@@ -35,6 +35,8 @@ pub(super) struct Connection {
     pub(super) due_ms: u64,
     /// When it was last sent a ping.
     pub(super) pinged_ms: u64,
+    /// When it was sent the first ping since it last gave a sign of life, if that is later than the sign.
+    pub(super) unanswered_ms: u64,
     /// The limit of a close.
     pub(super) deadline_ms: u64,
     pub(super) interest: Interest,
@@ -69,7 +71,7 @@ pub(super) enum Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 136);
+const _: () = assert!(size_of::<Connection>() <= 144);
 
 impl Connection {
     pub(super) fn new(
@@ -92,6 +94,7 @@ impl Connection {
             open_position: 0,
             due_ms: u64::MAX,
             pinged_ms: 0,
+            unanswered_ms: 0,
             deadline_ms: u64::MAX,
             interest: Interest::READ,
             hold: Hold::default(),

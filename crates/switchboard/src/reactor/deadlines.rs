@@ -69,7 +69,7 @@ impl Reactor {
         let held = connection.hold.contains(Hold::PAUSED) || connection.hold.contains(Hold::HANDLER);
         let exempt = connection.protected || (held && !connection.hung_up);
         let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;
-        let idle = idle && self.had_a_chance(connection.pinged_ms, alive_ms);
+        let idle = idle && (connection.blocked || self.had_a_chance(connection.unanswered_ms, alive_ms));
         if idle && self.has_unread(key) {
             self.entry(connection.id).received(0, self.now_ms);
         } else if idle {
@@ -77,26 +77,35 @@ impl Reactor {
             return self.close_now(key, CloseCode::GOING_AWAY, &reason, ClosedBy::Heartbeat);
         }
         let silent_ms = alive_ms.max(connection.pinged_ms);
-        // While it does not read, a ping would only wait behind what it does not read.
         if ping_ms > 0 && self.now_ms >= silent_ms + ping_ms {
-            self.connections[key as usize].pinged_ms = self.now_ms;
-            if !self.connections[key as usize].blocked {
-                self.push_control(key, |out| encode_frame(OpCode::Ping, &[], out));
-            }
+            self.ping(key, alive_ms);
         }
         self.schedule_heartbeat(key);
     }
 
+    fn ping(&mut self, key: u32, alive_ms: u64) {
+        let connection = &mut self.connections[key as usize];
+        connection.pinged_ms = self.now_ms;
+        // A ping to a client that does not read would only wait behind what it does not read.
+        if connection.blocked {
+            return;
+        }
+        if connection.unanswered_ms <= alive_ms {
+            connection.unanswered_ms = self.now_ms;
+        }
+        self.push_control(key, |out| encode_frame(OpCode::Ping, &[], out));
+    }
+
     /// Could a client that only listens have shown that it lives? Not if this thread stood still when it should have
     /// pinged.
-    fn had_a_chance(&self, pinged_ms: u64, alive_ms: u64) -> bool {
+    fn had_a_chance(&self, unanswered_ms: u64, alive_ms: u64) -> bool {
         let idle_time = self.core.config.heartbeat_idle_time;
         let ping_interval = self.core.config.ping_interval;
         if ping_interval.is_zero() || ping_interval >= idle_time {
             return true;
         }
         let answer_ms = (idle_time - ping_interval).min(ANSWER_TIME).as_millis() as u64;
-        pinged_ms > alive_ms && self.now_ms >= pinged_ms + answer_ms
+        unanswered_ms > alive_ms && self.now_ms >= unanswered_ms + answer_ms
     }
 
     /// Have bytes arrived that this thread had no time to read, because a handler blocked it?
@@ -106,12 +115,11 @@ impl Reactor {
         matches!(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((1.., _)))
     }
 
-    /// When the client last gave a sign of life. One that is not read from because it does not read shows it by
-    /// reading.
+    /// When the client last gave a sign of life. One for which output waits shows it by reading, too.
     fn alive_ms(&self, key: u32) -> u64 {
         let connection = &self.connections[key as usize];
         let entry = self.entry(connection.id);
-        if connection.hold.contains(Hold::OUTPUT) {
+        if connection.blocked || connection.queued() > 0 {
             entry.received_at().max(entry.sent_at())
         } else {
             entry.received_at()

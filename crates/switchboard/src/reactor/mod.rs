@@ -197,7 +197,8 @@ impl Reactor {
             // Closed earlier in this turn.
             return;
         };
-        let reads = connection.interest.read;
+        // A hold of this turn is not known to epoll yet.
+        let reads = connection.interest.read && connection.hold.is_empty();
         if event.writable && connection.blocked {
             connection.blocked = false;
             self.mark_dirty(key);

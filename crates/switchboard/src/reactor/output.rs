@@ -41,7 +41,7 @@ enum Block {
     Shared(Bytes),
 }
 
-/// A frame's length, in 30 bits (`Config` allows no longer messages); control frames are never dropped to make room.
+/// A frame's length, in 31 bits (`Config` allows messages of 30); control frames are never dropped to make room.
 #[derive(Debug, Clone, Copy)]
 struct Mark(u32);
 

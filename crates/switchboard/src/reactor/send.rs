@@ -221,16 +221,14 @@ impl Reactor {
         } else if queued <= max / 4 {
             self.release(key, Hold::OUTPUT);
         }
-        if self.connections[key as usize].is_open() {
-            self.tell_of_room(key);
-        }
+        self.tell_of_room(key);
         self.watch(key);
     }
 
     /// Tells the worker if a push was refused and there is room now.
     pub(super) fn tell_of_room(&mut self, key: u32) {
         let connection = &self.connections[key as usize];
-        let room = connection.queued() <= self.core.config.output_bytes_max / 2;
+        let room = connection.is_open() && connection.queued() <= self.core.config.output_bytes_max / 2;
         if room && self.core.table.slot(connection.id).take_refused() {
             self.deliver(key, EventKind::Drain);
         }

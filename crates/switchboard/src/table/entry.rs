@@ -144,12 +144,11 @@ impl Entry {
 
     /// Reserves room for `bytes` unless the queue would then hold more than `max`; an empty queue always has room.
     pub(crate) fn reserve(&self, bytes: usize, max: usize) -> bool {
-        let before = self.queued.fetch_add(bytes as u64, Ordering::Relaxed);
-        let fits = before == 0 || before + bytes as u64 <= max as u64;
-        if !fits {
-            self.subtract_queued(bytes);
-        }
-        fits
+        let add = |queued: u64| {
+            let after = queued + bytes as u64;
+            (queued == 0 || after <= max as u64).then_some(after)
+        };
+        self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
     }
 
     /// A push was refused for want of room; with `closes` the connection is to be closed for it. True if the owner

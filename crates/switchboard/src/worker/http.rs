@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -25,9 +24,6 @@ use super::runner::Shared;
 use super::upgrade;
 use crate::error::BoxError;
 use crate::{Handle, Handler, PeerAddr};
-
-/// How long a kept-alive connection may be silent between two requests, and a request head take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A tower service (an axum `Router`, for one) that serves the requests which ask for no WebSocket.
 #[derive(Clone)]
@@ -112,9 +108,9 @@ impl HttpServer {
         let config = &handle.core().config;
         let mut protocol = http1::Builder::new();
         protocol.timer(TokioTimer::new());
-        protocol.header_read_timeout(HEAD_TIMEOUT);
+        protocol.header_read_timeout(config.http_timeout);
         // hyper wants room for at least 8 KiB.
-        protocol.max_buf_size(config.head_bytes_max.max(8 << 10) + (48 << 10));
+        protocol.max_buf_size(config.head_bytes_max.max(8 << 10));
         protocol.max_headers(config.headers_max);
         HttpServer { service, protocol, stop: watch::Sender::new(false) }
     }
@@ -128,7 +124,7 @@ impl HttpServer {
         read: Bytes,
     ) {
         let place = Place::of(shared.clone());
-        let io = match Replay::new(socket, peer, read) {
+        let io = match Replay::new(socket, peer, read, shared.handle.core().config.http_timeout) {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
         };
@@ -136,7 +132,7 @@ impl HttpServer {
         let respond = service_fn(move |mut request: Request<Incoming>| {
             let (service, shared) = (service.clone(), shared.clone());
             async move {
-                if upgrade::is_wanted(&request) {
+                if upgrade::is_wanted(&shared, &request) {
                     return Ok::<_, Infallible>(upgrade::respond(shared, request, peer).await);
                 }
                 request.extensions_mut().insert(peer);

@@ -1,13 +1,16 @@
 //! A socket from which some bytes have been read already.
 
+use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::Sleep;
 
 use crate::PeerAddr;
 
@@ -16,6 +19,10 @@ use crate::PeerAddr;
 pub(super) struct Replay {
     read: Bytes,
     stream: Stream,
+    /// How long the client may take to read something of what waits for it.
+    write_timeout: Duration,
+    /// Set while it does not.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -26,12 +33,17 @@ enum Stream {
 
 impl Replay {
     /// Registers a non-blocking socket with the current runtime.
-    pub(super) fn new(socket: OwnedFd, peer: PeerAddr, read: Bytes) -> io::Result<Replay> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        peer: PeerAddr,
+        read: Bytes,
+        write_timeout: Duration,
+    ) -> io::Result<Replay> {
         let stream = match peer {
             PeerAddr::Inet(_) => Stream::Tcp(TcpStream::from_std(socket.into())?),
             PeerAddr::Unix => Stream::Unix(UnixStream::from_std(socket.into())?),
         };
-        Ok(Replay { read, stream })
+        Ok(Replay { read, stream, write_timeout, stalled: None })
     }
 
     /// The socket, no longer registered, and the bytes that were to be read next: `before`, then what has not been
@@ -44,6 +56,26 @@ impl Replay {
         let mut unread = BytesMut::from(&before[..]);
         unread.extend_from_slice(&self.read);
         Ok((socket, unread.freeze()))
+    }
+}
+
+impl Replay {
+    /// A write that goes on ends the stall, one that is pending begins it; one that lasts too long is an error.
+    fn watch_stall(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -68,10 +100,12 @@ impl AsyncRead for Replay {
 
 impl AsyncWrite for Replay {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let written = match &mut this.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, buf),
             Stream::Unix(stream) => Pin::new(stream).poll_write(context, buf),
-        }
+        };
+        this.watch_stall(written, context)
     }
 
     fn poll_write_vectored(
@@ -79,10 +113,12 @@ impl AsyncWrite for Replay {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let written = match &mut this.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        };
+        this.watch_stall(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

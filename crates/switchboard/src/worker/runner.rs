@@ -32,6 +32,7 @@ pub(crate) struct Runner<H> {
     slot: Option<Box<dyn Any>>,
     http: Option<HttpServer>,
     backlog_max: usize,
+    backlog_bytes_max: usize,
 }
 
 /// What the runner's tasks need.
@@ -48,6 +49,8 @@ pub(super) struct Shared<H> {
 #[derive(Default)]
 struct Pending {
     waiting: VecDeque<Event>,
+    /// Payload bytes of those messages.
+    waiting_bytes: usize,
     /// The reactor has been told to hold.
     held: bool,
 }
@@ -56,11 +59,12 @@ impl<H: Handler> Runner<H> {
     /// A runner on reactor `reactor`'s thread. Its tasks are spawned on the thread's local runtime.
     pub(crate) fn new(handler: H, handle: Handle, reactor: usize) -> Runner<H> {
         let service = handler.http();
-        let backlog_max = handle.core().config.handler_backlog_max;
+        let config = &handle.core().config;
+        let (backlog_max, backlog_bytes_max) = (config.handler_backlog_max, config.message_bytes_max);
         let pending = RefCell::default();
         let shared = Rc::new(Shared { handler, handle, reactor, pending, serving: Cell::new(0) });
         let http = service.map(|service| HttpServer::new(service, &shared.handle));
-        Runner { shared, slot: None, http, backlog_max }
+        Runner { shared, slot: None, http, backlog_max, backlog_bytes_max }
     }
 
     /// Runs the user's `worker_stop`.
@@ -79,8 +83,10 @@ impl<H: Handler> Runner<H> {
     fn queue(&self, event: Event) -> Flow {
         let mut pending = self.shared.pending.borrow_mut();
         let pending = pending.entry(event.id).or_default();
+        pending.waiting_bytes += event.payload_len();
         pending.waiting.push_back(event);
-        pending.held |= pending.waiting.len() >= self.backlog_max;
+        let behind = pending.waiting.len() >= self.backlog_max;
+        pending.held |= behind || pending.waiting_bytes >= self.backlog_bytes_max;
         if pending.held { Flow::Hold } else { Flow::Go }
     }
 
@@ -163,6 +169,7 @@ impl<H: Handler> Shared<H> {
         let mut all = self.pending.borrow_mut();
         let pending = all.get_mut(&id)?;
         let event = pending.waiting.pop_front();
+        pending.waiting_bytes -= event.as_ref().map_or(0, Event::payload_len);
         let caught_up = pending.waiting.is_empty() && std::mem::take(&mut pending.held);
         if event.is_none() {
             all.remove(&id);
@@ -188,14 +195,7 @@ impl<H: Handler> Shared<H> {
         tracing::error!(connection = %id, panic, "a handler panicked; its connection is closed with 1011");
         let reason = "internal error".to_owned();
         // A handshake whose authorize panicked is refused; for an open connection this decision means nothing.
-        self.send(Command::Authorized {
-            id,
-            decision: Box::new(Decision::reject(
-                500,
-                "internal error
-",
-            )),
-        });
+        self.send(Command::Authorized { id, decision: Box::new(Decision::reject(500, "internal error\n")) });
         self.send(Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
     }
 

@@ -25,10 +25,11 @@ use crate::reactor::{Adopted, check_accept, head_limits};
 use crate::{Decision, Handler, PeerAddr, Request};
 
 /// Does the request ask for a WebSocket?
-pub(super) fn is_wanted(request: &http::Request<Incoming>) -> bool {
+pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>) -> bool {
+    let limits = head_limits(&shared.handle.core().config);
     let names = [UPGRADE, SEC_WEBSOCKET_KEY];
     names.iter().any(|name| request.headers().contains_key(name))
-        && matches!(Head::parse(&head(request), &Default::default()), Ok(Some(head)) if head.wants_websocket())
+        && matches!(Head::parse(&head(request), &limits), Ok(Some(head)) if head.wants_websocket())
 }
 
 /// Answers the request as the reactor would. After a 101 the socket goes to the reactor.

@@ -94,7 +94,7 @@ fn any_byte_that_comes_is_a_sign_of_life() {
     }
     assert!(begun.elapsed() > MS(3_000) && journal.closes().is_empty());
     client.ping(b"!");
-    while client.next() != Heard::Pong(b"!".into()) {}
+    client.until(&Heard::Pong(b"!".into()));
     assert_eq!(journal.entries().len(), 2, "the frame was whole");
 }
 

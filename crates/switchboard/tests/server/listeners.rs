@@ -147,3 +147,16 @@ fn a_port_can_be_listened_on_again_at_once() {
     );
     second.connect().round_trip("second");
 }
+
+/// Somebody removes the file and starts a successor, before the first one ends.
+#[test]
+fn a_server_that_ends_leaves_the_unix_socket_of_its_successor() {
+    let path = temporary_path("sock");
+    let mut first = serve(echo_on(&path));
+    std::fs::remove_file(&path).unwrap();
+    let mut second = serve(echo_on(&path));
+    first.stop();
+    Client::connect_unix(&path).round_trip("the second");
+    second.stop();
+    assert!(!path.exists());
+}

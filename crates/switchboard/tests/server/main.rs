@@ -16,5 +16,7 @@ mod order;
 mod output_limit;
 mod push;
 mod shutdown;
+mod slots;
 mod threads;
 mod users;
+mod within;

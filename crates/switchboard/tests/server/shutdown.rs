@@ -280,3 +280,56 @@ fn handshakes_that_have_begun_are_refused_by_a_stop() {
         assert!(answer.status == 503 || answer.status == 0, "{answer:?}");
     }
 }
+
+#[test]
+fn a_stop_amid_clients_that_come_and_go_ends_well() {
+    for _ in 0..5 {
+        let journal = Journal::default();
+        let mut server = serve(journalled(Config { reactors: 3, ..config() }, &journal));
+        let address = server.address();
+        let storms: Vec<_> = (0..3)
+            .map(|_| {
+                std::thread::spawn(move || {
+                    let mut clients = Vec::new();
+                    while let Ok(stream) = TcpStream::connect(address) {
+                        let mut stream = Stream::Tcp(stream);
+                        use std::io::Write;
+                        let mut bytes = upgrade_request("/", "").into_bytes();
+                        bytes.extend(Client::encoded_texts(["hello"]));
+                        let _ = stream.write_all(&bytes);
+                        clients.push(stream);
+                        if clients.len() > 50 {
+                            clients.drain(..30);
+                        }
+                    }
+                })
+            })
+            .collect();
+        journal.opened(100);
+        let took = server.stop();
+        assert!(took < Duration::from_secs(8), "{took:?}");
+        storms.into_iter().for_each(|storm| storm.join().unwrap());
+        journal.check_pairs();
+    }
+}
+
+#[test]
+fn a_connection_that_came_by_a_late_upgrade_is_told_too() {
+    let journal = Journal::default();
+    let router = axum::Router::new().route("/", axum::routing::get(async || "hello"));
+    let mut server = serve(
+        Server::new(ANY)
+            .config(config())
+            .http(router)
+            .on_open(journal.on_open())
+            .on_close(journal.on_close()),
+    );
+    let mut raw = server.raw();
+    raw.request("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut client = Client::open(raw.into_stream(), &handshake("/"));
+    journal.opened(0);
+    server.handle.shutdown();
+    assert_eq!(client.next_close().0, 1001);
+    server.wait();
+    journal.check_pairs();
+}

@@ -155,7 +155,7 @@ fn queued_bytes_come_back_to_zero_whoever_pushed() {
     pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
     for client in &mut clients {
         client.text("last");
-        while client.next() != Heard::Text("last".into()) {}
+        client.until(&Heard::Text("last".into()));
     }
     wait_until("nothing is queued", || {
         ids.iter().all(|id| server.handle.client_info(*id).is_some_and(|info| info.queued_bytes == 0))

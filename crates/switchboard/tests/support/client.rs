@@ -159,7 +159,10 @@ impl Client {
 
     /// The next thing that happens, unless it takes longer.
     pub(crate) fn next_within(&mut self, time: Duration) -> Option<Heard> {
-        let deadline = Instant::now() + time;
+        self.next_before(Instant::now() + time)
+    }
+
+    fn next_before(&mut self, deadline: Instant) -> Option<Heard> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             if let Some(heard) = self.heard.pop_front() {
@@ -184,10 +187,11 @@ impl Client {
     /// The next text message; pings are passed over.
     #[track_caller]
     pub(crate) fn next_text(&mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.next() {
-                Heard::Text(text) => return text,
-                Heard::Ping => {}
+            match self.next_before(deadline) {
+                Some(Heard::Text(text)) => return text,
+                Some(Heard::Ping) => {}
                 other => panic!("a text message was expected, not {other:?}"),
             }
         }
@@ -206,11 +210,26 @@ impl Client {
     /// The close frame; whatever comes before it is passed over.
     #[track_caller]
     pub(crate) fn next_close(&mut self) -> (u16, String) {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.next() {
-                Heard::Close(code, reason) => return (code, reason),
-                Heard::End | Heard::Reset => panic!("the transport ended without a close frame"),
-                _ => {}
+            match self.next_before(deadline) {
+                Some(Heard::Close(code, reason)) => return (code, reason),
+                Some(Heard::End | Heard::Reset) => panic!("the transport ended without a close frame"),
+                Some(_) => {}
+                None => panic!("no close frame in time"),
+            }
+        }
+    }
+
+    /// Waits for one thing; whatever comes before it is passed over.
+    #[track_caller]
+    pub(crate) fn until(&mut self, awaited: &Heard) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let heard = self.next_before(deadline).expect("not heard in time");
+            assert!(!matches!(heard, Heard::End | Heard::Reset), "the transport ended");
+            if heard == *awaited {
+                return;
             }
         }
     }
@@ -218,9 +237,10 @@ impl Client {
     /// Everything until the transport ends.
     #[track_caller]
     pub(crate) fn until_end(&mut self) -> Vec<Heard> {
+        let deadline = Instant::now() + PATIENCE;
         let mut all = Vec::new();
         loop {
-            let heard = self.next();
+            let heard = self.next_before(deadline).expect("the transport did not end in time");
             let over = matches!(heard, Heard::End | Heard::Reset);
             all.push(heard);
             if over {

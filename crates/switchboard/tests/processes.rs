@@ -1,11 +1,12 @@
-//! SIGTERM and SIGINT stop the server as `shutdown` does. Signals concern a whole process, so each server here has a
-//! process of its own: this test starts itself again.
+//! Signals and descriptor limits concern a whole process, so each server here has a process of its own: this test starts
+//! itself again.
 
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use support::{ANY, Client, PATIENCE};
 use switchboard::{Closed, Config, Conn, Handle, Message, Server};
 
@@ -13,6 +14,8 @@ use switchboard::{Closed, Config, Conn, Handle, Message, Server};
 mod support;
 
 const ROLE: &str = "SWITCHBOARD_TEST_ROLE";
+/// How many descriptors the server may have.
+const DESCRIPTORS: &str = "SWITCHBOARD_TEST_DESCRIPTORS";
 
 fn main() {
     if std::env::var_os(ROLE).is_some() {
@@ -26,11 +29,17 @@ fn main() {
     println!("test a_second_signal_ends_the_process_at_once ... ok");
     a_client_that_does_not_answer_does_not_prevent_the_exit();
     println!("test a_client_that_does_not_answer_does_not_prevent_the_exit ... ok");
+    a_server_without_descriptors_serves_on_and_recovers();
+    println!("test a_server_without_descriptors_serves_on_and_recovers ... ok");
 }
 
 /// The server of the other process: it says where it listens, and what its closes were.
 fn serve() {
-    let config = Config { shutdown_timeout: Duration::from_secs(2), ..Config::default() };
+    if let Some(descriptors) = std::env::var(DESCRIPTORS).ok().and_then(|number| number.parse().ok()) {
+        let limit = Rlimit { current: Some(descriptors), maximum: Some(descriptors) };
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+    let config = Config { reactors: 2, shutdown_timeout: Duration::from_secs(2), ..Config::default() };
     let started = Server::new(ANY)
         .config(config)
         .on_start(|handle: &Handle| println!("{}", handle.listening()[0]))
@@ -51,9 +60,15 @@ struct Process {
 }
 
 impl Process {
-    fn start() -> (Process, std::net::SocketAddr) {
+    fn start() -> (Process, SocketAddr) {
+        Process::start_with(&[])
+    }
+
+    fn start_with(variables: &[(&str, &str)]) -> (Process, SocketAddr) {
         let own = std::env::current_exe().unwrap();
-        let mut child = Command::new(own).env(ROLE, "server").stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(own);
+        command.env(ROLE, "server").envs(variables.iter().copied()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -70,6 +85,13 @@ impl Process {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// What the process has used so far, in ticks of 10 ms.
+    fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
     }
 
     /// The exit code; None after a signal's default action.
@@ -129,4 +151,25 @@ fn a_client_that_does_not_answer_does_not_prevent_the_exit() {
     assert_eq!(process.exit(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(process.line(), "1001 Shutdown");
+}
+
+fn a_server_without_descriptors_serves_on_and_recovers() {
+    let (mut process, address) = Process::start_with(&[(DESCRIPTORS, "60")]);
+    let mut client = Client::connect(address);
+    client.round_trip("up");
+    // The kernel completes these connections; the server has descriptors for some of them only.
+    let crowd: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for _ in 0..20 {
+        client.round_trip("served although nobody else gets in");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let used = process.cpu_ticks();
+    std::thread::sleep(Duration::from_millis(500));
+    let spent = process.cpu_ticks() - used;
+    assert!(spent < 20, "{spent} of 50 ticks: it spins while it cannot accept");
+    drop(crowd);
+    Client::connect(address).round_trip("there are descriptors again");
+    process.signal(Signal::TERM);
+    assert_eq!(client.next_close().0, 1001);
+    assert_eq!(process.exit(), Some(0));
 }
