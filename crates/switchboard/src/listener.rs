@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_tcp_nodelay};
@@ -35,7 +36,12 @@ impl fmt::Display for ListenAddr {
 pub(crate) struct Listener {
     pub(crate) socket: OwnedFd,
     pub(crate) address: ListenAddr,
+    /// Which file a Unix socket is: another server may have put its own in its place.
+    file: Option<FileId>,
 }
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 impl Listener {
     /// Binds `address`: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH`.
@@ -50,7 +56,10 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let ListenAddr::Unix(path) = &self.address {
+        if let ListenAddr::Unix(path) = &self.address
+            && self.file.is_some()
+            && self.file == file_id(path)
+        {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -89,7 +98,7 @@ fn bind_address(address: SocketAddr, backlog: i32) -> io::Result<Listener> {
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, backlog)?;
     let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-    Ok(Listener { socket, address: ListenAddr::Inet(bound) })
+    Ok(Listener { socket, address: ListenAddr::Inet(bound), file: None })
 }
 
 fn bind_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
@@ -106,14 +115,17 @@ fn bind_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
         }
         bound => bound?,
     }
-    let listener = Listener { socket, address: ListenAddr::Unix(path.to_owned()) };
+    let listener = Listener { socket, address: ListenAddr::Unix(path.to_owned()), file: file_id(path) };
     rustix::net::listen(&listener.socket, backlog)?;
     Ok(listener)
 }
 
+fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
 /// Is the file the socket of a server that is gone?
 fn is_stale(path: &Path, address: &SocketAddrUnix) -> bool {
-    use std::os::unix::fs::FileTypeExt;
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
     let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags(), None);
     is_socket

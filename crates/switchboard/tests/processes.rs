@@ -1,5 +1,6 @@
 //! Signals and descriptor limits concern a whole process, so each server here has a process of its own: this test starts
 //! itself again.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
 //! Promises of the server, kept on real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../support/mod.rs"]
 mod support;
