@@ -347,7 +347,7 @@ mod tests {
                 let fill = number as u8;
                 match step {
                     Step::Push(len) => {
-                        let head = if fill % 2 == 0 { &[fill, fill][..] } else { &[] };
+                        let head = if fill.is_multiple_of(2) { &[fill, fill][..] } else { &[] };
                         queue.push_frame(head, &Bytes::from(vec![fill; len]));
                         let frame = vec![fill; len + head.len()];
                         if !frame.is_empty() {
