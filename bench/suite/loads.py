@@ -1,6 +1,6 @@
 """What is measured: each load is one call of the load generator."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MEASURES = ["echo", "broadcast", "idle", "slow-reader"]
 
@@ -21,7 +21,8 @@ class Load:
     """Of the load generator."""
     fresh: bool = False
     """The server is started anew, so that memory left from other loads is not counted."""
-    facts: dict[str, float] = field(default_factory=dict)
+    slow_readers: int = 0
+    """Connections that never read."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _slow_reader(slow: int, seconds: float) -> Load:
         arguments=["broadcast", "--receivers=1000", "--bytes=64", "--rate=20", f"--slow-readers={slow}"]
         + [f"--seconds={seconds}"],
         fresh=True,
-        facts={"slow": slow},
+        slow_readers=slow,
     )
 
 
@@ -102,7 +103,6 @@ def plan(quick: bool, measures: list[str], descriptors_max: int) -> Plan:
             program="broadcast",
             arguments=["idle", f"--connections={idle}", f"--hold={1 if quick else 2}", "--broadcast"],
             fresh=True,
-            facts={"connections": idle},
         ),
         _slow_reader(0, 2.5 if quick else 6),
         _slow_reader(10, 2.5 if quick else 6),

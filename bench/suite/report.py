@@ -164,8 +164,8 @@ def _slow_readers(results: Results, loads: list[Load]) -> str:
         "each before. CPU time and time to the last receiver: with ÷ without, run after each other. Memory: the process "
         "tree at the end.\n\n"
     )
-    without = next((load for load in loads if load.facts["slow"] == 0), None)
-    with_slow = next((load for load in loads if load.facts["slow"] > 0), None)
+    without = next((load for load in loads if load.slow_readers == 0), None)
+    with_slow = next((load for load in loads if load.slow_readers > 0), None)
     if without is None or with_slow is None:
         return text
 

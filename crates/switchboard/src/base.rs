@@ -97,15 +97,25 @@ where
             released: released.clone(),
             report: report.clone(),
         };
-        threads.push(thread.spawn()?);
+        match thread.spawn() {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                let _ = report.send(Report::Failed(error));
+                break;
+            }
+        }
     }
     handle.core().on_stop(move || {
         let _ = report.send(Report::Stopping);
     });
+    let count = threads.len();
     let mut launched = Launched { count, handle: handle.clone(), on_start, release, failure: None };
     match launched.watch(&reports) {
         true => join(threads, launched.failure),
-        false => Err(StartError::Stuck { timeout: handle.core().config.shutdown_timeout }),
+        false => {
+            let stuck = StartError::Stuck { timeout: handle.core().config.shutdown_timeout };
+            Err(launched.failure.unwrap_or(stuck))
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::event::Closed;
 use crate::{Conn, ConnectionId, Decision, Handler, HttpService, Message, Request};
 
-/// What an event closure may return: nothing, or a result whose error is logged.
+/// What an event closure may return: nothing, or a result whose error is logged at level *debug*, since a client that has
+/// gone in the meantime is the usual one.
 pub trait Outcome {
     /// Logs the error if there is one.
     fn report(self, event: &'static str, connection: ConnectionId);

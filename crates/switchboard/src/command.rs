@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Publish {
         group: Arc<str>,
         frame: Frame,
+        /// Sorted.
         except: Arc<[ConnectionId]>,
     },
     PushToUser {
@@ -110,7 +111,8 @@ impl Command {
     pub(crate) fn weight(&self) -> usize {
         let carried = match self {
             Command::Push { frame, .. } | Command::Broadcast { frame } => frame.len(),
-            Command::Publish { frame, .. } | Command::PushToUser { frame, .. } => frame.len(),
+            Command::Publish { frame, except, .. } => frame.len() + size_of_val(&**except),
+            Command::PushToUser { frame, .. } => frame.len(),
             Command::PushMany { ids, frame } => frame.len() + ids.len() * size_of::<ConnectionId>(),
             Command::SetSession { session, .. } => session.len(),
             _ => 0,

@@ -31,8 +31,8 @@ pub struct Config {
     /// From accept to the end of the handshake, [`Handler::authorize`](crate::Handler::authorize) included; slower
     /// ones get 408. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// How long an HTTP client may take to send a request head, be silent between two requests, or not read its
-    /// response. Default: 30 s.
+    /// How long an HTTP client may take to send a request head, be silent between two requests, or read nothing of its
+    /// response. A request body that comes slowly is the service's to bound. Default: 30 s.
     pub http_timeout: Duration,
     /// Origins that browsers may connect from, compared whole and without regard to case
     /// (`https://chat.example`). Requests without an `Origin` header do not come from a browser and are let in.

@@ -112,6 +112,7 @@ impl Core {
             received_messages: load(&counters.received_messages),
             received_bytes: load(&counters.received_bytes),
             sent_bytes: load(&counters.sent_bytes),
+            writes: load(&counters.writes),
             dropped_messages: load(&counters.dropped_messages),
         }
     }
@@ -136,6 +137,7 @@ pub(crate) struct Counters {
     pub(crate) received_messages: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
     pub(crate) sent_bytes: AtomicU64,
+    pub(crate) writes: AtomicU64,
     pub(crate) dropped_messages: AtomicU64,
 }
 

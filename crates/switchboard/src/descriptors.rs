@@ -18,14 +18,14 @@ pub(crate) fn raise_limit(config: &Config) {
         }
     }
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return };
-    let wanted =
-        (config.max_connections + config.handshakes_max() + config.max_http_connections) as u64 + OTHERS;
-    if wanted > descriptors {
+    if config.max_connections as u64 + OTHERS > descriptors {
         let connections = descriptors.saturating_sub(OTHERS);
-        tracing::info!(
+        let remedy = "raise it by `ulimit -n` or systemd's LimitNOFILE";
+        tracing::warn!(
             descriptors,
             connections,
-            "the limit of open descriptors allows fewer connections than configured"
+            remedy,
+            "the limit of open descriptors allows fewer connections"
         );
     }
 }

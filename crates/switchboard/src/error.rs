@@ -195,8 +195,11 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// A handler blocked its thread, so that the stop could not be finished in time. The thread is left behind.
-    #[error("a handler blocks its thread: the server could not stop within shutdown_timeout ({timeout:?})")]
+    /// A handler blocked its thread, or a `worker_start` did not end, so that the stop could not be finished in time. The
+    /// thread is left behind.
+    #[error(
+        "a handler or worker_start blocks: the server could not stop within shutdown_timeout ({timeout:?})"
+    )]
     Stuck {
         /// The time that there was.
         timeout: Duration,

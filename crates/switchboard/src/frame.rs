@@ -49,3 +49,16 @@ fn opcode(kind: MessageKind) -> OpCode {
         MessageKind::Binary => OpCode::Binary,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_receivers_of_a_broadcast_share_one_encoded_frame() {
+        let frame = Frame::shared("hi".into());
+        assert_eq!(&frame.body()[..], b"\x81\x02hi");
+        assert!(frame.head().is_empty());
+        assert_eq!(frame.clone().body().as_ptr(), frame.body().as_ptr());
+    }
+}

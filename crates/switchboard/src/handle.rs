@@ -112,6 +112,8 @@ impl Handle {
     ) -> Result<(), PublishError> {
         let group: Arc<str> = self.group_name(group)?.into();
         let frame = self.shared_frame(message.into())?;
+        let mut except = except.to_vec();
+        except.sort_unstable();
         let except: Arc<[ConnectionId]> = except.into();
         self.to_all_reactors(|| Command::Publish {
             group: group.clone(),
@@ -334,7 +336,8 @@ impl Handle {
     }
 
     /// Stops reading from a connection, so that the client is slowed down by TCP. While it is paused the heartbeat
-    /// leaves it alone.
+    /// leaves it alone, unless the client has hung up: then it is closed after `heartbeat_idle_time`, or when it is
+    /// resumed and what it had sent has been read.
     pub fn pause(&self, id: ConnectionId) -> Result<(), ConnectionError> {
         self.command_always(self.established(id)?, Command::Pause { id })
     }

@@ -14,6 +14,11 @@
 //! ```
 #![deny(unsafe_code)]
 
+// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 // What a program makes and gives handlers.
 mod closures;
 mod config;

@@ -60,6 +60,12 @@ impl<W> Server<WorkerStart<W>> {
 }
 
 impl<S> Server<S> {
+    /// Replaces the settings.
+    pub fn config(mut self, config: Config) -> Server<S> {
+        self.config = config;
+        self
+    }
+
     /// Listens on a further address.
     pub fn listen(mut self, address: impl Into<String>) -> Server<S> {
         self.addresses.push(address.into());
@@ -74,12 +80,6 @@ impl<S> Server<S> {
 }
 
 impl<A, O, M, C> Server<Closures<A, O, M, C>> {
-    /// Replaces the settings.
-    pub fn config(mut self, config: Config) -> Server<Closures<A, O, M, C>> {
-        self.config = config;
-        self
-    }
-
     /// Decides about handshakes before they are answered.
     pub fn authorize<F: Authorize>(self, decide: F) -> Server<Closures<F, O, M, C>> {
         self.map(|closures| Closures {

@@ -28,6 +28,9 @@ pub struct Stats {
     pub received_bytes: u64,
     /// Bytes sent to connections.
     pub sent_bytes: u64,
+    /// Turns of the loop that sent something to a connection: everything that one turn produces for a connection leaves
+    /// in one write, so far as the kernel takes it.
+    pub writes: u64,
     /// Messages that the overflow policy dropped, or that met a full queue.
     pub dropped_messages: u64,
 }

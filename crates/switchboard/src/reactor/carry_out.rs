@@ -142,7 +142,8 @@ impl Reactor {
     fn fan_out(&mut self, keys: Vec<u32>, frame: &Frame, except: &[ConnectionId]) {
         for key in &keys {
             let connection = self.connections.get(*key as usize);
-            let receives = connection.is_some_and(|found| found.is_open() && !except.contains(&found.id));
+            let receives =
+                connection.is_some_and(|found| found.is_open() && except.binary_search(&found.id).is_err());
             if receives {
                 self.push_shared(*key, frame);
             }

@@ -27,7 +27,9 @@ impl Reactor {
         // The client's answer must be read, and may have been: what comes before it is dropped by the protocol.
         connection.hold = Default::default();
         let id = connection.id;
-        self.ready.push((key, id));
+        if connection.stash.is_some() {
+            self.ready.push((key, id));
+        }
         self.entry(id).set_state(State::Closing);
         self.transmit_now(key);
         self.limit_close(key);

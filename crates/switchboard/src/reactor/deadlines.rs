@@ -115,11 +115,11 @@ impl Reactor {
         matches!(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((1.., _)))
     }
 
-    /// When the client last gave a sign of life. One for which output waits shows it by reading, too.
+    /// When the client last gave a sign of life. One whose queue had to wait for it shows it by reading, too.
     fn alive_ms(&self, key: u32) -> u64 {
         let connection = &self.connections[key as usize];
         let entry = self.entry(connection.id);
-        if connection.blocked || connection.queued() > 0 {
+        if connection.blocked || connection.interest.write {
             entry.received_at().max(entry.sent_at())
         } else {
             entry.received_at()

@@ -49,7 +49,7 @@ use wheel::Wheel;
 /// the most that a connection holds unparsed while it is not read from.
 const READ_BYTES: usize = 64 << 10;
 /// Emptied output queues that are kept for the next use.
-const SPARE_OUTPUTS_MAX: usize = 1_024;
+const SPARE_OUTPUTS_MAX: usize = 256;
 
 /// One reactor's state.
 pub(crate) struct Reactor {
@@ -111,6 +111,7 @@ struct Tally {
     received_messages: u64,
     received_bytes: u64,
     sent_bytes: u64,
+    writes: u64,
     dropped_messages: u64,
 }
 
@@ -273,6 +274,7 @@ impl Reactor {
             (&counters.received_messages, tally.received_messages),
             (&counters.received_bytes, tally.received_bytes),
             (&counters.sent_bytes, tally.sent_bytes),
+            (&counters.writes, tally.writes),
             (&counters.dropped_messages, tally.dropped_messages),
         ] {
             if amount > 0 {

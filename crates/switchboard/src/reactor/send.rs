@@ -87,6 +87,7 @@ impl Reactor {
             entry.subtract_queued(sent);
             entry.sent(sent, self.now_ms);
             self.tally.sent_bytes += sent as u64;
+            self.tally.writes += 1;
         }
     }
 

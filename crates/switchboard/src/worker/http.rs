@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use super::replay::Replay;
-use super::runner::Shared;
+use super::runner::{Serving, Shared};
 use super::upgrade;
 use crate::error::BoxError;
 use crate::{Handle, Handler, PeerAddr};
@@ -166,20 +166,17 @@ impl HttpServer {
     }
 }
 
-/// One of the server's HTTP places, and this worker's count of them.
-struct Place<H: Handler>(Rc<Shared<H>>);
+/// One of the server's HTTP places, and this worker's count of what it serves.
+struct Place<H: Handler>(Serving<H>);
 
 impl<H: Handler> Place<H> {
     fn of(shared: Rc<Shared<H>>) -> Place<H> {
-        shared.serving.set(shared.serving.get() + 1);
-        Place(shared)
+        Place(Serving::of(shared))
     }
 }
 
 impl<H: Handler> Drop for Place<H> {
     fn drop(&mut self) {
-        self.0.serving.set(self.0.serving.get() - 1);
-        self.0.handle.core().http_places.give_back();
-        self.0.finished_one();
+        self.0.shared().handle.core().http_places.give_back();
     }
 }

@@ -42,8 +42,8 @@ pub(super) struct Shared<H> {
     reactor: usize,
     /// The connections whose handler is a task now.
     pending: RefCell<HashMap<ConnectionId, Pending>>,
-    /// HTTP connections that are being served.
-    pub(super) serving: Cell<usize>,
+    /// HTTP connections and upgrades that are being served.
+    serving: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -83,6 +83,10 @@ impl<H: Handler> Runner<H> {
     fn queue(&self, event: Event) -> Flow {
         let mut pending = self.shared.pending.borrow_mut();
         let pending = pending.entry(event.id).or_default();
+        let is_drain = |event: &Event| matches!(event.kind, EventKind::Drain);
+        if is_drain(&event) && pending.waiting.back().is_some_and(is_drain) {
+            return Flow::Go;
+        }
         pending.waiting_bytes += event.payload_len();
         pending.waiting.push_back(event);
         let behind = pending.waiting.len() >= self.backlog_max;
@@ -114,6 +118,27 @@ impl<H: Handler> Runner<H> {
                 tokio::task::spawn_local(self.shared.clone().finish(id, slot.0));
             }
         }
+    }
+}
+
+/// Something that a stop waits for, while it lives.
+pub(super) struct Serving<H: Handler>(Rc<Shared<H>>);
+
+impl<H: Handler> Serving<H> {
+    pub(super) fn of(shared: Rc<Shared<H>>) -> Serving<H> {
+        shared.serving.set(shared.serving.get() + 1);
+        Serving(shared)
+    }
+
+    pub(super) fn shared(&self) -> &Shared<H> {
+        &self.0
+    }
+}
+
+impl<H: Handler> Drop for Serving<H> {
+    fn drop(&mut self) {
+        self.0.serving.set(self.0.serving.get() - 1);
+        self.0.finished_one();
     }
 }
 
@@ -185,7 +210,7 @@ impl<H: Handler> Shared<H> {
     }
 
     /// A reactor that is stopping waits for this, asleep.
-    pub(super) fn finished_one(&self) {
+    fn finished_one(&self) {
         if self.handle.is_stopping() {
             self.send(Command::Shutdown);
         }

@@ -16,7 +16,7 @@ use switchboard_proto::handshake::Request as Head;
 use super::guard::poll_guarded;
 use super::http::{ResponseBody, text_response};
 use super::replay::Replay;
-use super::runner::Shared;
+use super::runner::{Serving, Shared};
 use crate::admission::{self, Refusal};
 use crate::command::Command;
 use crate::core::Core;
@@ -57,7 +57,10 @@ pub(super) async fn respond<H: Handler>(
         Verdict::Accept(accept) => match switching(&core, &request, &accept) {
             Ok(response) => {
                 let upgrade = hyper::upgrade::on(&mut http_request);
+                // hyper's side ends before the reactor has the socket: a stop waits for both.
+                let serving = Serving::of(shared.clone());
                 tokio::task::spawn_local(async move {
+                    let _serving = serving;
                     if let Ok(upgraded) = upgrade.await {
                         hand_back(&shared, upgraded, request, accept, place);
                     }
