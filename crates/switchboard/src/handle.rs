@@ -301,6 +301,8 @@ impl Handle {
     /// Closes a connection: what is queued goes first, then a close frame with this code and reason; the transport
     /// ends when the client has answered, or after `close_timeout`.
     ///
+    /// What the client sends from now on is not handled any more; messages that wait behind a handler still are.
+    ///
     /// Codes are 1000–1003, 1007–1014 and 3000–4999 (RFC 6455 §7.4); reasons have at most 123 bytes.
     pub fn disconnect(&self, id: ConnectionId, code: u16, reason: &str) -> Result<(), ConnectionError> {
         let may_be_sent = CloseCode::new(code).may_be_sent();

@@ -22,17 +22,39 @@ fn main() {
     if std::env::var_os(ROLE).is_some() {
         return serve();
     }
-    for (name, signal) in [("SIGTERM", Signal::TERM), ("SIGINT", Signal::INT)] {
-        a_signal_closes_every_client_and_exits_with_0(signal);
-        println!("test a_signal_closes_every_client_and_exits_with_0 ({name}) ... ok");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
+    let tests = TESTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| name.contains(wanted.as_str())));
+    if has("--list") {
+        // As test runners ask for it; none is ignored.
+        return tests.filter(|_| !has("--ignored")).for_each(|(name, _)| println!("{name}: test"));
     }
-    a_second_signal_ends_the_process_at_once();
-    println!("test a_second_signal_ends_the_process_at_once ... ok");
-    a_client_that_does_not_answer_does_not_prevent_the_exit();
-    println!("test a_client_that_does_not_answer_does_not_prevent_the_exit ... ok");
-    a_server_without_descriptors_serves_on_and_recovers();
-    println!("test a_server_without_descriptors_serves_on_and_recovers ... ok");
+    for (name, test) in tests {
+        test();
+        println!("test {name} ... ok");
+    }
 }
+
+type Test = (&'static str, fn());
+
+const TESTS: [Test; 5] = [
+    ("sigterm_closes_every_client_and_exits_with_0", || {
+        a_signal_closes_every_client_and_exits_with_0(Signal::TERM);
+    }),
+    ("sigint_closes_every_client_and_exits_with_0", || {
+        a_signal_closes_every_client_and_exits_with_0(Signal::INT);
+    }),
+    ("a_second_signal_ends_the_process_at_once", a_second_signal_ends_the_process_at_once),
+    (
+        "a_client_that_does_not_answer_does_not_prevent_the_exit",
+        a_client_that_does_not_answer_does_not_prevent_the_exit,
+    ),
+    (
+        "a_server_without_descriptors_serves_on_and_recovers",
+        a_server_without_descriptors_serves_on_and_recovers,
+    ),
+];
 
 /// The server of the other process: it says where it listens, and what its closes were.
 fn serve() {

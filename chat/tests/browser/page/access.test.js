@@ -98,7 +98,8 @@ test('the first Tab leads past the rooms to the message box', async () => {
   await ann.joined();
   await ann.page.evaluate(() => document.activeElement.blur());
   await tabTo('.skip-link');
-  assert.ok((await ann.page.locator('.skip-link').boundingBox()).y >= 0, 'it is seen');
+  // It slides in.
+  await ann.page.waitForFunction(() => document.querySelector('.skip-link').getBoundingClientRect().top >= 0);
   await key('Enter');
   await hasFocus('#composer-input');
 });

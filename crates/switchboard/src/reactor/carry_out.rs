@@ -157,7 +157,9 @@ impl Reactor {
             return self.entry(id).release_group();
         };
         let memberships = self.connections[key as usize].memberships.get_or_insert_default();
-        if !self.groups.join(group, key, memberships) {
+        // Leaves that are on their way let the sender count too few.
+        let room = memberships.len() < self.core.config.groups_per_connection_max;
+        if !room || !self.groups.join(group, key, memberships) {
             entry.release_group();
         }
     }

@@ -91,7 +91,7 @@ impl Reactor {
         // The hang-up would be reported again and again.
         let _ = self.poller.remove(&connection.socket);
         if let Some(output) = connection.output.take() {
-            self.core.table.slot(connection.id).subtract_queued(output.len());
+            self.core.table.slot(connection.id).subtract_queued(output.data_len());
         }
         connection.hold.clear(Hold::OUTPUT);
         self.ready.push((key, connection.id));

@@ -9,6 +9,7 @@ use switchboard_proto::{CloseCode, OpCode, encode_frame};
 use super::connection::{Hold, Phase};
 use super::{Reactor, Timer};
 use crate::event::ClosedBy;
+use crate::sys;
 
 /// How long the answer to a ping may take, at the least, before its absence counts.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -72,11 +73,13 @@ impl Reactor {
         let idle = idle && (connection.blocked || self.had_a_chance(connection.unanswered_ms, alive_ms));
         if idle && self.has_unread(key) {
             self.entry(connection.id).received(0, self.now_ms);
+        } else if idle && self.takes_output(key) {
+            self.entry(self.connections[key as usize].id).sent(0, self.now_ms);
         } else if idle {
-            let reason = format!("nothing was received for {} s", config.heartbeat_idle_time.as_secs_f64());
+            let reason = format!("nothing was received for {} s", idle_ms as f64 / 1_000.0);
             return self.close_now(key, CloseCode::GOING_AWAY, &reason, ClosedBy::Heartbeat);
         }
-        let silent_ms = alive_ms.max(connection.pinged_ms);
+        let silent_ms = alive_ms.max(self.connections[key as usize].pinged_ms);
         if ping_ms > 0 && self.now_ms >= silent_ms + ping_ms {
             self.ping(key, alive_ms);
         }
@@ -88,6 +91,7 @@ impl Reactor {
         connection.pinged_ms = self.now_ms;
         // A ping to a client that does not read would only wait behind what it does not read.
         if connection.blocked {
+            self.takes_output(key);
             return;
         }
         if connection.unanswered_ms <= alive_ms {
@@ -113,6 +117,17 @@ impl Reactor {
         let socket = &self.connections[key as usize].socket;
         let mut byte = [0u8; 1];
         matches!(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((1.., _)))
+    }
+
+    /// Has a client whose queue waits for it taken anything since this was last asked? The socket becomes writable only
+    /// when a good part of its buffer is free, which a slow reader may take long for.
+    fn takes_output(&mut self, key: u32) -> bool {
+        let connection = &mut self.connections[key as usize];
+        if !connection.blocked {
+            return false;
+        }
+        let unsent_bytes = sys::unsent_bytes(&connection.socket).unwrap_or(connection.unsent_bytes);
+        std::mem::replace(&mut connection.unsent_bytes, unsent_bytes) != unsent_bytes
     }
 
     /// When the client last gave a sign of life. One whose queue had to wait for it shows it by reading, too.

@@ -250,7 +250,7 @@ impl Reactor {
     fn remove(&mut self, key: u32) -> OwnedFd {
         let mut connection = self.connections.remove(key as usize);
         if let Some(output) = connection.output.take() {
-            self.entry(connection.id).subtract_queued(output.len());
+            self.entry(connection.id).subtract_queued(output.data_len());
         }
         if std::mem::take(&mut connection.has_place) {
             self.core.places.give_back();

@@ -33,6 +33,16 @@ pub(super) struct OutputQueue {
     frame_sent: usize,
     /// Bytes that have not left.
     len: usize,
+    /// Those of them that are data frames': what counts against the limit.
+    data_len: usize,
+}
+
+/// What a flush has sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sent {
+    pub(super) bytes: usize,
+    /// Those of them that were data frames'.
+    pub(super) data_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -81,6 +91,11 @@ impl OutputQueue {
         self.len
     }
 
+    /// Bytes of data frames that have not left; handshakes and control frames do not count.
+    pub(super) fn data_len(&self) -> usize {
+        self.data_len
+    }
+
     /// Appends a data frame; its header stands apart if it has one receiver only.
     pub(super) fn push_frame(&mut self, head: &[u8], body: &Bytes) {
         let len = head.len() + body.len();
@@ -97,10 +112,11 @@ impl OutputQueue {
         }
         self.frames.push_back(Mark::data(len));
         self.len += len;
+        self.data_len += len;
     }
 
-    /// Appends control frames, or the response of a handshake, that `write` encodes. Answers how many bytes.
-    pub(super) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+    /// Appends control frames, or the response of a handshake, that `write` encodes.
+    pub(super) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let block = self.tail(128);
         let before = block.len();
         write(block);
@@ -109,7 +125,6 @@ impl OutputQueue {
             self.frames.push_back(Mark::control(len));
             self.len += len;
         }
-        len
     }
 
     fn tail(&mut self, room: usize) -> &mut Vec<u8> {
@@ -143,22 +158,21 @@ impl OutputQueue {
                 self.frames.remove(index);
                 self.remove(offset, mark.len());
                 dropped += mark.len();
+                self.data_len -= mark.len();
                 frames += 1;
             }
         }
         (dropped, frames)
     }
 
-    /// Drops everything but the rest of a frame that has begun to leave. Answers the bytes dropped.
+    /// Drops everything but the rest of a frame that has begun to leave. Answers the bytes of data frames dropped.
     pub(super) fn drop_all(&mut self) -> usize {
-        let keep = match self.frames.front() {
-            Some(first) if self.frame_sent > 0 => first.len() - self.frame_sent,
-            _ => 0,
-        };
-        self.frames.truncate(usize::from(keep > 0));
-        let dropped = self.len - keep;
-        self.remove(keep, dropped);
-        dropped
+        let begun = self.frames.front().copied().filter(|_| self.frame_sent > 0);
+        let keep = begun.map_or(0, |frame| frame.len() - self.frame_sent);
+        self.frames.truncate(usize::from(begun.is_some()));
+        self.remove(keep, self.len - keep);
+        let kept_data = if begun.is_some_and(Mark::is_control) { 0 } else { keep };
+        self.data_len - std::mem::replace(&mut self.data_len, kept_data)
     }
 
     /// Cuts `len` unsent bytes out, `offset` unsent bytes from the start.
@@ -189,8 +203,14 @@ impl OutputQueue {
         }
     }
 
-    /// Sends what the kernel takes. Answers how it went and how many bytes left.
-    pub(super) fn flush(&mut self, socket: impl AsFd) -> (Flushed, usize) {
+    /// Sends what the kernel takes. Answers how it went and what has left.
+    pub(super) fn flush(&mut self, socket: impl AsFd) -> (Flushed, Sent) {
+        let data_before = self.data_len;
+        let (flushed, bytes) = self.send_all(socket);
+        (flushed, Sent { bytes, data_bytes: data_before - self.data_len })
+    }
+
+    fn send_all(&mut self, socket: impl AsFd) -> (Flushed, usize) {
         let mut total = 0;
         while self.len > 0 {
             if total >= FLUSH_BYTES_MAX {
@@ -244,12 +264,20 @@ impl OutputQueue {
             self.block_sent -= block.len();
             self.blocks.pop_front();
         }
-        self.frame_sent += sent;
-        while let Some(frame) = self.frames.front()
-            && self.frame_sent >= frame.len()
+        let mut left = sent;
+        while let Some(frame) = self.frames.front().copied()
+            && left > 0
         {
-            self.frame_sent -= frame.len();
-            self.frames.pop_front();
+            let part = left.min(frame.len() - self.frame_sent);
+            left -= part;
+            self.frame_sent += part;
+            if !frame.is_control() {
+                self.data_len -= part;
+            }
+            if self.frame_sent == frame.len() {
+                self.frame_sent = 0;
+                self.frames.pop_front();
+            }
         }
     }
 
@@ -265,6 +293,7 @@ impl OutputQueue {
         self.block_sent = 0;
         self.frame_sent = 0;
         self.len = 0;
+        self.data_len = 0;
     }
 }
 
@@ -386,6 +415,8 @@ mod tests {
                 }
                 let expected: Vec<u8> = model.iter().flat_map(|(frame, ..)| frame.clone()).collect();
                 prop_assert_eq!(queue.len(), expected.len());
+                let data: usize = model.iter().filter(|(_, _, control)| !control).map(|(frame, ..)| frame.len()).sum();
+                prop_assert_eq!(queue.data_len(), data);
                 prop_assert_eq!(unsent(&queue), expected);
             }
         }

@@ -1,7 +1,7 @@
 //! Sending: what a turn produced for a connection leaves in one write.
 
 use super::connection::{Connection, Hold, Phase};
-use super::output::{Flushed, OutputQueue};
+use super::output::{Flushed, OutputQueue, Sent};
 use super::{Reactor, SPARE_OUTPUTS_MAX};
 use crate::event::EventKind;
 use crate::frame::Frame;
@@ -81,12 +81,12 @@ impl Reactor {
         }
     }
 
-    fn count_sent(&mut self, id: ConnectionId, sent: usize) {
-        if sent > 0 {
+    fn count_sent(&mut self, id: ConnectionId, sent: Sent) {
+        if sent.bytes > 0 {
             let entry = self.core.table.slot(id);
-            entry.subtract_queued(sent);
-            entry.sent(sent, self.now_ms);
-            self.tally.sent_bytes += sent as u64;
+            entry.subtract_queued(sent.data_bytes);
+            entry.sent(sent.bytes, self.now_ms);
+            self.tally.sent_bytes += sent.bytes as u64;
             self.tally.writes += 1;
         }
     }
@@ -119,9 +119,8 @@ impl Reactor {
         }
         let spare = &mut self.spare_outputs;
         let mut output = connection.output.take().unwrap_or_else(|| spare.pop().unwrap_or_default());
-        let len = output.push_control(|out| write(connection, out));
+        output.push_control(|out| write(connection, out));
         connection.output = Some(output);
-        self.core.table.slot(connection.id).add_queued(len);
         self.mark_dirty(key);
     }
 

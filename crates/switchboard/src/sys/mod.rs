@@ -4,8 +4,10 @@ mod doorbell;
 mod mapping;
 mod poller;
 mod text;
+mod unsent;
 
 pub(crate) use doorbell::Doorbell;
 pub(crate) use mapping::{Mapping, Zeroed, shared_struct};
 pub(crate) use poller::{Event, Interest, Poller};
 pub use text::Text;
+pub(crate) use unsent::unsent_bytes;

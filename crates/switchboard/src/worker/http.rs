@@ -129,18 +129,19 @@ impl HttpServer {
             Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
         };
         let service = self.service.clone();
+        let mut stop = self.stop.subscribe();
+        let stopping = stop.clone();
         let respond = service_fn(move |mut request: Request<Incoming>| {
-            let (service, shared) = (service.clone(), shared.clone());
+            let (service, shared, stopping) = (service.clone(), shared.clone(), stopping.clone());
             async move {
                 if upgrade::is_wanted(&shared, &request) {
-                    return Ok::<_, Infallible>(upgrade::respond(shared, request, peer).await);
+                    return Ok::<_, Infallible>(upgrade::respond(shared, request, peer, stopping).await);
                 }
                 request.extensions_mut().insert(peer);
                 Ok(service.0.call(request).await)
             }
         });
         let connection = self.protocol.serve_connection(io, respond).with_upgrades();
-        let mut stop = self.stop.subscribe();
         tokio::task::spawn_local(async move {
             let _place = place;
             let mut connection = pin!(connection);

@@ -218,6 +218,11 @@ impl<H: Handler> Shared<H> {
 
     fn panicked(&self, id: ConnectionId, panic: &str) {
         tracing::error!(connection = %id, panic, "a handler panicked; its connection is closed with 1011");
+        // Whatever state the handler was in, the connection's next message must not find it.
+        if let Some(pending) = self.pending.borrow_mut().get_mut(&id) {
+            pending.waiting.retain(|event| !matches!(event.kind, EventKind::Message(_)));
+            pending.waiting_bytes = 0;
+        }
         let reason = "internal error".to_owned();
         // A handshake whose authorize panicked is refused; for an open connection this decision means nothing.
         self.send(Command::Authorized { id, decision: Box::new(Decision::reject(500, "internal error\n")) });

@@ -1,10 +1,11 @@
 //! An upgrade to WebSocket on a connection that hyper serves, because it has served ordinary requests before (as a
 //! proxy's kept-alive connections do).
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
@@ -12,6 +13,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use switchboard_proto::handshake::Request as Head;
+use tokio::sync::watch;
 
 use super::guard::poll_guarded;
 use super::http::{ResponseBody, text_response};
@@ -37,6 +39,7 @@ pub(super) async fn respond<H: Handler>(
     shared: Rc<Shared<H>>,
     mut http_request: http::Request<Incoming>,
     peer: PeerAddr,
+    stop: watch::Receiver<bool>,
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
     let request = Request::new(head(&http_request), peer);
@@ -44,7 +47,7 @@ pub(super) async fn respond<H: Handler>(
         Ok(place) => place,
         Err(refusal) => return refused(&core, &refusal),
     };
-    let decision = match decide(&shared, &core, request.clone()).await {
+    let decision = match decide(&shared, &core, request.clone(), stop).await {
         Ok(decision) => decision,
         Err(refusal) => return refused(&core, &refusal),
     };
@@ -76,12 +79,22 @@ pub(super) async fn respond<H: Handler>(
 }
 
 /// Asks the user's `authorize`, within the limits of a handshake.
-async fn decide<H: Handler>(shared: &Shared<H>, core: &Core, request: Request) -> Result<Decision, Refusal> {
+async fn decide<H: Handler>(
+    shared: &Shared<H>,
+    core: &Core,
+    request: Request,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Decision, Refusal> {
     let mut decision = pin!(shared.handler.authorize(request));
-    let decision = poll_fn(|context| poll_guarded(decision.as_mut(), context));
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let decision = poll_fn(|context| match poll_guarded(decision.as_mut(), context) {
+        Poll::Ready(decision) => Poll::Ready(Some(decision)),
+        Poll::Pending => stopped.as_mut().poll(context).map(|_| None),
+    });
     match tokio::time::timeout(core.config.handshake_timeout, decision).await {
-        Ok(Ok(decision)) => Ok(decision),
-        Ok(Err(panic)) => {
+        Ok(Some(Ok(decision))) => Ok(decision),
+        Ok(None) => Err(Refusal::Stopping),
+        Ok(Some(Err(panic))) => {
             tracing::error!(panic = panic.0, "authorize panicked; the handshake is refused");
             Err(Refusal::BadDecision)
         }

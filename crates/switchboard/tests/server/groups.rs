@@ -90,7 +90,7 @@ fn to_join_twice_is_to_join_once() {
     assert_eq!(block_on(server.handle.groups(id)).unwrap(), ["room"]);
     server.handle.leave(id, "room").unwrap();
     server.handle.leave(id, "room").unwrap();
-    assert_eq!(block_on(server.handle.groups(id)).unwrap(), [String::new(); 0]);
+    assert!(block_on(server.handle.groups(id)).unwrap().is_empty());
 }
 
 #[test]
@@ -327,14 +327,13 @@ fn a_join_that_meets_the_end_of_its_connection_harms_no_later_one() {
     let server = serve(
         Server::new(ANY)
             .config(Config { max_connections: 4, groups_per_connection_max: 8, reactors: 1, ..config() })
-            .on_message(async move |_: Conn, message: Message| match message.as_text() {
+            .on_message(async move |_: Conn, message: Message| {
                 // Blocks the reactor until the test has prepared the next turn.
-                Some("block") => {
+                if message.as_text() == Some("block") {
                     asking.lock().unwrap().send(()).unwrap();
                     let done = told.lock().unwrap().recv().unwrap();
                     done.send(()).unwrap();
                 }
-                _ => {}
             }),
     );
     let (mut first, mut second, third) = (server.connect(), server.connect(), server.connect());

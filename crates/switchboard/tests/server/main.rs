@@ -15,6 +15,7 @@ mod ids;
 mod listeners;
 mod order;
 mod output_limit;
+mod promises;
 mod push;
 mod shutdown;
 mod slots;

@@ -166,7 +166,7 @@ fn a_pause_and_a_resume_at_once_lose_nothing() {
     let server = serve(Server::new(ANY).config(one_reactor()).on_open(journal.on_open()).on_message(
         async |conn: Conn, message: Message| {
             let _ = conn.pause();
-            if message.len() % 2 == 0 {
+            if message.len().is_multiple_of(2) {
                 tokio::task::yield_now().await;
             }
             let _ = conn.resume();
