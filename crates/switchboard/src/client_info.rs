@@ -41,7 +41,7 @@ pub struct ClientInfo {
     pub reactor: usize,
     /// When it was accepted.
     pub connected_at: SystemTime,
-    /// When bytes last came (at first: when it was accepted).
+    /// When bytes last came, or the heartbeat saw another sign of life (at first: when it was accepted).
     pub received_at: SystemTime,
     /// When bytes last left, if ever.
     pub sent_at: Option<SystemTime>,

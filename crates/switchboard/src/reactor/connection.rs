@@ -29,8 +29,8 @@ pub(super) struct Connection {
     pub(super) user: Option<Box<Memberships>>,
     /// How it is going to end, once its close frame has been sent by us.
     pub(super) ending: Option<Box<Closed>>,
-    /// What it had not taken of the bytes sent to it when it was last looked at, while it is blocked.
-    pub(super) unsent_bytes: u32,
+    /// How many bytes it had taken when that was last looked at, modulo 2³².
+    pub(super) taken_bytes: u32,
     /// Its place among the reactor's open connections.
     pub(super) open_position: u32,
     /// When the wheel will hand it out, the earliest.
@@ -93,7 +93,7 @@ impl Connection {
             memberships: None,
             user: None,
             ending: None,
-            unsent_bytes: 0,
+            taken_bytes: 0,
             open_position: 0,
             due_ms: u64::MAX,
             pinged_ms: 0,

@@ -73,9 +73,7 @@ impl Reactor {
         let idle = idle && (connection.blocked || self.had_a_chance(connection.unanswered_ms, alive_ms));
         if idle && self.has_unread(key) {
             self.entry(connection.id).received(0, self.now_ms);
-        } else if idle && self.takes_output(key) {
-            self.entry(self.connections[key as usize].id).sent(0, self.now_ms);
-        } else if idle {
+        } else if idle && !self.takes_output(key) {
             let reason = format!("nothing was received for {} s", idle_ms as f64 / 1_000.0);
             return self.close_now(key, CloseCode::GOING_AWAY, &reason, ClosedBy::Heartbeat);
         }
@@ -89,9 +87,10 @@ impl Reactor {
     fn ping(&mut self, key: u32, alive_ms: u64) {
         let connection = &mut self.connections[key as usize];
         connection.pinged_ms = self.now_ms;
+        self.takes_output(key);
+        let connection = &mut self.connections[key as usize];
         // A ping to a client that does not read would only wait behind what it does not read.
         if connection.blocked {
-            self.takes_output(key);
             return;
         }
         if connection.unanswered_ms <= alive_ms {
@@ -119,26 +118,24 @@ impl Reactor {
         matches!(recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((1.., _)))
     }
 
-    /// Has a client whose queue waits for it taken anything since this was last asked? The socket becomes writable only
-    /// when a good part of its buffer is free, which a slow reader may take long for.
+    /// Has a client for which sent bytes wait in the kernel taken any since this was last asked? That is a sign of life: it
+    /// cannot answer a ping before it has read what was sent before. The socket's being writable would not show it, for
+    /// that needs a good part of its buffer to be free.
     fn takes_output(&mut self, key: u32) -> bool {
         let connection = &mut self.connections[key as usize];
-        if !connection.blocked {
-            return false;
+        let entry = self.core.table.slot(connection.id);
+        let waiting = sys::unsent_bytes(&connection.socket).unwrap_or(0);
+        let taken = (entry.sent_bytes() as u32).wrapping_sub(waiting);
+        let takes = std::mem::replace(&mut connection.taken_bytes, taken) != taken && waiting > 0;
+        if takes {
+            entry.received(0, self.now_ms);
         }
-        let unsent_bytes = sys::unsent_bytes(&connection.socket).unwrap_or(connection.unsent_bytes);
-        std::mem::replace(&mut connection.unsent_bytes, unsent_bytes) != unsent_bytes
+        takes
     }
 
-    /// When the client last gave a sign of life. One whose queue had to wait for it shows it by reading, too.
+    /// When the client last gave a sign of life.
     fn alive_ms(&self, key: u32) -> u64 {
-        let connection = &self.connections[key as usize];
-        let entry = self.entry(connection.id);
-        if connection.blocked || connection.interest.write {
-            entry.received_at().max(entry.sent_at())
-        } else {
-            entry.received_at()
-        }
+        self.entry(self.connections[key as usize].id).received_at()
     }
 
     /// Enters an open connection into the wheel for its next ping or check.

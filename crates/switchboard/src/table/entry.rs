@@ -203,8 +203,12 @@ impl Entry {
         self.received_at.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn sent_at(&self) -> u64 {
+    pub(super) fn sent_at(&self) -> u64 {
         self.sent_at.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent_bytes.load(Ordering::Relaxed)
     }
 
     pub(super) fn info(&self, id: ConnectionId, user: Option<String>) -> ClientInfo {
