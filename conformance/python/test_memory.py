@@ -26,4 +26,6 @@ def test_big_messages_leave_nothing_behind(start, raw):
     before = server.resident_bytes()
     for _ in range(100):
         cycle(server, raw)
-    assert server.resident_bytes() - before < 8 * MIB
+    # The allocator keeps some free blocks of such sizes, now more, now fewer; one message kept by each cycle, even the
+    # smallest, would be 100 MiB.
+    assert server.resident_bytes() - before < 32 * MIB
