@@ -1,14 +1,15 @@
-//! A fixed array in anonymous memory that is zero until it is touched.
+//! A fixed array in shared or anonymous memory that is zero until it is touched.
 
 use std::io;
 use std::ops::Deref;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use super::memory::Memory;
 
-/// Types for which all bytes zero is a valid value and every field may be written by several threads
-/// through a shared reference.
+/// Types for which every pattern of bytes is a valid value and every field may be written by several threads
+/// or processes through a shared reference.
 ///
 /// # Safety
 /// Use [`shared_struct!`], which checks that every field is of such a type.
@@ -27,10 +28,10 @@ unsafe impl<T: Zeroed, const N: usize> Zeroed for [T; N] {}
 
 /// Defines a struct that can stand in a [`Mapping`]: its layout is C's, and all of its fields can.
 macro_rules! shared_struct {
-    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[repr(C)]
-        $visibility struct $name { $($(#[$field_meta])* $field: $type,)* }
+        $visibility struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
 
         const _: () = {
             const fn is_zeroed<T: $crate::sys::Zeroed>() {}
@@ -50,26 +51,19 @@ pub(crate) use shared_struct;
 pub(crate) struct Mapping<T> {
     start: NonNull<T>,
     len: usize,
+    /// Keeps it mapped.
+    _memory: Arc<Memory>,
 }
 
-// SAFETY: a `Mapping` owns its memory, and `T: Zeroed` can be shared between threads.
+// SAFETY: a `Mapping` shares in the ownership of its memory, and `T: Zeroed` can be shared between threads.
 unsafe impl<T: Zeroed> Send for Mapping<T> {}
 // SAFETY: as above; only `&T` is ever handed out.
 unsafe impl<T: Zeroed> Sync for Mapping<T> {}
 
 impl<T: Zeroed> Mapping<T> {
-    pub(crate) fn new(len: usize) -> io::Result<Mapping<T>> {
-        let bytes = len
-            .checked_mul(size_of::<T>())
-            .filter(|bytes| *bytes > 0)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice aliases nothing.
-        let start = unsafe {
-            mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED)?
-        };
-        let start =
-            NonNull::new(start.cast::<T>()).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        Ok(Mapping { start, len })
+    /// In a part of `memory`, from the byte `offset` on. Where that was attached for reading only, nothing may be stored.
+    pub(crate) fn within(memory: &Arc<Memory>, offset: usize, len: usize) -> io::Result<Mapping<T>> {
+        Ok(Mapping { start: memory.slice_at(offset, len)?, len, _memory: memory.clone() })
     }
 }
 
@@ -77,15 +71,8 @@ impl<T> Deref for Mapping<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: the mapping is page-aligned, `len` values long, zeroed (valid for `T: Zeroed`, the only way
-        // to construct one), and lives as long as `self`.
+        // SAFETY: `slice_at` checked that `len` aligned values lie within the memory; any bytes are valid for
+        // `T: Zeroed`, the only way to construct one; and the memory lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl<T> Drop for Mapping<T> {
-    fn drop(&mut self) {
-        // SAFETY: `start` and the length are those of the mapping made in `new`; no reference outlives `self`.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len * size_of::<T>()) };
     }
 }

@@ -1,0 +1,10 @@
+//! Tries every order in which two processes can see each other's writes to a ring.
+//!
+//! The ring's own sources are compiled here, over [loom](https://docs.rs/loom)'s memory in the place of shared memory. They
+//! are apart from the library because loom needs small programs, and everything else of it is in the way.
+//! `cargo test --manifest-path crates/switchboard/loom/Cargo.toml` runs them.
+#![cfg(test)]
+
+mod ipc;
+mod models;
+mod sys;

@@ -1,0 +1,216 @@
+//! From a reactor to an instance.
+
+use bytes::Bytes;
+
+use super::answer::{read_answer, write_answer};
+use super::{kind_byte, read_id, read_kind};
+use crate::command::Answer;
+use crate::event::{Closed, ClosedBy, Event, EventKind, EventSource};
+use crate::ipc::Corrupt;
+use crate::ipc::wire::{Reader, Writer};
+use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
+use crate::{ConnectionId, Message, Request};
+
+const AUTHORIZE: u8 = 1;
+const OPEN: u8 = 2;
+const MESSAGE: u8 = 3;
+const DRAIN: u8 = 4;
+const CLOSE: u8 = 5;
+const PIPE: u8 = 6;
+const ECHO: u8 = 7;
+const SESSION: u8 = 8;
+const ANSWER: u8 = 9;
+const TAKEN: u8 = 10;
+
+/// What every record begins with. The last three are changed in place when an event is handed to a successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    pub(crate) attempt: u16,
+    pub(crate) suspect: bool,
+}
+
+impl Envelope {
+    /// Changes an encoded event.
+    pub(crate) fn write(self, head: &mut [u8]) {
+        if let Some([_, suspect, low, high, ..]) = head.first_chunk_mut::<4>() {
+            *suspect = u8::from(self.suspect);
+            [*low, *high] = self.attempt.to_le_bytes();
+        }
+    }
+}
+
+/// A record of an event ring.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Event(Event),
+    /// What was asked for with this token has been done.
+    Echo {
+        id: ConnectionId,
+        token: u64,
+    },
+    /// Somebody else has changed the session of a connection of which events are outstanding.
+    Session {
+        id: ConnectionId,
+        session: Bytes,
+    },
+    Answer {
+        token: u64,
+        answer: Answer,
+    },
+    /// A recipient has been given messages of this weight.
+    Taken {
+        to: Slot,
+        weight: u32,
+    },
+}
+
+fn begin(head: &mut Vec<u8>, kind: u8, attempt: u32) -> Writer<'_> {
+    head.clear();
+    let mut writer = Writer::new(head);
+    writer.u8(kind).u8(0).u16(attempt.min(u32::from(u16::MAX)) as u16);
+    writer
+}
+
+/// Writes everything but what is answered: the bytes that follow.
+pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
+    let Event { source, session, kind, attempt, suspect, .. } = event;
+    let number = match source {
+        EventSource::Connection(id) => id.local(),
+        EventSource::Pipe(slot) => u32::from(slot),
+    };
+    let body = match kind {
+        EventKind::Authorize(request) => {
+            begin(head, AUTHORIZE, attempt).u32(number).peer(&request.peer());
+            request.into_head()
+        }
+        EventKind::Open(request) => {
+            let mut writer = begin(head, OPEN, attempt);
+            writer.u32(number).bytes(&session).peer(&request.peer());
+            writer.option(request.subprotocol(), |writer, name| {
+                writer.str(name);
+            });
+            request.into_head()
+        }
+        EventKind::Message(message) => {
+            let (kind, payload) = message.into_parts();
+            begin(head, MESSAGE, attempt).u32(number).bytes(&session).u8(kind_byte(kind));
+            payload
+        }
+        EventKind::Drain => {
+            begin(head, DRAIN, attempt).u32(number);
+            session
+        }
+        EventKind::Close(closed) => {
+            let mut writer = begin(head, CLOSE, attempt);
+            writer.u32(number).u16(closed.code).u8(closed_by_byte(closed.by)).str(&closed.reason);
+            session
+        }
+        EventKind::Pipe(message) => {
+            begin(head, PIPE, attempt).u32(number);
+            message.into_body()
+        }
+    };
+    if suspect {
+        Envelope { attempt: attempt as u16, suspect }.write(head);
+    }
+    body
+}
+
+pub(crate) fn encode_echo(id: ConnectionId, token: u64, head: &mut Vec<u8>) {
+    begin(head, ECHO, 0).u32(id.local()).u64(token);
+}
+
+pub(crate) fn encode_session(id: ConnectionId, head: &mut Vec<u8>) {
+    begin(head, SESSION, 0).u32(id.local());
+}
+
+pub(crate) fn encode_answer(token: u64, answer: &Answer, head: &mut Vec<u8>) {
+    let mut writer = begin(head, ANSWER, 0);
+    writer.u64(token);
+    write_answer(answer, &mut writer);
+}
+
+pub(crate) fn encode_taken(to: Slot, weight: u32, head: &mut Vec<u8>) {
+    begin(head, TAKEN, 0).u16(to).u32(weight);
+}
+
+impl Delivery {
+    /// Reads a record's payload. What is long in it shares `bytes`.
+    pub(crate) fn decode(bytes: &Bytes, receipt: Receipt, pipes: &Pipes) -> Result<Delivery, Corrupt> {
+        let mut reader = Reader::new(bytes);
+        let (kind, suspect, attempt) = (reader.u8()?, reader.u8()? != 0, u32::from(reader.u16()?));
+        match kind {
+            ECHO => return Ok(Delivery::Echo { id: read_id(&mut reader)?, token: reader.u64()? }),
+            SESSION => {
+                let id = read_id(&mut reader)?;
+                return Ok(Delivery::Session { id, session: bytes.slice_ref(reader.rest()) });
+            }
+            ANSWER => {
+                let token = reader.u64()?;
+                return Ok(Delivery::Answer { token, answer: read_answer(&mut reader)? });
+            }
+            TAKEN => return Ok(Delivery::Taken { to: reader.u16()?, weight: reader.u32()? }),
+            PIPE => {
+                let slot = reader.u32()? as Slot;
+                let body = bytes.slice_ref(reader.rest());
+                let message = PipeMessage::new(pipes.recipient(slot), body, attempt);
+                let event = Event::pipe(slot, message, receipt);
+                return Ok(Delivery::Event(Event { suspect, ..event }));
+            }
+            _ => {}
+        }
+        let id = read_id(&mut reader)?;
+        let (session, kind) = read_event(kind, bytes, &mut reader)?;
+        Ok(Delivery::Event(Event { source: id.into(), session, kind, attempt, suspect, receipt }))
+    }
+}
+
+fn read_event(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<(Bytes, EventKind), Corrupt> {
+    let share = |part: &[u8]| if part.is_empty() { Bytes::new() } else { bytes.slice_ref(part) };
+    Ok(match kind {
+        AUTHORIZE => {
+            let peer = reader.peer()?;
+            let request = Request::new(share(reader.rest()), peer);
+            (Bytes::new(), EventKind::Authorize(Box::new(request)))
+        }
+        OPEN => {
+            let session = share(reader.bytes()?);
+            let peer = reader.peer()?;
+            let subprotocol = reader.option(Reader::string)?;
+            let request = Request::new(share(reader.rest()), peer).with_subprotocol(subprotocol.as_deref());
+            (session, EventKind::Open(Box::new(request)))
+        }
+        MESSAGE => {
+            let session = share(reader.bytes()?);
+            let kind = read_kind(reader)?;
+            // The reactor has checked it, and nobody but the master can write here.
+            (session, EventKind::Message(Message::from_checked_bytes(kind, share(reader.rest()))))
+        }
+        DRAIN => (share(reader.rest()), EventKind::Drain),
+        CLOSE => {
+            let code = reader.u16()?;
+            let by = read_closed_by(reader.u8()?)?;
+            let reason = reader.string()?;
+            (share(reader.rest()), EventKind::Close(Closed { code, reason, by }))
+        }
+        _ => return Err(Corrupt("an unknown kind of event")),
+    })
+}
+
+const CLOSED_BY: [ClosedBy; 7] = [
+    ClosedBy::Client,
+    ClosedBy::Server,
+    ClosedBy::Heartbeat,
+    ClosedBy::Overflow,
+    ClosedBy::Protocol,
+    ClosedBy::Transport,
+    ClosedBy::Shutdown,
+];
+
+pub(super) fn closed_by_byte(by: ClosedBy) -> u8 {
+    CLOSED_BY.iter().position(|known| *known == by).unwrap_or(1) as u8
+}
+
+pub(super) fn read_closed_by(byte: u8) -> Result<ClosedBy, Corrupt> {
+    CLOSED_BY.get(usize::from(byte)).copied().ok_or(Corrupt("an unknown way to close"))
+}

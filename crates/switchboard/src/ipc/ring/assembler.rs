@@ -1,0 +1,115 @@
+//! Puts pieces together.
+
+use std::ops::Deref;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Corrupt, Piece, Record};
+
+/// A payload, with where it starts and ends in the ring.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    pub(crate) payload: Payload<'a>,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// The bytes of a payload.
+#[derive(Debug)]
+pub(crate) enum Payload<'a> {
+    /// Of one record, in the memory that it was fetched to.
+    Fetched(&'a [u8]),
+    /// Put together from pieces.
+    Assembled(Bytes),
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Payload::Fetched(bytes) => bytes,
+            Payload::Assembled(bytes) => bytes,
+        }
+    }
+}
+
+/// Takes the records of one ring in order and answers whole payloads, of which none is longer than a limit.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    max: usize,
+    begun: Option<Begun>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    bytes: BytesMut,
+    whole: usize,
+    start: u64,
+}
+
+impl Assembler {
+    /// Payloads have at most `max` bytes.
+    pub(crate) fn new(max: usize) -> Assembler {
+        Assembler { max, begun: None }
+    }
+
+    /// Where the payload starts whose first pieces are here and whose last is not. These pieces are copied, and have to be
+    /// released for the last one to find room.
+    pub(crate) fn begun(&self) -> Option<u64> {
+        self.begun.as_ref().map(|begun| begun.start)
+    }
+
+    /// Takes the next record; answers a payload if that is complete now.
+    pub(crate) fn push<'a>(&mut self, record: Record<'a>) -> Result<Option<Whole<'a>>, Corrupt> {
+        match (record.piece, &mut self.begun) {
+            (Piece::Whole, None) if record.payload.len() > self.max => Err(Corrupt("a record is too long")),
+            (Piece::Whole, None) => {
+                let payload = Payload::Fetched(record.payload);
+                Ok(Some(Whole { payload, start: record.start, end: record.end }))
+            }
+            (Piece::First, None) => self.begin(record),
+            (Piece::Middle | Piece::Last, Some(begun)) => {
+                begun.add(record.payload)?;
+                match record.piece {
+                    Piece::Last => self.finish(record.end),
+                    _ => Ok(None),
+                }
+            }
+            (Piece::Whole | Piece::First, Some(_)) => Err(Corrupt("a record begins before another ends")),
+            (Piece::Middle | Piece::Last, None) => Err(Corrupt("a piece without a beginning")),
+        }
+    }
+
+    fn begin<'a>(&mut self, record: Record<'_>) -> Result<Option<Whole<'a>>, Corrupt> {
+        let (whole, bytes) =
+            record.payload.split_first_chunk().ok_or(Corrupt("a first piece without a length"))?;
+        let whole = usize::try_from(u64::from_le_bytes(*whole)).unwrap_or(usize::MAX);
+        if whole > self.max {
+            return Err(Corrupt("a record in pieces is too long"));
+        }
+        let mut begun = Begun { bytes: BytesMut::with_capacity(whole), whole, start: record.start };
+        begun.add(bytes)?;
+        self.begun = Some(begun);
+        Ok(None)
+    }
+
+    fn finish<'a>(&mut self, end: u64) -> Result<Option<Whole<'a>>, Corrupt> {
+        let whole = self.begun.take().map(|begun| {
+            let complete = begun.bytes.len() == begun.whole;
+            let payload = Payload::Assembled(begun.bytes.freeze());
+            complete.then_some(Whole { payload, start: begun.start, end })
+        });
+        whole.flatten().map(Some).ok_or(Corrupt("pieces are shorter than was said"))
+    }
+}
+
+impl Begun {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Corrupt> {
+        if bytes.len() > self.whole - self.bytes.len() {
+            return Err(Corrupt("pieces are longer than was said"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}

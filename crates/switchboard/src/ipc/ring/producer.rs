@@ -1,0 +1,160 @@
+//! The writing end.
+
+use bytes::BytesMut;
+
+use super::{ALIGNMENT, Corrupt, HEADER_BYTES, Piece, Ring, Sleeping, payload_max, record_bytes};
+use crate::sys::{Area, Ordering, Word};
+
+/// Writes records; the only one who writes to its ring.
+#[derive(Debug)]
+pub(crate) struct Producer {
+    data: Area,
+    tail: Word,
+    head: Word,
+    space_wanted: Sleeping,
+    /// End of what was written.
+    written: u64,
+    /// End of what the consumer can see.
+    published: u64,
+    /// Start of what may not be overwritten.
+    released: u64,
+}
+
+impl Producer {
+    /// The producer of a ring that is new.
+    pub(crate) fn new(ring: Ring) -> Producer {
+        Producer {
+            data: ring.data,
+            tail: ring.tail,
+            head: ring.head,
+            space_wanted: Sleeping::new(ring.space_wanted),
+            written: 0,
+            published: 0,
+            released: 0,
+        }
+    }
+
+    /// The largest payload that goes in one record; what is larger goes through a [`PieceWriter`](super::PieceWriter).
+    pub(crate) fn payload_max(&self) -> usize {
+        payload_max(self.data.len())
+    }
+
+    /// The end of what was written, which is where the next record starts.
+    pub(crate) fn position(&self) -> u64 {
+        self.written
+    }
+
+    /// The end of what was published.
+    pub(crate) fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// What the consumer is known to have released.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Bytes that can be written without another look at what the consumer has released.
+    pub(crate) fn free(&self) -> usize {
+        self.data.len() - (self.written - self.released) as usize
+    }
+
+    /// Writes one record whose payload is `parts` in a row. False: there is no room now. (Nor is there ever for more than
+    /// [`payload_max`](Producer::payload_max) bytes.) Nobody sees it before [`publish`](Producer::publish).
+    pub(crate) fn try_write(&mut self, parts: &[&[u8]]) -> bool {
+        let payload = parts.iter().map(|part| part.len()).sum::<usize>();
+        debug_assert!(payload <= self.payload_max(), "this must go in pieces");
+        self.write(Piece::Whole, parts)
+    }
+
+    pub(super) fn write(&mut self, piece: Piece, parts: &[&[u8]]) -> bool {
+        let payload = parts.iter().map(|part| part.len()).sum::<usize>();
+        if payload > self.payload_max() || record_bytes(payload) > self.free() {
+            return false;
+        }
+        let mut header = [0; HEADER_BYTES];
+        header[..4].copy_from_slice(&(payload as u32).to_le_bytes());
+        header[4] = piece as u8;
+        let mut at = self.written;
+        let padding = &[0; ALIGNMENT][..payload.next_multiple_of(ALIGNMENT) - payload];
+        for part in [&header[..]].iter().chain(parts).chain([&padding]) {
+            self.data.write(at, part);
+            at += part.len() as u64;
+        }
+        self.written = at;
+        true
+    }
+
+    /// Shows the consumer everything that was written. It may sleep: ask [`Sleeping::wake`] afterwards.
+    pub(crate) fn publish(&mut self) {
+        if self.published != self.written {
+            self.published = self.written;
+            self.tail.store(self.written, Ordering::Release);
+        }
+    }
+
+    /// How far the consumer has released, checked, without giving that room free for writing yet: what it released can
+    /// still be [read back](Producer::record_at). Everything that it wrote elsewhere before is visible to the caller.
+    pub(crate) fn sample(&self) -> Result<u64, Corrupt> {
+        let head = self.head.load(Ordering::Acquire);
+        if head < self.released {
+            return Err(Corrupt("a ring's head went backwards"));
+        }
+        if head > self.published {
+            return Err(Corrupt("a ring's head is beyond its tail"));
+        }
+        if !head.is_multiple_of(ALIGNMENT as u64) {
+            return Err(Corrupt("a ring's head is no end of a record"));
+        }
+        Ok(head)
+    }
+
+    /// Gives the room before `head`, which [`sample`](Producer::sample) has answered, free for writing.
+    pub(crate) fn accept(&mut self, head: u64) {
+        debug_assert!((self.released..=self.published).contains(&head));
+        self.released = head.clamp(self.released, self.published);
+    }
+
+    /// Samples and accepts, and answers how many bytes are free.
+    pub(crate) fn refresh(&mut self) -> Result<usize, Corrupt> {
+        let head = self.sample()?;
+        self.accept(head);
+        Ok(self.free())
+    }
+
+    /// Asks for this side's bell to be rung at the next release. A release before it may not have seen the question:
+    /// [`sample`](Producer::sample) again before waiting.
+    pub(crate) fn ask_for_space(&self) {
+        self.space_wanted.announce();
+    }
+
+    /// [Asks](Producer::ask_for_space), and [looks](Producer::refresh) once more.
+    pub(crate) fn want_space(&mut self) -> Result<usize, Corrupt> {
+        self.ask_for_space();
+        self.refresh()
+    }
+
+    /// Appends all records that were published and not released to `into`, and answers the position of the first.
+    pub(crate) fn unreleased(&self, into: &mut BytesMut) -> u64 {
+        self.data.read(self.released, (self.published - self.released) as usize, into);
+        self.released
+    }
+
+    /// Appends the record at `position` to `into`, header and all, unless that was released and accepted or not published
+    /// yet. The position may come from the other side; that it is the start of a record cannot be known.
+    pub(crate) fn record_at(&self, position: u64, into: &mut BytesMut) -> Result<(), Corrupt> {
+        const OUTSIDE: Corrupt = Corrupt("a position at which no record is");
+        let rest = self.published.checked_sub(position).ok_or(OUTSIDE)? as usize;
+        if position < self.released || rest < HEADER_BYTES || !position.is_multiple_of(ALIGNMENT as u64) {
+            return Err(OUTSIDE);
+        }
+        let mut header = BytesMut::with_capacity(HEADER_BYTES);
+        self.data.read(position, HEADER_BYTES, &mut header);
+        let payload = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        if payload > self.payload_max() || record_bytes(payload) > rest {
+            return Err(OUTSIDE);
+        }
+        self.data.read(position, record_bytes(payload), into);
+        Ok(())
+    }
+}
