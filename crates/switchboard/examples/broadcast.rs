@@ -2,13 +2,18 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use switchboard::{Conn, Message, Server, StartError};
 
 fn main() -> Result<(), StartError> {
-    let (config, addresses) = common::Flags::parse_config();
-    Server::listen_on(addresses)
-        .config(config)
+    let flags = Arc::new(common::begin());
+    Server::listen_on(flags.listen.clone())
+        .config(flags.config())
         .on_start(common::print_addresses)
-        .on_message(async |conn: Conn, message: Message| conn.handle().broadcast(message))
+        .on_message(async move |conn: Conn, message: Message| {
+            flags.dawdle().await;
+            conn.handle().broadcast(message)
+        })
         .start()
 }

@@ -7,17 +7,22 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use switchboard::{BoxError, Conn, Message, Server, StartError};
 
 fn main() -> Result<(), StartError> {
-    let (config, addresses) = common::Flags::parse_config();
-    Server::listen_on(addresses)
-        .config(config)
+    let flags = Arc::new(common::begin());
+    Server::listen_on(flags.listen.clone())
+        .config(flags.config())
         .on_start(common::print_addresses)
-        .on_message(async |conn: Conn, message: Message| match answer(&message) {
-            Ok(frame) => Ok::<_, BoxError>(conn.handle().broadcast(frame)?),
-            Err(reason) => Ok(conn.push(frame("error", &reason))?),
+        .on_message(async move |conn: Conn, message: Message| {
+            flags.dawdle().await;
+            match answer(&message) {
+                Ok(frame) => Ok::<_, BoxError>(conn.handle().broadcast(frame)?),
+                Err(reason) => Ok(conn.push(frame("error", &reason))?),
+            }
         })
         .start()
 }

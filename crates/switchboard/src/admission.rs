@@ -3,7 +3,8 @@
 
 use switchboard_proto::handshake::{self, HandshakeError};
 
-use crate::core::{Core, Counters};
+use crate::core::Core;
+use crate::table::Counters;
 
 /// Why a handshake is refused by the server itself.
 #[derive(Debug)]
@@ -70,6 +71,20 @@ impl Refusal {
     }
 }
 
+/// A refusal as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Refused {
+        Refused { status: refusal.status(), headers: refusal.headers(), body: refusal.body() }
+    }
+}
+
 /// Checks a request that wants a WebSocket, and takes a place for the connection: whoever is admitted gives it back.
 pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(), Refusal> {
     let upgrade = request.upgrade().map_err(Refusal::Handshake)?;
@@ -81,13 +96,27 @@ pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(),
     if core.is_stopping() {
         return Err(Refusal::Stopping);
     }
-    if !core.places.take() {
+    if !core.take_place() {
         return Err(Refusal::Full);
     }
     Ok(())
 }
 
+/// The same for a request head that came with a connection which has served HTTP before; a refusal is counted.
+pub(crate) fn admit_counted(core: &Core, head: &[u8]) -> Result<(), Refused> {
+    let parsed = handshake::Request::parse(head, &crate::reactor::head_limits(&core.config));
+    let admitted = match parsed {
+        Ok(Some(request)) => admit(core, &request),
+        Ok(None) => Err(Refusal::BadDecision),
+        Err(error) => Err(Refusal::Handshake(error)),
+    };
+    admitted.map_err(|refusal| {
+        count_refusal(core);
+        (&refusal).into()
+    })
+}
+
 /// Counts a refused handshake.
 pub(crate) fn count_refusal(core: &Core) {
-    Counters::add(&core.counters.refused, 1);
+    Counters::add(&core.counters().refused, 1);
 }

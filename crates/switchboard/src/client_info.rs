@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use bytes::Bytes;
+
 use crate::ConnectionId;
 
 /// Who is at the other end.
@@ -53,4 +55,18 @@ pub struct ClientInfo {
     pub sent_bytes: u64,
     /// Bytes that wait for the client.
     pub queued_bytes: u64,
+}
+
+/// What the server keeps for a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionState {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The user that it is bound to.
+    pub user: Option<String>,
+    /// Its session bytes.
+    pub session: Bytes,
+    /// The groups that it is in, sorted.
+    pub groups: Vec<String>,
 }

@@ -7,8 +7,11 @@ use tokio::sync::oneshot;
 
 use crate::event::ClosedBy;
 use crate::frame::Frame;
+use crate::instance::InstanceId;
+use crate::master::lanes::LaneSetup;
+use crate::pipe::{Receipt, Slot};
 use crate::reactor::Adopted;
-use crate::{ConnectionId, Decision, Overflow};
+use crate::{ConnectionId, ConnectionState, Decision, Overflow};
 
 /// Everything that can be asked of a reactor, by a handler on its own thread or from anywhere else.
 #[derive(Debug)]
@@ -18,6 +21,12 @@ pub(crate) enum Command {
         id: ConnectionId,
         frame: Frame,
         reserved: usize,
+        overflow: Overflow,
+    },
+    /// A push from a process that cannot reserve anything.
+    RemotePush {
+        id: ConnectionId,
+        frame: Frame,
         overflow: Overflow,
     },
     /// The same frame to several connections of this reactor, nothing reserved.
@@ -39,15 +48,17 @@ pub(crate) enum Command {
         user: Arc<str>,
         frame: Frame,
     },
-    /// One group more has been counted in the connection's entry by the sender.
+    /// `counted`: one group more has been counted in the connection's entry by the sender.
     Join {
         id: ConnectionId,
         group: Arc<str>,
+        counted: bool,
     },
-    /// One group less.
+    /// `counted`: one group less.
     Leave {
         id: ConnectionId,
         group: Arc<str>,
+        counted: bool,
     },
     Bind {
         id: ConnectionId,
@@ -56,6 +67,8 @@ pub(crate) enum Command {
     SetSession {
         id: ConnectionId,
         session: Bytes,
+        /// The instance that is told when it has been done, with its token.
+        echo: Option<(InstanceId, u64)>,
     },
     /// Close frame after what is queued.
     Disconnect {
@@ -69,6 +82,11 @@ pub(crate) enum Command {
     },
     /// A push met a full queue, for the first time since the handler was told that there is room.
     PushRefused {
+        id: ConnectionId,
+        closes: bool,
+    },
+    /// The same, from a process that cannot mark the connection's entry.
+    RemoteRefused {
         id: ConnectionId,
         closes: bool,
     },
@@ -88,33 +106,86 @@ pub(crate) enum Command {
         id: ConnectionId,
         decision: Box<Decision>,
     },
+    /// A worker of another process says [`Flow::Hold`](crate::event::Flow::Hold).
+    HandlerBehind {
+        id: ConnectionId,
+    },
     /// The worker has caught up with a connection after [`Flow::Hold`](crate::event::Flow::Hold).
     HandlerReady {
         id: ConnectionId,
     },
     /// A socket that comes from elsewhere: accepted by another reactor, or upgraded by hyper.
     Adopt(Box<Adopted>),
+    /// A message from one worker or user process to another.
+    Pipe {
+        from: Slot,
+        to: Slot,
+        body: Bytes,
+        /// Given back when it has been handled, where sender and recipient share a process.
+        receipt: Receipt,
+    },
+    /// A worker or user process has been started, and has this lane to the reactor.
+    Attach(Box<LaneSetup>),
+    /// From now on the events for a slot go to this instance; None: they wait.
+    Route {
+        slot: Slot,
+        instance: Option<InstanceId>,
+    },
+    /// An instance is gone. `of_itself`: nobody killed it from outside.
+    Detach {
+        instance: InstanceId,
+        of_itself: bool,
+    },
     Shutdown,
 }
 
-/// A question, with where the answer goes. Nobody may be waiting for it any more.
+/// A question, with where the answer goes.
 #[derive(Debug)]
-pub(crate) enum Question {
-    Members { group: Arc<str>, answer: oneshot::Sender<Vec<ConnectionId>> },
-    UserConnections { user: Arc<str>, answer: oneshot::Sender<Vec<ConnectionId>> },
-    Groups { id: ConnectionId, answer: oneshot::Sender<Option<Vec<String>>> },
-    Session { id: ConnectionId, answer: oneshot::Sender<Option<Bytes>> },
+pub(crate) struct Question {
+    pub(crate) asked: Asked,
+    pub(crate) reply: Reply,
+}
+
+/// What can be asked of a reactor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Members(Arc<str>),
+    UserConnections(Arc<str>),
+    Groups(ConnectionId),
+    Session(ConnectionId),
+    /// Of all open connections.
+    Snapshot,
+}
+
+/// What a reactor answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Ids(Vec<ConnectionId>),
+    Groups(Vec<String>),
+    Session(Bytes),
+    Snapshot(Vec<ConnectionState>),
+    /// The connection is gone.
+    Gone,
+}
+
+/// Where an answer goes. Nobody may be waiting for it any more.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Here(oneshot::Sender<Answer>),
+    Instance { instance: InstanceId, token: u64 },
 }
 
 impl Command {
     /// What the command weighs against `command_bytes_max`: the bytes that it alone keeps alive, about.
     pub(crate) fn weight(&self) -> usize {
         let carried = match self {
-            Command::Push { frame, .. } | Command::Broadcast { frame } => frame.len(),
+            Command::Push { frame, .. } | Command::RemotePush { frame, .. } => frame.len(),
+            Command::Broadcast { frame } => frame.len(),
             Command::Publish { frame, except, .. } => frame.len() + size_of_val(&**except),
             Command::PushToUser { frame, .. } => frame.len(),
             Command::PushMany { ids, frame } => frame.len() + ids.len() * size_of::<ConnectionId>(),
             Command::SetSession { session, .. } => session.len(),
+            Command::Pipe { body, .. } => body.len(),
             _ => 0,
         };
         size_of::<Command>() + carried

@@ -8,9 +8,11 @@ use crate::error::ConfigError;
 /// fit together is refused by [`Server::start`](crate::Server::start) with a sentence that says why.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// How the server runs. Default: [`Mode::Base`].
+    pub mode: Mode,
     /// Threads that own sockets (Swoole: `reactor_num`). Default: one for each core.
     pub reactors: usize,
-    /// Handler contexts (Swoole: `worker_num`). In Base mode every reactor is its own worker, so this is ignored
+    /// Worker processes (Swoole: `worker_num`). In Base mode every reactor is its own worker, so this is ignored
     /// there. Default: one for each core.
     pub workers: usize,
     /// Open WebSocket connections (Swoole: `max_connection`); who asks for one more gets HTTP 503 with
@@ -72,6 +74,28 @@ pub struct Config {
     pub group_name_bytes_max: usize,
     /// Bytes of a user's name; at most [`USER_NAME_BYTES_LIMIT`]. Default: 64.
     pub user_name_bytes_max: usize,
+    /// Which worker handles a connection's events. Default: [`DispatchBy::Connection`]. Process mode only, as all that
+    /// follows up to `ring_bytes`.
+    pub dispatch: DispatchBy,
+    /// An event that kills its worker so often closes its connection with 1011. Default: 2: the second time could not be
+    /// a coincidence.
+    pub max_attempts: u32,
+    /// Messages after which a worker is replaced by a fresh one (Swoole: `max_request`), give or take an eighth, so that
+    /// not all are replaced at once; 0: never. Default: 0.
+    pub max_requests: u64,
+    /// How long a new worker may take from its start until `worker_start` has returned. Default: 30 s.
+    pub worker_start_timeout: Duration,
+    /// How long a worker that has been replaced may take to finish what it has (Swoole: `max_wait_time`); then it is killed,
+    /// and its successor handles that again. Default: 30 s.
+    pub drain_timeout: Duration,
+    /// Reload when the executable on disk has changed, for development. Default: false.
+    pub watch: bool,
+    /// Bytes of each ring between a reactor and a worker, a power of two; there are two for each pair. Default: 256 KiB,
+    /// which caches hold. Larger messages go in pieces.
+    pub ring_bytes: usize,
+    /// Bytes of messages that may be on their way from one process to another (see
+    /// [`Handle::send_message`](crate::Handle::send_message)). Default: 1 MiB.
+    pub pipe_bytes_max: usize,
     /// Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default: true. Set it to false where the
     /// program handles signals itself, or goes on after `start` has returned: the signals stay caught.
     pub handle_signals: bool,
@@ -82,6 +106,31 @@ const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What the connection table has room for.
 pub const USER_NAME_BYTES_LIMIT: usize = 120;
+
+/// How a server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One process: each reactor thread calls the handlers itself. The fastest echo, and easy to debug; there is no reload,
+    /// and a crash takes everything with it.
+    Base,
+    /// A master that owns the sockets, a manager, and workers whose code can be replaced, or crash, while every client stays
+    /// connected (Swoole: `SWOOLE_PROCESS`).
+    Process,
+}
+
+/// Which worker handles a connection's events (Swoole: `dispatch_mode`). Whichever it is: the events of one connection are
+/// handled in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DispatchBy {
+    /// By the connection's id (Swoole: 2).
+    Connection,
+    /// By the client's address, so that one client's connections share a worker (Swoole: 4).
+    Address,
+    /// By the user that it is bound to (Swoole: 5); until then by the connection's id.
+    User,
+    /// The worker with the fewest connections when it opens (Swoole: 3, without its loss of order).
+    LeastLoaded,
+}
 
 /// What happens when a push would exceed a connection's output limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +147,7 @@ impl Default for Config {
     fn default() -> Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Config {
+            mode: Mode::Base,
             reactors: cores,
             workers: cores,
             max_connections: 65_536,
@@ -123,6 +173,14 @@ impl Default for Config {
             groups_per_connection_max: 128,
             group_name_bytes_max: 128,
             user_name_bytes_max: 64,
+            dispatch: DispatchBy::Connection,
+            max_attempts: 2,
+            max_requests: 0,
+            worker_start_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
+            watch: false,
+            ring_bytes: 256 << 10,
+            pipe_bytes_max: 1 << 20,
             handle_signals: true,
         }
     }
@@ -159,6 +217,12 @@ impl Config {
         within("groups_per_connection_max", self.groups_per_connection_max, 0, 30_000)?;
         within("group_name_bytes_max", self.group_name_bytes_max, 1, 1 << 12)?;
         within("user_name_bytes_max", self.user_name_bytes_max, 1, USER_NAME_BYTES_LIMIT)?;
+        within("max_attempts", self.max_attempts as usize, 1, 100)?;
+        within("ring_bytes", self.ring_bytes, 4 << 10, 1 << 30)?;
+        if !self.ring_bytes.is_power_of_two() {
+            return Err(ConfigError::PowerOfTwo { name: "ring_bytes", value: self.ring_bytes });
+        }
+        within("pipe_bytes_max", self.pipe_bytes_max, 1 << 10, 1 << 29)?;
         let lasting = |name, value: Duration, min: Duration| {
             if (min..=DURATION_MAX).contains(&value) {
                 Ok(())
@@ -173,6 +237,8 @@ impl Config {
         lasting("heartbeat_check_interval", self.heartbeat_check_interval, Duration::ZERO)?;
         lasting("close_timeout", self.close_timeout, tick)?;
         lasting("shutdown_timeout", self.shutdown_timeout, Duration::ZERO)?;
+        lasting("worker_start_timeout", self.worker_start_timeout, tick)?;
+        lasting("drain_timeout", self.drain_timeout, Duration::ZERO)?;
         lasting("http_timeout", self.http_timeout, tick)?;
         within("accept_backlog", usize::try_from(self.accept_backlog).unwrap_or(0), 1, 1 << 30)?;
         if self.heartbeat_idle_time > Duration::ZERO && self.heartbeat_check_interval.is_zero() {

@@ -12,16 +12,23 @@ pub struct Conn {
     id: ConnectionId,
     handle: Handle,
     session: Bytes,
+    attempt: u32,
 }
 
 impl Conn {
-    pub(crate) fn new(id: ConnectionId, handle: Handle, session: Bytes) -> Conn {
-        Conn { id, handle, session }
+    pub(crate) fn new(id: ConnectionId, handle: Handle, session: Bytes, attempt: u32) -> Conn {
+        Conn { id, handle, session, attempt }
     }
 
     /// The connection's id (Swoole's `$fd`).
     pub fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// 1: the event for which this was made is given to a handler for the first time. More: a worker died while it handled
+    /// it, so that what the handler does may have been done before.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// The server.

@@ -3,71 +3,128 @@
 use std::fmt;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::command::Command;
 use crate::inbox::Inbox;
 use crate::listener::ListenAddr;
-use crate::table::Table;
+use crate::pipe::Pipes;
+use crate::ports::RemotePorts;
+use crate::status::ConductorRequest;
+use crate::table::{Counters, Header, Table};
 use crate::{Config, Stats};
 
+/// What all threads of one process share; together with the table's memory, what all processes do.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    /// The reactors' incoming commands, where the reactors are in this process.
     pub(crate) inboxes: Vec<Inbox>,
-    /// Sockets that each reactor owns, for sharing out new ones.
-    pub(crate) loads: Vec<AtomicUsize>,
+    /// The way to the reactors, where they are in another.
+    pub(crate) ports: Option<Box<dyn RemotePorts>>,
+    /// The ways to other workers and user processes.
+    pub(crate) pipes: Pipes,
     pub(crate) listening: Vec<ListenAddr>,
-    pub(crate) counters: Counters,
-    /// Places taken by connections that are open or about to be.
-    pub(crate) places: Places,
-    pub(crate) http_places: Places,
-    /// When the stop began, by the server's clock; 0: it has not.
-    stopped_ms: AtomicU64,
+    /// Which generation of the code this process runs; 0: it cannot be reloaded.
+    pub(crate) generation: u32,
     clock: Clock,
     on_stop: OnceLock<StopNotice>,
+    /// Takes requests to the thread that leads the master, in the master.
+    conductor: OnceLock<Conductor>,
 }
 
 impl Core {
-    pub(crate) fn new(config: Config, listening: Vec<ListenAddr>) -> io::Result<Core> {
+    /// For the process that has the reactors.
+    pub(crate) fn new(config: Config, listening: Vec<ListenAddr>, pipes: Pipes) -> io::Result<Core> {
         let sockets = config.max_connections + config.handshakes_max();
         let table = Table::new(sockets, config.first_connection_id)?;
+        let clock = Clock::start(table.header());
         let inboxes = (0..config.reactors).map(|_| Inbox::new(config.command_bytes_max));
         let inboxes = inboxes.collect::<io::Result<Vec<_>>>()?;
-        let loads = (0..config.reactors).map(|_| AtomicUsize::new(0)).collect();
-        let places = Places::new(config.max_connections);
-        let http_places = Places::new(config.max_http_connections);
-        let (stopped_ms, clock) = (AtomicU64::new(0), Clock::new());
-        let counters = Counters::default();
+        let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
         Ok(Core {
             config,
             table,
             inboxes,
-            loads,
+            ports: None,
+            pipes,
             listening,
-            counters,
-            places,
-            http_places,
-            stopped_ms,
+            generation: 0,
             clock,
-            on_stop: OnceLock::new(),
+            on_stop,
+            conductor,
         })
     }
 
-    /// Milliseconds since the Unix epoch, by a clock that is never set back.
+    /// For a process without reactors.
+    pub(crate) fn remote(
+        config: Config,
+        table: Table,
+        listening: Vec<ListenAddr>,
+        pipes: Pipes,
+        ports: Box<dyn RemotePorts>,
+    ) -> Core {
+        let clock = Clock::attach(table.header());
+        let (inboxes, ports) = (Vec::new(), Some(ports));
+        let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
+        Core { config, table, inboxes, ports, pipes, listening, generation: 0, clock, on_stop, conductor }
+    }
+
+    /// The inbox of a reactor; the table's entries name one from before they can be found by an id.
+    pub(crate) fn inbox(&self, reactor: usize) -> &Inbox {
+        &self.inboxes[reactor.min(self.inboxes.len() - 1)]
+    }
+
+    /// In the master: has requests taken to the thread that leads it. Only the first one counts.
+    pub(crate) fn on_request(&self, take: impl Fn(ConductorRequest) + Send + Sync + 'static) {
+        let _ = self.conductor.set(Conductor(Box::new(take)));
+    }
+
+    /// Asks the thread that leads the master. False if there is none: this is Base mode.
+    pub(crate) fn request(&self, request: ConductorRequest) -> bool {
+        match (&self.ports, self.conductor.get()) {
+            (Some(ports), _) => ports.request(request),
+            (None, Some(Conductor(take))) => take(request),
+            (None, None) => return false,
+        }
+        true
+    }
+
+    /// Milliseconds since the Unix epoch, by a clock that is never set back and that all processes share.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
 
     /// When that clock shows `ms`.
     pub(crate) fn instant_of(&self, ms: u64) -> Instant {
-        self.clock.started + Duration::from_millis(ms.saturating_sub(self.clock.offset_ms))
+        self.clock.started + Duration::from_millis(ms.saturating_sub(self.clock.started_ms))
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.table.header().counters
+    }
+
+    /// Sockets that a reactor owns, for sharing out new ones.
+    pub(crate) fn load(&self, reactor: usize) -> &AtomicU64 {
+        &self.table.header().loads[reactor]
+    }
+
+    /// What the reactors own, one after the other.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = u64> {
+        self.table.header().loads[..self.config.reactors].iter().map(|load| load.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopped_ms.load(Ordering::Acquire) != 0
+        self.stopped_ms() != 0
+    }
+
+    /// When the stop began; 0: it has not.
+    fn stopped_ms(&self) -> u64 {
+        self.table.header().stopped_ms.load(Ordering::Acquire)
     }
 
     /// Has `notice` called when a stop begins. Only the first one counts.
@@ -78,7 +135,8 @@ impl Core {
     /// Tells every reactor to stop. False if that has been done before.
     pub(crate) fn stop(&self) -> bool {
         let now_ms = self.now_ms();
-        let first = self.stopped_ms.compare_exchange(0, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let stopped_ms = &self.table.header().stopped_ms;
+        let first = stopped_ms.compare_exchange(0, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
             if let Some(StopNotice(notice)) = self.on_stop.get() {
                 notice();
@@ -92,19 +150,38 @@ impl Core {
 
     /// What is left of `shutdown_timeout` once a stop has begun.
     pub(crate) fn stop_time_left(&self) -> Duration {
-        let stopped_ms = self.stopped_ms.load(Ordering::Acquire);
+        let stopped_ms = self.stopped_ms();
         let spent_ms = if stopped_ms == 0 { 0 } else { self.now_ms().saturating_sub(stopped_ms) };
         self.config.shutdown_timeout.saturating_sub(Duration::from_millis(spent_ms))
     }
 
+    /// Takes a place among the open connections if one is free. Whoever has taken it gives it back.
+    pub(crate) fn take_place(&self) -> bool {
+        take(&self.table.header().places, self.config.max_connections)
+    }
+
+    pub(crate) fn give_place_back(&self) {
+        self.table.header().places.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// As [`take_place`](Core::take_place), among the connections that serve ordinary HTTP requests.
+    pub(crate) fn take_http_place(&self) -> bool {
+        take(&self.table.header().http_places, self.config.max_http_connections)
+    }
+
+    pub(crate) fn give_http_place_back(&self) {
+        self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
+    }
+
     pub(crate) fn stats(&self) -> Stats {
-        let counters = &self.counters;
+        let header = self.table.header();
+        let counters = &header.counters;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
-            started_at: self.clock.started_at,
-            connections: self.places.taken(),
-            http_connections: self.http_places.taken(),
-            sockets: self.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum(),
+            started_at: SystemTime::UNIX_EPOCH + Duration::from_millis(load(&header.started_ms)),
+            connections: load(&header.places) as usize,
+            http_connections: load(&header.http_places) as usize,
+            sockets: self.loads().sum::<u64>() as usize,
             accepted: load(&counters.accepted),
             opened: load(&counters.opened),
             closed: load(&counters.closed),
@@ -118,6 +195,14 @@ impl Core {
     }
 }
 
+fn take(taken: &AtomicU64, max: usize) -> bool {
+    let free = taken.fetch_add(1, Ordering::AcqRel) < max as u64;
+    if !free {
+        taken.fetch_sub(1, Ordering::AcqRel);
+    }
+    free
+}
+
 /// Tells the thread that started the server of a stop.
 struct StopNotice(Box<dyn Fn() + Send + Sync>);
 
@@ -127,71 +212,45 @@ impl fmt::Debug for StopNotice {
     }
 }
 
-/// Counted since the server started, by all reactors.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) accepted: AtomicU64,
-    pub(crate) opened: AtomicU64,
-    pub(crate) closed: AtomicU64,
-    pub(crate) refused: AtomicU64,
-    pub(crate) received_messages: AtomicU64,
-    pub(crate) received_bytes: AtomicU64,
-    pub(crate) sent_bytes: AtomicU64,
-    pub(crate) writes: AtomicU64,
-    pub(crate) dropped_messages: AtomicU64,
-}
+/// Takes a request to the thread that leads the master.
+struct Conductor(Box<dyn Fn(ConductorRequest) + Send + Sync>);
 
-impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, amount: u64) {
-        counter.fetch_add(amount, Ordering::Relaxed);
+impl fmt::Debug for Conductor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Conductor")
     }
 }
 
-/// A bounded number of places.
-#[derive(Debug)]
-pub(crate) struct Places {
-    taken: AtomicUsize,
-    max: usize,
-}
-
-impl Places {
-    fn new(max: usize) -> Places {
-        Places { taken: AtomicUsize::new(0), max }
-    }
-
-    /// Takes a place if one is free. Whoever has taken it gives it back.
-    pub(crate) fn take(&self) -> bool {
-        let free = self.taken.fetch_add(1, Ordering::AcqRel) < self.max;
-        if !free {
-            self.give_back();
-        }
-        free
-    }
-
-    pub(crate) fn give_back(&self) {
-        self.taken.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
-    }
-}
-
+/// The system's monotonic clock, shifted so that it showed the time of day when the server started.
 #[derive(Debug)]
 struct Clock {
-    started_at: SystemTime,
+    /// One moment, by this process's way of counting and by the server's clock.
     started: Instant,
-    offset_ms: u64,
+    started_ms: u64,
 }
 
 impl Clock {
-    fn new() -> Clock {
-        let started_at = SystemTime::now();
-        let since_epoch = started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Clock { started_at, started: Instant::now(), offset_ms: since_epoch.as_millis() as u64 }
+    /// The server starts: its clock is set.
+    fn start(header: &Header) -> Clock {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let epoch_ms = since_epoch.as_millis() as u64;
+        header.started_ms.store(epoch_ms, Ordering::Relaxed);
+        header.clock_offset_ms.store(epoch_ms.saturating_sub(monotonic_ms()), Ordering::Relaxed);
+        Clock::attach(header)
+    }
+
+    /// The clock of a server that runs.
+    fn attach(header: &Header) -> Clock {
+        let started = Instant::now();
+        Clock { started, started_ms: header.clock_offset_ms.load(Ordering::Relaxed) + monotonic_ms() }
     }
 
     fn now_ms(&self) -> u64 {
-        self.offset_ms + self.started.elapsed().as_millis() as u64
+        self.started_ms + self.started.elapsed().as_millis() as u64
     }
+}
+
+fn monotonic_ms() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000 + now.tv_nsec as u64 / 1_000_000
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::Recipient;
+
 /// What user code may return from `worker_start` and the event closures.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -127,6 +129,47 @@ pub enum QueryError {
     QueueFull,
 }
 
+/// Why a message to another process was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// There is no such worker or user process.
+    #[error("the server has no {recipient}")]
+    Unknown {
+        /// Who was named.
+        recipient: Recipient,
+    },
+    /// As many bytes as `pipe_bytes_max` allows are on their way to it.
+    #[error("too many messages are on their way to it")]
+    QueueFull,
+    /// The message is larger than `pipe_bytes_max` allows.
+    #[error("the message has {bytes} bytes, {max} are allowed")]
+    TooBig {
+        /// The message's bytes.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+/// Why the code was not reloaded. What ran before goes on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// In Base mode there is one process, which cannot be replaced.
+    #[error("in Base mode code cannot be reloaded: start the server in Process mode")]
+    BaseMode,
+    /// The new code could not be started; the sentence says why.
+    #[error("{0}")]
+    Failed(String),
+    /// The server is being stopped.
+    #[error("the server is being stopped")]
+    Stopped,
+}
+
 /// A setting that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -158,6 +201,22 @@ pub enum ConfigError {
     /// An idle time without an interval at which to look.
     #[error("heartbeat_check_interval is zero; with a heartbeat_idle_time it must be longer")]
     CheckInterval,
+    /// A size that must be a power of two.
+    #[error("{name} is {value}; it must be a power of two")]
+    PowerOfTwo {
+        /// The field of `Config`.
+        name: &'static str,
+        /// What it was set to.
+        value: usize,
+    },
+    /// A user process's name that is not one, or is used twice.
+    #[error(
+        "the user process {name:?}: names have 1 to 32 letters, digits, `-` or `_`, and each is used once"
+    )]
+    ProcessName {
+        /// The name.
+        name: String,
+    },
     /// Nothing to listen on.
     #[error("no address to listen on: give at least one")]
     NoListener,
@@ -187,6 +246,17 @@ pub enum StartError {
         /// What it said.
         source: BoxError,
     },
+    /// A user process failed: at the start, or, in Base mode, at any time.
+    #[error("process {name}: {source}")]
+    Process {
+        /// Its name.
+        name: String,
+        /// What it said.
+        source: BoxError,
+    },
+    /// The workers of the first start did not become ready; the sentence says which and why.
+    #[error("{0}")]
+    FirstStart(String),
     /// The system refused something that the server cannot do without.
     #[error("{what}: {source}")]
     System {

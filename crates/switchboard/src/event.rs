@@ -2,22 +2,59 @@
 
 use bytes::Bytes;
 
+use crate::pipe::{PipeMessage, Receipt, Slot};
 use crate::{ConnectionId, Message, Request};
 
 /// Something happened on a connection. Together with [`Command`](crate::command::Command) it is all that passes
 /// between a reactor and the user's code.
 #[derive(Debug)]
 pub(crate) struct Event {
-    pub(crate) id: ConnectionId,
+    pub(crate) source: EventSource,
     /// The connection's session bytes as they are now.
     pub(crate) session: Bytes,
     pub(crate) kind: EventKind,
+    /// 1, and one more for each worker that died while it handled the event.
+    pub(crate) attempt: u32,
+    /// A worker died while it handled this event and others: to be handled alone.
+    pub(crate) suspect: bool,
+    /// Given back when it has been handled.
+    pub(crate) receipt: Receipt,
+}
+
+/// Whose event it is. Those of one source are handled one at a time, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum EventSource {
+    Connection(ConnectionId),
+    /// Messages from another process.
+    Pipe(Slot),
+}
+
+impl From<ConnectionId> for EventSource {
+    fn from(id: ConnectionId) -> EventSource {
+        EventSource::Connection(id)
+    }
 }
 
 impl Event {
+    /// The event of a connection, given out for the first time.
+    pub(crate) fn new(id: ConnectionId, session: Bytes, kind: EventKind) -> Event {
+        Event { source: id.into(), session, kind, attempt: 1, suspect: false, receipt: Receipt::None }
+    }
+
+    /// A message from another process.
+    pub(crate) fn pipe(from: Slot, message: PipeMessage, receipt: Receipt) -> Event {
+        let (source, attempt) = (EventSource::Pipe(from), message.attempt());
+        let kind = EventKind::Pipe(message);
+        Event { source, session: Bytes::new(), kind, attempt, suspect: false, receipt }
+    }
+
     /// Bytes of the message, if it is one.
     pub(crate) fn payload_len(&self) -> usize {
-        if let EventKind::Message(message) = &self.kind { message.len() } else { 0 }
+        match &self.kind {
+            EventKind::Message(message) => message.len(),
+            EventKind::Pipe(message) => message.body().len(),
+            _ => 0,
+        }
     }
 }
 
@@ -30,6 +67,7 @@ pub(crate) enum EventKind {
     /// The output queue has emptied after a push was refused.
     Drain,
     Close(Closed),
+    Pipe(PipeMessage),
 }
 
 /// How a connection ended.

@@ -8,6 +8,7 @@ use crate::Message;
 /// An encoded data frame. Clones share the payload.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
+    kind: MessageKind,
     /// Empty when `body` begins with the header.
     head: Option<HeaderBytes>,
     body: Bytes,
@@ -17,17 +18,25 @@ impl Frame {
     /// For one receiver: the payload stays where it is, the header stands beside it.
     pub(crate) fn single(message: Message) -> Frame {
         let (kind, body) = message.into_parts();
-        Frame { head: Some(HeaderBytes::server(opcode(kind), true, body.len())), body }
+        Frame::single_of(kind, body)
+    }
+
+    pub(crate) fn single_of(kind: MessageKind, body: Bytes) -> Frame {
+        Frame { kind, head: Some(HeaderBytes::server(opcode(kind), true, body.len())), body }
     }
 
     /// For many receivers: header and payload in one buffer that all of them share.
     pub(crate) fn shared(message: Message) -> Frame {
         let (kind, payload) = message.into_parts();
+        Frame::shared_of(kind, &payload)
+    }
+
+    pub(crate) fn shared_of(kind: MessageKind, payload: &[u8]) -> Frame {
         let head = HeaderBytes::server(opcode(kind), true, payload.len());
         let mut body = BytesMut::with_capacity(head.as_slice().len() + payload.len());
         body.put_slice(head.as_slice());
-        body.put_slice(&payload);
-        Frame { head: None, body: body.freeze() }
+        body.put_slice(payload);
+        Frame { kind, head: None, body: body.freeze() }
     }
 
     pub(crate) fn head(&self) -> &[u8] {
@@ -36,6 +45,24 @@ impl Frame {
 
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    pub(crate) fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// The message's bytes.
+    pub(crate) fn payload(&self) -> &[u8] {
+        if self.head.is_some() {
+            return &self.body;
+        }
+        // The header that `shared` has put first: two bytes, and the extended length (RFC 6455 §5.2).
+        let header = match self.body.get(1) {
+            Some(127) => 10,
+            Some(126) => 4,
+            _ => 2,
+        };
+        self.body.get(header..).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,16 +5,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_proto::{CLOSE_REASON_BYTES_MAX, CloseCode};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::command::{Command, Question};
-use crate::core::{Core, Counters};
-use crate::error::{ConnectionError, NameError, PublishError, PushError, QueryError};
+use crate::command::{Answer, Asked, Command, Question, Reply};
+use crate::core::Core;
+use crate::error::{
+    ConnectionError, MessageError, NameError, PublishError, PushError, QueryError, ReloadError,
+};
 use crate::event::ClosedBy;
 use crate::frame::Frame;
-use crate::inbox::{Inbox, Refused};
-use crate::table::{Entry, State};
-use crate::{ClientInfo, ConnectionId, ListenAddr, Message, Overflow, Stats};
+use crate::inbox::Refused;
+use crate::pipe::{Delivered, NO_SLOT, PipeMessage, Receipt, Slot};
+use crate::status::ConductorRequest;
+use crate::table::{Counters, Entry, State};
+use crate::{
+    ClientInfo, ConnectionId, ConnectionState, ListenAddr, Message, Overflow, Recipient, Reloaded, Stats,
+    Status,
+};
 
 /// Reaches every connection of the server from any handler, task or thread. Cheap to clone.
 ///
@@ -23,6 +30,8 @@ use crate::{ClientInfo, ConnectionId, ListenAddr, Message, Overflow, Stats};
 #[derive(Clone)]
 pub struct Handle {
     core: Arc<Core>,
+    /// The worker or user process that it was given to.
+    slot: Slot,
 }
 
 /// Sending.
@@ -42,6 +51,9 @@ impl Handle {
         let entry = self.open_entry(id)?;
         let message = message.into();
         self.check_size(&message).map_err(|(bytes, max)| PushError::TooBig { bytes, max })?;
+        if let Some(ports) = &self.core.ports {
+            return ports.push(id, entry, message, overflow);
+        }
         let frame = Frame::single(message);
         let reserved = frame.len();
         let max = self.core.config.output_bytes_max;
@@ -51,7 +63,7 @@ impl Handle {
             self.push_refused(id, entry, overflow == Overflow::Close);
             return Err(PushError::QueueFull);
         }
-        let sent = self.inbox(entry).send(Command::Push { id, frame, reserved, overflow });
+        let sent = self.send(entry.reactor(), Command::Push { id, frame, reserved, overflow });
         sent.map_err(|refused| {
             entry.subtract_queued(reserved);
             if refused == Refused::Stopped {
@@ -64,9 +76,9 @@ impl Handle {
 
     /// The reactor closes the connection, or tells its handler when there is room again.
     fn push_refused(&self, id: ConnectionId, entry: &Entry, closes: bool) {
-        Counters::add(&self.core.counters.dropped_messages, 1);
+        Counters::add(&self.core.counters().dropped_messages, 1);
         if entry.set_refused(closes) {
-            let _ = self.inbox(entry).send_always(Command::PushRefused { id, closes });
+            let _ = self.send_always(entry.reactor(), Command::PushRefused { id, closes });
         }
     }
 
@@ -78,18 +90,18 @@ impl Handle {
         message: impl Into<Message>,
     ) -> Result<usize, PublishError> {
         let frame = self.shared_frame(message.into())?;
-        let mut by_reactor: Vec<Vec<ConnectionId>> = vec![Vec::new(); self.core.inboxes.len()];
+        let mut by_reactor: Vec<Vec<ConnectionId>> = vec![Vec::new(); self.reactors()];
         for id in ids {
             if let Ok(entry) = self.open_entry(*id) {
-                by_reactor[entry.reactor()].push(*id);
+                by_reactor[entry.reactor().min(self.reactors() - 1)].push(*id);
             }
         }
         self.check_room(frame.len() + size_of_val(ids))?;
         let mut accepted = 0;
-        for (inbox, ids) in self.core.inboxes.iter().zip(by_reactor) {
+        for (reactor, ids) in by_reactor.into_iter().enumerate() {
             let count = ids.len();
             let command = Command::PushMany { ids, frame: frame.clone() };
-            if count > 0 && inbox.send_always(command).is_ok() {
+            if count > 0 && self.send_always(reactor, command).is_ok() {
                 accepted += count;
             }
         }
@@ -141,19 +153,22 @@ impl Handle {
 
     fn check_room(&self, bytes: usize) -> Result<(), PublishError> {
         let weight = size_of::<Command>() + bytes;
-        let room = self.core.inboxes.iter().all(|inbox| inbox.has_room(weight));
+        let room = match &self.core.ports {
+            Some(ports) => ports.has_room(weight),
+            None => self.core.inboxes.iter().all(|inbox| inbox.has_room(weight)),
+        };
         if room { Ok(()) } else { Err(PublishError::QueueFull) }
     }
 
     /// All reactors that run get the command, or, for want of room, none does.
     fn to_all_reactors(&self, mut command: impl FnMut() -> Command) -> Result<(), PublishError> {
         let mut sent = Err(PublishError::Stopped);
-        for (index, inbox) in self.core.inboxes.iter().enumerate() {
+        for reactor in 0..self.reactors() {
             let command = command();
-            if index == 0 {
-                self.check_room(command.weight())?;
+            if reactor == 0 {
+                self.check_room(command.weight() - size_of::<Command>())?;
             }
-            if inbox.send_always(command).is_ok() {
+            if self.send_always(reactor, command).is_ok() {
                 sent = Ok(());
             }
         }
@@ -168,11 +183,14 @@ impl Handle {
     pub fn join(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
         let entry = self.established(id)?;
         let group: Arc<str> = self.group_name(group)?.into();
+        if let Some(ports) = &self.core.ports {
+            return ports.join(id, entry, group);
+        }
         let max = self.core.config.groups_per_connection_max;
         if !entry.reserve_group(max) {
             return Err(ConnectionError::TooManyGroups { max });
         }
-        let sent = self.command(entry, Command::Join { id, group });
+        let sent = self.command(entry, Command::Join { id, group, counted: true });
         sent.inspect_err(|_| entry.release_group())
     }
 
@@ -180,9 +198,12 @@ impl Handle {
     pub fn leave(&self, id: ConnectionId, group: &str) -> Result<(), ConnectionError> {
         let group: Arc<str> = self.group_name(group)?.into();
         let entry = self.established(id)?;
+        if let Some(ports) = &self.core.ports {
+            return ports.leave(id, entry, group);
+        }
         // Counted at once, so that a connection at its limit can change groups.
         entry.release_group();
-        let sent = self.command(entry, Command::Leave { id, group });
+        let sent = self.command(entry, Command::Leave { id, group, counted: true });
         sent.inspect_err(|_| entry.restore_group())
     }
 
@@ -201,60 +222,155 @@ impl Handle {
         if session.len() > max {
             return Err(ConnectionError::SessionTooLong { bytes: session.len(), max });
         }
-        self.command(self.established(id)?, Command::SetSession { id, session })
+        let entry = self.established(id)?;
+        match &self.core.ports {
+            Some(ports) => ports.set_session(id, entry, session).map_err(connection_error),
+            None => self.command(entry, Command::SetSession { id, session, echo: None }),
+        }
     }
 
     /// The members of a group, ascending, as of when each reactor answers.
     pub async fn members(&self, group: &str) -> Result<Vec<ConnectionId>, QueryError> {
-        let group: Arc<str> = group.into();
-        self.gather(|answer| Question::Members { group: group.clone(), answer }).await
+        self.gather_ids(Asked::Members(group.into())).await
     }
 
     /// The connections of a user, ascending, as of when each reactor answers.
     pub async fn user_connections(&self, user: &str) -> Result<Vec<ConnectionId>, QueryError> {
-        let user: Arc<str> = user.into();
-        self.gather(|answer| Question::UserConnections { user: user.clone(), answer }).await
+        self.gather_ids(Asked::UserConnections(user.into())).await
     }
 
     /// The groups that a connection is in, sorted.
     pub async fn groups(&self, id: ConnectionId) -> Result<Vec<String>, QueryError> {
-        let mut groups = self.ask(id, |answer| Question::Groups { id, answer }).await?;
-        groups.sort_unstable();
-        Ok(groups)
+        match self.ask(id, Asked::Groups(id)).await? {
+            Answer::Groups(groups) => Ok(groups),
+            _ => Err(QueryError::Closed),
+        }
     }
 
     /// A connection's session bytes. A handler has them at hand already: [`Conn::session`](crate::Conn::session).
     pub async fn session(&self, id: ConnectionId) -> Result<Bytes, QueryError> {
-        self.ask(id, |answer| Question::Session { id, answer }).await
+        match self.ask(id, Asked::Session(id)).await? {
+            Answer::Session(session) => Ok(session),
+            _ => Err(QueryError::Closed),
+        }
     }
 
-    async fn ask<T>(
-        &self,
-        id: ConnectionId,
-        question: impl FnOnce(oneshot::Sender<Option<T>>) -> Question,
-    ) -> Result<T, QueryError> {
-        let (sender, receiver) = oneshot::channel();
+    /// All that the server keeps for its open connections, by ascending id, as of when each reactor answers: what a process
+    /// needs that has been started anew.
+    pub async fn snapshot(&self) -> Result<Vec<ConnectionState>, QueryError> {
+        let mut all = Vec::new();
+        for answer in self.gather(&Asked::Snapshot).await? {
+            if let Answer::Snapshot(states) = answer {
+                all.extend(states);
+            }
+        }
+        all.sort_unstable_by_key(|state| state.id);
+        Ok(all)
+    }
+
+    async fn ask(&self, id: ConnectionId, asked: Asked) -> Result<Answer, QueryError> {
         let entry = self.core.table.find(id).ok_or(QueryError::Closed)?;
-        self.inbox(entry).send(Command::Ask(question(sender))).map_err(query_error)?;
-        receiver.await.map_err(|_| QueryError::Stopped)?.ok_or(QueryError::Closed)
+        let answer = self.question(entry.reactor(), asked)?;
+        answer.await.map_err(|_| QueryError::Stopped)
     }
 
-    async fn gather(
+    async fn gather(&self, asked: &Asked) -> Result<Vec<Answer>, QueryError> {
+        let mut receivers = Vec::with_capacity(self.reactors());
+        for reactor in 0..self.reactors() {
+            receivers.push(self.question(reactor, asked.clone())?);
+        }
+        let mut answers = Vec::with_capacity(receivers.len());
+        for receiver in receivers {
+            answers.push(receiver.await.map_err(|_| QueryError::Stopped)?);
+        }
+        Ok(answers)
+    }
+
+    async fn gather_ids(&self, asked: Asked) -> Result<Vec<ConnectionId>, QueryError> {
+        let mut all = Vec::new();
+        for answer in self.gather(&asked).await? {
+            if let Answer::Ids(ids) = answer {
+                all.extend(ids);
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    fn question(&self, reactor: usize, asked: Asked) -> Result<oneshot::Receiver<Answer>, QueryError> {
+        if let Some(ports) = &self.core.ports {
+            return ports.ask(reactor, asked).map_err(query_error);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let question = Question { asked, reply: Reply::Here(sender) };
+        self.send(reactor, Command::Ask(question)).map_err(query_error)?;
+        Ok(receiver)
+    }
+}
+
+/// Between the processes of the server.
+impl Handle {
+    /// Sends bytes to a worker or user process (Swoole: `sendMessage`), which gets them as
+    /// [`on_pipe_message`](crate::Handler::on_pipe_message) or from [`Process::recv`](crate::Process::recv). Messages from
+    /// one process to another arrive in order. While `pipe_bytes_max` bytes are on their way there, this waits.
+    ///
+    /// `Ok` means that the message was accepted; the recipient gets it even if it has to be started anew before that.
+    pub async fn send_message(
         &self,
-        mut question: impl FnMut(oneshot::Sender<Vec<ConnectionId>>) -> Question,
-    ) -> Result<Vec<ConnectionId>, QueryError> {
-        let mut answers = Vec::with_capacity(self.core.inboxes.len());
-        for inbox in &self.core.inboxes {
-            let (sender, receiver) = oneshot::channel();
-            inbox.send(Command::Ask(question(sender))).map_err(query_error)?;
-            answers.push(receiver);
+        to: impl Into<Recipient>,
+        body: impl Into<Bytes>,
+    ) -> Result<(), MessageError> {
+        let (slot, body) = (self.core.pipes.slot(&to.into())?, body.into());
+        let window = self.core.pipes.reserve(slot, &body).await?;
+        self.pipe(slot, body, window)
+    }
+
+    /// As [`send_message`](Handle::send_message), but does not wait: `QueueFull`.
+    pub fn try_send_message(
+        &self,
+        to: impl Into<Recipient>,
+        body: impl Into<Bytes>,
+    ) -> Result<(), MessageError> {
+        let (slot, body) = (self.core.pipes.slot(&to.into())?, body.into());
+        let window = self.core.pipes.try_reserve(slot, &body)?;
+        self.pipe(slot, body, window)
+    }
+
+    fn pipe(&self, to: Slot, body: Bytes, window: OwnedSemaphorePermit) -> Result<(), MessageError> {
+        if let Some(ports) = &self.core.ports {
+            ports.pipe(to, body)?;
+            // The recipient's process gives it back.
+            window.forget();
+            return Ok(());
         }
-        let mut ids = Vec::new();
-        for answer in answers {
-            ids.extend(answer.await.map_err(|_| QueryError::Stopped)?);
+        let receipt = Receipt::Window(window);
+        if self.core.pipes.has_thread(to) {
+            let message = PipeMessage::new(self.core.pipes.recipient(self.slot), body, 1);
+            return self.core.pipes.deliver(to, Delivered { message, receipt });
         }
-        ids.sort_unstable();
-        Ok(ids)
+        let reactor = if self.core.inboxes.len() > usize::from(to) { usize::from(to) } else { 0 };
+        let command = Command::Pipe { from: self.slot, to, body, receipt };
+        self.send_always(reactor, command).map_err(|_| MessageError::Stopped)
+    }
+
+    /// Replaces the code of all workers and user processes by what is on disk now, while every connection stays open
+    /// (Swoole: `reload`). Returns when the new ones have taken over, or could not be started; then those that ran before
+    /// go on.
+    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        let (sender, receiver) = oneshot::channel();
+        if !self.core.request(ConductorRequest::Reload(sender)) {
+            return Err(ReloadError::BaseMode);
+        }
+        receiver.await.unwrap_or(Err(ReloadError::Stopped))
+    }
+
+    /// The processes of the server and its figures.
+    pub async fn status(&self) -> Result<Status, QueryError> {
+        let (sender, receiver) = oneshot::channel();
+        if !self.core.request(ConductorRequest::Status(sender)) {
+            return Ok(Status::of_one_process(self.stats()));
+        }
+        receiver.await.map_err(|_| QueryError::Stopped)
     }
 }
 
@@ -290,9 +406,15 @@ impl Handle {
         &self.core.listening
     }
 
+    /// Which generation of the code this process runs: 1 at the start of the server, one more after each reload. 0 in the
+    /// master and in Base mode, where nothing is reloaded.
+    pub fn generation(&self) -> u32 {
+        self.core.generation
+    }
+
     /// The number of reactors.
     pub fn reactors(&self) -> usize {
-        self.core.inboxes.len()
+        self.core.config.reactors
     }
 }
 
@@ -357,7 +479,10 @@ impl Handle {
     /// Stops the server: no new connections, what is queued goes out, every client is closed with 1001, every
     /// `on_close` runs, [`Server::start`](crate::Server::start) returns; all within `shutdown_timeout`.
     pub fn shutdown(&self) {
-        self.core.stop();
+        match &self.core.ports {
+            Some(ports) => ports.request(ConductorRequest::Stop),
+            None => drop(self.core.stop()),
+        }
     }
 
     /// Has a stop begun?
@@ -368,16 +493,30 @@ impl Handle {
 
 impl Handle {
     pub(crate) fn new(core: Arc<Core>) -> Handle {
-        Handle { core }
+        Handle { core, slot: NO_SLOT }
+    }
+
+    /// For the worker or user process of this number.
+    pub(crate) fn for_slot(&self, slot: Slot) -> Handle {
+        Handle { core: self.core.clone(), slot }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
-    fn inbox(&self, entry: &Entry) -> &Inbox {
-        // An entry names one of the reactors from before it can be found by an id.
-        &self.core.inboxes[entry.reactor().min(self.core.inboxes.len() - 1)]
+    pub(crate) fn send(&self, reactor: usize, command: Command) -> Result<(), Refused> {
+        match &self.core.ports {
+            Some(ports) => ports.send(reactor, command),
+            None => self.core.inbox(reactor).send(command),
+        }
+    }
+
+    pub(crate) fn send_always(&self, reactor: usize, command: Command) -> Result<(), Refused> {
+        match &self.core.ports {
+            Some(ports) => ports.send_always(reactor, command),
+            None => self.core.inbox(reactor).send_always(command),
+        }
     }
 
     fn open_entry(&self, id: ConnectionId) -> Result<&Entry, PushError> {
@@ -406,15 +545,12 @@ impl Handle {
     }
 
     fn command(&self, entry: &Entry, command: Command) -> Result<(), ConnectionError> {
-        self.inbox(entry).send(command).map_err(|refused| match refused {
-            Refused::Full => ConnectionError::QueueFull,
-            Refused::Stopped => ConnectionError::Closed,
-        })
+        self.send(entry.reactor(), command).map_err(connection_error)
     }
 
     /// For commands that free resources: they are not refused when much is waiting.
     fn command_always(&self, entry: &Entry, command: Command) -> Result<(), ConnectionError> {
-        self.inbox(entry).send_always(command).map_err(|_| ConnectionError::Closed)
+        self.send_always(entry.reactor(), command).map_err(|_| ConnectionError::Closed)
     }
 
     fn group_name<'a>(&self, name: &'a str) -> Result<&'a str, NameError> {
@@ -432,6 +568,13 @@ pub(crate) fn check_name(name: &str, max: usize) -> Result<&str, NameError> {
         0 => Err(NameError::Empty),
         bytes if bytes > max => Err(NameError::TooLong { bytes, max }),
         _ => Ok(name),
+    }
+}
+
+fn connection_error(refused: Refused) -> ConnectionError {
+    match refused {
+        Refused::Full => ConnectionError::QueueFull,
+        Refused::Stopped => ConnectionError::Closed,
     }
 }
 

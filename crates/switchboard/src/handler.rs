@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 
 use crate::event::Closed;
-use crate::{Conn, Decision, Handle, HttpService, Message, Request};
+use crate::{Conn, Decision, Handle, HttpService, Message, PipeMessage, Request};
 
 /// The events of a server. There is one value of the implementing type for each worker, made by the `worker_start` of
 /// [`Server::with_handler`](crate::Server::with_handler) on the worker's thread and never moved off it: state needs no
@@ -38,6 +38,13 @@ pub trait Handler: 'static {
     /// nothing.
     fn on_drain(&self, conn: Conn) -> impl Future<Output = ()> {
         let _ = conn;
+        ready(())
+    }
+
+    /// A message from another worker or a user process (Swoole: `pipeMessage`). Those of one sender are handled one at a
+    /// time, in order. Default: nothing.
+    fn on_pipe_message(&self, handle: Handle, message: PipeMessage) -> impl Future<Output = ()> {
+        let _ = (handle, message);
         ready(())
     }
 

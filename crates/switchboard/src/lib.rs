@@ -35,8 +35,11 @@ mod event;
 mod handle;
 mod listener;
 mod message;
+mod pipe;
+mod process;
 mod request;
 mod stats;
+mod status;
 
 // What passes between a reactor and the handlers, and what they share.
 mod admission;
@@ -44,33 +47,46 @@ mod command;
 mod core;
 mod frame;
 mod inbox;
+mod instance;
+mod ports;
 mod table;
 
 // The two sides, and what starts them.
 mod base;
 mod descriptors;
+mod launch;
+mod manager;
+mod master;
+mod member;
 mod reactor;
+mod role;
 mod worker;
 
+mod ipc;
 #[allow(unsafe_code)]
 mod sys;
 
-pub use client_info::{ClientInfo, PeerAddr};
+pub use client_info::{ClientInfo, ConnectionState, PeerAddr};
 pub use closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Outcome, Unset};
-pub use config::{Config, Overflow, USER_NAME_BYTES_LIMIT};
+pub use config::{Config, DispatchBy, Mode, Overflow, USER_NAME_BYTES_LIMIT};
 pub use conn::Conn;
 pub use connection_id::{CONNECTION_ID_MAX, ConnectionId};
 pub use decision::Decision;
 pub use error::{
-    BoxError, ConfigError, ConnectionError, NameError, PublishError, PushError, QueryError, StartError,
+    BoxError, ConfigError, ConnectionError, MessageError, NameError, PublishError, PushError, QueryError,
+    ReloadError, StartError,
 };
 pub use event::{Closed, ClosedBy};
 pub use handle::Handle;
 pub use handler::{Handler, Worker};
 pub use listener::ListenAddr;
 pub use message::Message;
+pub use pipe::{PipeMessage, Recipient};
+pub use process::Process;
 pub use request::Request;
+pub use role::{Role, role};
 pub use server::{Server, WorkerStart};
 pub use stats::Stats;
+pub use status::{ProcessInfo, ProcessRole, ProcessState, Reloaded, Status};
 pub use sys::Text;
 pub use worker::HttpService;

@@ -18,7 +18,11 @@ pub enum Message {
 impl Message {
     /// From a payload that `switchboard-proto` has checked.
     pub(crate) fn from_checked(kind: MessageKind, payload: &[u8]) -> Message {
-        let bytes = Bytes::copy_from_slice(payload);
+        Message::from_checked_bytes(kind, Bytes::copy_from_slice(payload))
+    }
+
+    /// The same, of bytes that are kept as they are.
+    pub(crate) fn from_checked_bytes(kind: MessageKind, bytes: Bytes) -> Message {
         match kind {
             MessageKind::Text => Message::Text(Text::from_checked(bytes)),
             MessageKind::Binary => Message::Binary(bytes),

@@ -25,6 +25,10 @@ impl Request {
         self
     }
 
+    pub(crate) fn into_head(self) -> Bytes {
+        self.head
+    }
+
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }

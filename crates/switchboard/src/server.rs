@@ -9,10 +9,11 @@ use http::{Request as HttpRequest, Response as HttpResponse};
 use hyper::body::{Body, Incoming};
 use tower_service::Service;
 
-use crate::base::{Launch, OnStart};
 use crate::closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Unset};
 use crate::error::{BoxError, StartError};
-use crate::{Config, Handle, Handler, HttpService, Worker};
+use crate::launch::{Launch, OnStart};
+use crate::process::UserProcess;
+use crate::{Config, Handle, Handler, HttpService, Process, Worker};
 
 /// A WebSocket server in the making.
 ///
@@ -32,6 +33,7 @@ pub struct Server<S = Closures> {
     config: Config,
     addresses: Vec<String>,
     on_start: Option<OnStart>,
+    processes: Vec<UserProcess>,
     /// Closures, or what makes a handler for each worker.
     source: S,
 }
@@ -47,7 +49,13 @@ impl Server {
         let http = None;
         let closures = Closures { authorize: Unset, open: Unset, message: Unset, close: Unset, http };
         let addresses = addresses.into_iter().map(Into::into).collect();
-        Server { config: Config::default(), addresses, on_start: None, source: closures }
+        Server {
+            config: Config::default(),
+            addresses,
+            on_start: None,
+            processes: Vec::new(),
+            source: closures,
+        }
     }
 }
 
@@ -55,7 +63,8 @@ impl<W> Server<WorkerStart<W>> {
     /// A server whose events go to a [`Handler`]: `worker_start` is run for each worker, on the worker's thread, and
     /// makes its handler with whatever state it wants (Swoole: `workerStart`). If it fails, the server does not start.
     pub fn with_handler(config: Config, worker_start: W) -> Server<WorkerStart<W>> {
-        Server { config, addresses: Vec::new(), on_start: None, source: WorkerStart(worker_start) }
+        let source = WorkerStart(worker_start);
+        Server { config, addresses: Vec::new(), on_start: None, processes: Vec::new(), source }
     }
 }
 
@@ -72,7 +81,16 @@ impl<S> Server<S> {
         self
     }
 
-    /// Runs `action` once, when the server listens and before it accepts (Swoole: `start`).
+    /// Adds a user process (Swoole: `addProcess`): see [`Process`]. `name` has 1 to 32 letters, digits, `-` or `_`.
+    pub fn process<F>(mut self, name: impl Into<String>, run: F) -> Server<S>
+    where
+        F: AsyncFn(Process) -> Result<(), BoxError> + Send + Sync + 'static,
+    {
+        self.processes.push(UserProcess::new(name.into(), run));
+        self
+    }
+
+    /// Runs `action` once, in the process that has the sockets, when the server listens and before it accepts (Swoole: `start`).
     pub fn on_start(mut self, action: impl FnOnce(&Handle) + Send + 'static) -> Server<S> {
         self.on_start = Some(Box::new(action));
         self
@@ -138,8 +156,8 @@ impl<A, O, M, C> Server<Closures<A, O, M, C>> {
     }
 
     fn map<T>(self, change: impl FnOnce(Closures<A, O, M, C>) -> T) -> Server<T> {
-        let Server { config, addresses, on_start, source } = self;
-        Server { config, addresses, on_start, source: change(source) }
+        let Server { config, addresses, on_start, processes, source } = self;
+        Server { config, addresses, on_start, processes, source: change(source) }
     }
 }
 
@@ -149,9 +167,10 @@ impl<A: Authorize, O: OnOpen, M: OnMessage, C: OnClose> Server<Closures<A, O, M,
     /// # Errors
     /// A setting that cannot be, an address that cannot be listened on, or something that the system refused.
     pub fn start(self) -> Result<(), StartError> {
-        let closures = Arc::new(self.source);
+        let Server { config, addresses, on_start, processes, source } = self;
+        let closures = Arc::new(source);
         let worker_start = move |_: Worker| ready(Ok::<_, BoxError>(closures.clone()));
-        Launch { config: self.config, addresses: self.addresses, on_start: self.on_start }.run(worker_start)
+        Launch { config, addresses, on_start, processes }.run(worker_start)
     }
 }
 
@@ -169,7 +188,8 @@ where
     /// A setting that cannot be, an address that cannot be listened on, a `worker_start` that failed, or something
     /// that the system refused.
     pub fn start(self) -> Result<(), StartError> {
-        Launch { config: self.config, addresses: self.addresses, on_start: self.on_start }.run(self.source.0)
+        let Server { config, addresses, on_start, processes, source } = self;
+        Launch { config, addresses, on_start, processes }.run(source.0)
     }
 }
 

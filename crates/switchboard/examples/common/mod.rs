@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use switchboard::{Config, Handle};
+use switchboard::{Config, DispatchBy, Handle};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -15,13 +15,13 @@ pub(crate) struct Flags {
     /// Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH; may be given several times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9501")]
     pub(crate) listen: Vec<String>,
-    /// How the server runs: in one process.
+    /// How the server runs: in one process, or as a master with workers that can be reloaded.
     #[arg(long, value_enum, default_value = "base")]
     pub(crate) mode: Mode,
     /// Threads that own sockets [default: one for each core].
     #[arg(long, value_name = "N")]
     pub(crate) reactors: Option<usize>,
-    /// Workers; in Base mode every reactor is one [default: one for each core].
+    /// Worker processes; in Base mode every reactor is one [default: one for each core].
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
     /// The largest message's payload [default: 2 MiB].
@@ -42,6 +42,30 @@ pub(crate) struct Flags {
     /// Bytes that may wait for one slow reader [default: 4 MiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) output_limit: Option<usize>,
+    /// Which worker handles a connection's events.
+    #[arg(long, value_enum, default_value = "connection")]
+    pub(crate) dispatch: Dispatch,
+    /// Messages after which a worker is replaced; 0: never.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_requests: u64,
+    /// An event that kills its worker so often closes its connection [default: 2].
+    #[arg(long, value_name = "N")]
+    pub(crate) max_attempts: Option<u32>,
+    /// How long a new worker may take to start [default: 30].
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) worker_start_timeout: Option<Duration>,
+    /// How long a replaced worker may take to finish [default: 30].
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) drain_timeout: Option<Duration>,
+    /// Reload when the executable on disk has changed.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// The handler waits so long before it answers.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) sleep_ms: u64,
+    /// The handler blocks its thread so long before it answers.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) block_ms: u64,
 }
 
 /// How a server runs.
@@ -49,6 +73,17 @@ pub(crate) struct Flags {
 pub(crate) enum Mode {
     /// One process: every reactor calls the handlers itself.
     Base,
+    /// A master that owns the sockets, a manager, and workers.
+    Process,
+}
+
+/// Which worker handles a connection's events.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Dispatch {
+    Connection,
+    Address,
+    User,
+    LeastLoaded,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -57,12 +92,26 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Flags {
-    /// The settings, and the first address apart from the others.
-    pub(crate) fn parse_config() -> (Config, Vec<String>) {
-        let flags = Flags::parse();
-        let Mode::Base = flags.mode;
+    /// The settings.
+    pub(crate) fn config(&self) -> Config {
+        let flags = self;
         let default = Config::default();
-        let config = Config {
+        Config {
+            mode: match flags.mode {
+                Mode::Base => switchboard::Mode::Base,
+                Mode::Process => switchboard::Mode::Process,
+            },
+            dispatch: match flags.dispatch {
+                Dispatch::Connection => DispatchBy::Connection,
+                Dispatch::Address => DispatchBy::Address,
+                Dispatch::User => DispatchBy::User,
+                Dispatch::LeastLoaded => DispatchBy::LeastLoaded,
+            },
+            max_requests: flags.max_requests,
+            max_attempts: flags.max_attempts.unwrap_or(default.max_attempts),
+            worker_start_timeout: flags.worker_start_timeout.unwrap_or(default.worker_start_timeout),
+            drain_timeout: flags.drain_timeout.unwrap_or(default.drain_timeout),
+            watch: flags.watch,
             reactors: flags.reactors.unwrap_or(default.reactors),
             workers: flags.workers.unwrap_or(default.workers),
             message_bytes_max: flags.max_message.unwrap_or(default.message_bytes_max),
@@ -77,9 +126,25 @@ impl Flags {
                 .command_bytes_max
                 .max(flags.max_message.unwrap_or(0).saturating_mul(4)),
             ..default
-        };
-        (config, flags.listen)
+        }
     }
+
+    /// What a handler is to do before it answers, so that somebody can catch it at it.
+    pub(crate) async fn dawdle(&self) {
+        if self.sleep_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;
+        }
+        if self.block_ms > 0 {
+            std::thread::sleep(Duration::from_millis(self.block_ms));
+        }
+    }
+}
+
+/// Reads the command line, and has what the library logs written to standard error.
+pub(crate) fn begin() -> Flags {
+    let flags = Flags::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    flags
 }
 
 /// Tells a program that waits for it that the server is ready. Nothing else goes to stdout.

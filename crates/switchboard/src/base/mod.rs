@@ -1,5 +1,7 @@
 //! Base mode: one process, in which every reactor thread calls the handler itself.
 
+mod process;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -12,65 +14,61 @@ use signal_hook::iterator::Signals;
 use crate::core::Core;
 use crate::descriptors;
 use crate::error::{BoxError, ConfigError, StartError};
+use crate::launch::{Launch, OnStart};
 use crate::listener::Listener;
+use crate::pipe::Pipes;
+use crate::process::UserProcess;
 use crate::reactor::{self, Reactor};
 use crate::worker::Runner;
 use crate::{Config, Handle, Handler, Worker};
 
-/// What to do once the server listens.
-pub(crate) type OnStart = Box<dyn FnOnce(&Handle) + Send>;
-
-/// A server that is ready to go.
-pub(crate) struct Launch {
-    pub(crate) config: Config,
-    pub(crate) addresses: Vec<String>,
-    pub(crate) on_start: Option<OnStart>,
-}
-
 /// What `worker_stop` gets even when the rest of a stop has used up `shutdown_timeout`.
-const WORKER_STOP_MIN: Duration = Duration::from_millis(500);
+pub(crate) const WORKER_STOP_MIN: Duration = Duration::from_millis(500);
 
 /// What is waited for beyond `shutdown_timeout` before a thread counts as stuck.
 const STUCK_MARGIN: Duration = Duration::from_secs(2);
 
 /// What the starting thread waits for.
 enum Report {
-    /// A worker has started.
+    /// A worker or user process has started.
     Started,
     Failed(StartError),
     /// A reactor thread has ended.
     Ended,
+    /// A user process's thread has ended.
+    HelperEnded,
     /// The server is being stopped.
     Stopping,
 }
 
-impl Launch {
-    /// Listens, starts the reactors, and waits until they have ended.
-    pub(crate) fn run<W, H>(self, worker_start: W) -> Result<(), StartError>
-    where
-        W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
-        H: Handler,
-    {
-        self.config.validate()?;
-        if self.addresses.is_empty() {
-            return Err(ConfigError::NoListener.into());
-        }
-        let backlog = self.config.accept_backlog;
-        let listeners: Result<Vec<_>, _> =
-            self.addresses.iter().map(|address| Listener::bind(address, backlog)).collect();
-        let listeners: Arc<[Listener]> = listeners?.into();
-        let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
-        let handle_signals = self.config.handle_signals;
-        descriptors::raise_limit(&self.config);
-        let core = Core::new(self.config, listening).map_err(system("cannot set up the connection table"))?;
-        let handle = Handle::new(Arc::new(core));
-        let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
-        let outcome = run_reactors(&handle, &listeners, Arc::new(worker_start), self.on_start);
-        if let Some(signals) = signals {
-            signals.end();
-        }
-        outcome
+/// Listens, starts the reactors, and waits until they have ended.
+pub(crate) fn run<W, H>(launch: Launch, worker_start: W) -> Result<(), StartError>
+where
+    W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
+    H: Handler,
+{
+    launch.config.validate()?;
+    if launch.addresses.is_empty() {
+        return Err(ConfigError::NoListener.into());
     }
+    let backlog = launch.config.accept_backlog;
+    let listeners: Result<Vec<_>, _> =
+        launch.addresses.iter().map(|address| Listener::bind(address, backlog)).collect();
+    let listeners: Arc<[Listener]> = listeners?.into();
+    let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
+    let handle_signals = launch.config.handle_signals;
+    descriptors::raise_limit(&launch.config);
+    let names = launch.processes.iter().map(|process| process.name.clone()).collect();
+    let pipes = Pipes::new(launch.config.reactors, names, launch.config.pipe_bytes_max);
+    let core = Core::new(launch.config, listening, pipes);
+    let handle = Handle::new(Arc::new(core.map_err(system("cannot set up the connection table"))?));
+    let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
+    let worker_start = Arc::new(worker_start);
+    let outcome = run_reactors(&handle, &listeners, worker_start, launch.on_start, launch.processes);
+    if let Some(signals) = signals {
+        signals.end();
+    }
+    outcome
 }
 
 fn run_reactors<W, H>(
@@ -78,6 +76,7 @@ fn run_reactors<W, H>(
     listeners: &Arc<[Listener]>,
     worker_start: Arc<W>,
     on_start: Option<OnStart>,
+    processes: Vec<UserProcess>,
 ) -> Result<(), StartError>
 where
     W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
@@ -86,6 +85,7 @@ where
     let count = handle.reactors();
     let (report, reports) = mpsc::channel();
     let mut threads = Vec::with_capacity(count);
+    let mut helpers = process::start(handle, processes, &report)?;
     // No reactor accepts before all workers have started.
     let (release, released) = tokio::sync::watch::channel(false);
     for index in 0..count {
@@ -108,10 +108,15 @@ where
     handle.core().on_stop(move || {
         let _ = report.send(Report::Stopping);
     });
-    let count = threads.len();
-    let mut launched = Launched { count, handle: handle.clone(), on_start, release, failure: None };
+    let (count, helpers_count) = (threads.len(), helpers.len());
+    let own = handle.clone();
+    let mut launched =
+        Launched { count, helpers: helpers_count, handle: own, on_start, release, failure: None };
     match launched.watch(&reports) {
-        true => join(threads, launched.failure),
+        true => {
+            threads.append(&mut helpers);
+            join(threads, count, launched.failure)
+        }
         false => {
             let stuck = StartError::Stuck { timeout: handle.core().config.shutdown_timeout };
             Err(launched.failure.unwrap_or(stuck))
@@ -122,6 +127,8 @@ where
 /// The reactor threads, as the thread sees them that started them.
 struct Launched {
     count: usize,
+    /// Threads of user processes.
+    helpers: usize,
     handle: Handle,
     on_start: Option<OnStart>,
     release: tokio::sync::watch::Sender<bool>,
@@ -131,8 +138,8 @@ struct Launched {
 impl Launched {
     /// Releases the reactors when all workers have started, and waits until all have ended. False if one does not end.
     fn watch(&mut self, reports: &mpsc::Receiver<Report>) -> bool {
-        let (mut started, mut ended) = (0, 0);
-        while ended < self.count {
+        let (mut started, mut ended, mut helpers_ended) = (0, 0, 0);
+        while ended < self.count || helpers_ended < self.helpers {
             let report = if self.handle.is_stopping() {
                 let limit = self.handle.core().stop_time_left() + WORKER_STOP_MIN + STUCK_MARGIN;
                 reports.recv_timeout(limit)
@@ -146,12 +153,20 @@ impl Launched {
                 Ok(Report::Ended) => {
                     ended += 1;
                     self.handle.shutdown();
+                    if ended == self.count {
+                        // Nobody sends the user processes anything any more.
+                        self.handle.core().pipes.close();
+                    }
+                }
+                Ok(Report::HelperEnded) => {
+                    helpers_ended += 1;
+                    self.handle.shutdown();
                 }
                 Ok(Report::Stopping) => {}
                 Err(mpsc::RecvTimeoutError::Timeout) => return false,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return true,
             }
-            if started == self.count || self.handle.is_stopping() {
+            if started == self.count + self.helpers || self.handle.is_stopping() {
                 self.release();
             }
         }
@@ -171,10 +186,16 @@ impl Launched {
     }
 }
 
-fn join(threads: Vec<JoinHandle<()>>, failure: Option<StartError>) -> Result<(), StartError> {
+/// `reactors`: how many of the threads, which come first, are theirs.
+fn join(
+    threads: Vec<JoinHandle<()>>,
+    reactors: usize,
+    failure: Option<StartError>,
+) -> Result<(), StartError> {
     let mut outcome = failure.map_or(Ok(()), Err);
     for (reactor, thread) in threads.into_iter().enumerate() {
-        if thread.join().is_err() {
+        // What a user process's thread panicked with has been reported.
+        if thread.join().is_err() && reactor < reactors {
             outcome = Err(StartError::ReactorPanicked { reactor });
         }
     }
@@ -223,13 +244,14 @@ where
     }
 
     async fn serve(mut self) -> Result<(), StartError> {
-        let worker = Worker::new(self.index as u16, self.handle.clone());
+        let handle = self.handle.for_slot(self.index as u16);
+        let worker = Worker::new(self.index as u16, handle.clone());
         let handler = (self.worker_start)(worker).await;
         let worker = self.index as u16;
         let handler = handler.map_err(|source| StartError::WorkerStart { worker, source })?;
         let _ = self.report.send(Report::Started);
         let _ = self.released.wait_for(|released| *released).await;
-        let runner = Runner::new(handler, self.handle.clone(), self.index);
+        let runner = Runner::new(handler, handle, self.index);
         let stopped = runner.stopped();
         let core = self.handle.core().clone();
         let reactor = Reactor::new(self.index, core.clone(), self.listeners.clone(), Box::new(runner));

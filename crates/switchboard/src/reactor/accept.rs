@@ -12,15 +12,15 @@ use super::connection::Phase;
 use super::{Adopted, Reactor, Timer};
 use crate::PeerAddr;
 use crate::command::Command;
-use crate::core::Counters;
 use crate::listener::{ListenAddr, Listener};
+use crate::table::Counters;
 
 /// Connections that one listener accepts in one turn of the loop.
 const ACCEPTS_MAX: usize = 64;
 /// How long a listener that cannot accept is left alone.
 const BACK_OFF_MS: u64 = 100;
 /// How many more sockets than the least loaded reactor this one may have before it passes new ones on.
-const IMBALANCE_MAX: usize = 8;
+const IMBALANCE_MAX: u64 = 8;
 
 /// A listener as one reactor sees it.
 #[derive(Debug)]
@@ -88,15 +88,15 @@ impl Reactor {
     }
 
     fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr) {
-        Counters::add(&self.core.counters.accepted, 1);
-        let sockets: usize = self.core.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum();
-        if sockets >= self.core.config.max_connections + self.core.config.handshakes_max() {
-            Counters::add(&self.core.counters.refused, 1);
+        Counters::add(&self.core.counters().accepted, 1);
+        let sockets: u64 = self.core.loads().sum();
+        if sockets as usize >= self.core.config.max_connections + self.core.config.handshakes_max() {
+            Counters::add(&self.core.counters().refused, 1);
             return refuse(&socket);
         }
-        let loads = self.core.loads.iter().map(|load| load.load(Ordering::Relaxed)).enumerate();
+        let loads = self.core.loads().enumerate();
         let (least, load) = loads.min_by_key(|(_, load)| *load).unwrap_or((self.index, 0));
-        let own = self.core.loads[self.index].load(Ordering::Relaxed);
+        let own = self.core.load(self.index).load(Ordering::Relaxed);
         if own > load + IMBALANCE_MAX {
             let adopted = Box::new(Adopted::Accepted { socket, peer });
             let _ = self.core.inboxes[least].send_always(Command::Adopt(adopted));
@@ -167,8 +167,8 @@ fn accept(listener: &Listener) -> Result<(OwnedFd, PeerAddr), AcceptError> {
     Ok((socket, peer))
 }
 
-/// There is not even room to read the request: answer it unread.
-fn refuse(socket: &OwnedFd) {
+/// Nobody can take the request: answer it unread.
+pub(super) fn refuse(socket: &OwnedFd) {
     let mut response = Vec::new();
     super::handshake::write_unavailable(&mut response);
     let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;

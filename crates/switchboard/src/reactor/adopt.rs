@@ -29,7 +29,7 @@ impl Reactor {
             }
             Adopted::Upgraded { socket, request, accept, unread } => {
                 let Some(key) = self.insert(socket, request.peer(), Phase::Head(None)) else {
-                    return self.core.places.give_back();
+                    return self.core.give_place_back();
                 };
                 let connection = &mut self.connections[key as usize];
                 connection.has_place = true;

@@ -1,15 +1,16 @@
 //! Carrying out commands.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use super::Reactor;
-use super::connection::{Hold, Phase};
+use super::connection::{Connection, Hold, Phase};
 use super::groups::{Memberships, Moved};
-use crate::ConnectionId;
 use crate::admission::Refusal;
-use crate::command::{Command, Question};
+use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::event::ClosedBy;
 use crate::frame::Frame;
+use crate::{ConnectionId, ConnectionState};
 
 impl Reactor {
     /// What other threads have sent.
@@ -29,6 +30,21 @@ impl Reactor {
         self.scratch.local_commands = commands;
     }
 
+    /// What other processes have asked for, and what follows from what they have handled.
+    pub(super) fn carry_out_processes(&mut self) {
+        let mut commands = std::mem::take(&mut self.scratch.commands);
+        self.dispatch.fetch(&mut commands);
+        for command in commands.drain(..) {
+            self.carry_out(command);
+        }
+        self.dispatch.settle(&mut commands);
+        for command in commands.drain(..) {
+            self.carry_out(command);
+        }
+        self.scratch.commands = commands;
+        self.carry_out_local();
+    }
+
     fn carry_out_all(&mut self, commands: &mut Vec<Command>) {
         let mut weight = 0;
         for command in commands.drain(..) {
@@ -46,6 +62,9 @@ impl Reactor {
                 Some(key) => self.push_reserved(key, &frame, reserved, overflow),
                 None => self.entry(id).subtract_queued(reserved),
             },
+            Command::RemotePush { id, frame, overflow } => {
+                self.with_open(id, |reactor, key| reactor.push_unreserved(key, &frame, overflow));
+            }
             Command::PushMany { ids, frame } => {
                 for id in ids {
                     self.with_open(id, |reactor, key| reactor.push_shared(key, &frame));
@@ -63,18 +82,38 @@ impl Reactor {
                 let keys = self.copy_keys(|reactor| reactor.users.members(&user));
                 self.fan_out(keys, &frame, &[]);
             }
-            Command::Join { id, group } => self.join(id, &group),
-            Command::Leave { id, group } => self.leave(id, &group),
+            Command::Join { id, group, counted } => self.join(id, &group, counted),
+            Command::Leave { id, group, counted } => self.leave(id, &group, counted),
             Command::Bind { id, user } => self.with_open(id, |reactor, key| reactor.bind(key, &user)),
-            Command::SetSession { id, session } => self.with_open(id, |reactor, key| {
-                reactor.dispatch.session_changed(id, &session);
-                reactor.connections[key as usize].set_session(session);
-            }),
+            Command::SetSession { id, session, echo } => {
+                let origin = echo.map(|(instance, _)| instance);
+                self.with_open(id, |reactor, key| {
+                    reactor.dispatch.session_changed(key, id, &session, origin);
+                    reactor.connections[key as usize].set_session(session);
+                });
+                if let Some((instance, token)) = echo {
+                    self.dispatch.echo(instance, token, id);
+                }
+            }
             Command::Ask(question) => self.answer(question),
             Command::Adopt(adopted) => self.adopt(*adopted),
             Command::Authorized { id, decision } => self.authorized(id, *decision),
             Command::Shutdown => self.begin_stop(),
             other => self.carry_out_on_one(other),
+        }
+    }
+
+    /// Commands that concern other processes.
+    fn carry_out_on_process(&mut self, command: Command) {
+        match command {
+            Command::Pipe { from, to, body, receipt } => {
+                let mut context = Context::from_waker(&self.waker);
+                self.dispatch.pipe(from, to, body, receipt, &mut context);
+            }
+            Command::Attach(lane) => self.dispatch.attach(*lane),
+            Command::Route { slot, instance } => self.dispatch.route(slot, instance),
+            Command::Detach { instance, of_itself } => self.dispatch.detach(instance, of_itself),
+            _ => {}
         }
     }
 
@@ -104,13 +143,22 @@ impl Reactor {
             }
             Command::Pause { id } => self.with_open(id, |reactor, key| reactor.hold(key, Hold::PAUSED)),
             Command::Resume { id } => self.with_open(id, |reactor, key| reactor.release(key, Hold::PAUSED)),
+            Command::RemoteRefused { id, closes } => {
+                self.tally.dropped_messages += 1;
+                if self.key_of(id).is_some() && self.entry(id).set_refused(closes) {
+                    self.carry_out_on_one(Command::PushRefused { id, closes });
+                }
+            }
             Command::HandlerReady { id } => {
                 self.with_open(id, |reactor, key| reactor.release(key, Hold::HANDLER));
+            }
+            Command::HandlerBehind { id } => {
+                self.with_open(id, |reactor, key| reactor.hold(key, Hold::HANDLER));
             }
             Command::Protect { id, protected } => self.with_open(id, |reactor, key| {
                 reactor.connections[key as usize].protected = protected;
             }),
-            _ => {}
+            other => self.carry_out_on_process(other),
         }
     }
 
@@ -151,8 +199,11 @@ impl Reactor {
         self.give_keys_back(keys);
     }
 
-    fn join(&mut self, id: ConnectionId, group: &Arc<str>) {
+    fn join(&mut self, id: ConnectionId, group: &Arc<str>, counted: bool) {
         let entry = self.core.table.slot(id);
+        if !counted {
+            entry.restore_group();
+        }
         let Some(key) = self.key_of(id).filter(|key| self.connections[*key as usize].is_open()) else {
             return self.entry(id).release_group();
         };
@@ -164,7 +215,10 @@ impl Reactor {
         }
     }
 
-    fn leave(&mut self, id: ConnectionId, group: &str) {
+    fn leave(&mut self, id: ConnectionId, group: &str, counted: bool) {
+        if !counted {
+            self.entry(id).release_group();
+        }
         let key = self.key_of(id);
         let memberships = key.and_then(|key| self.connections[key as usize].memberships.as_mut());
         match memberships.and_then(|memberships| self.groups.leave(group, memberships)) {
@@ -180,6 +234,7 @@ impl Reactor {
         let connection = &mut self.connections[key as usize];
         self.users.join(user, key, connection.user.get_or_insert_default());
         self.core.table.bind(connection.id, user);
+        self.dispatch.bound(key, connection.id, user);
     }
 
     fn unbind(&mut self, key: u32) {
@@ -213,27 +268,44 @@ impl Reactor {
         }
     }
 
-    fn answer(&mut self, question: Question) {
-        // Whoever asked may have stopped waiting.
-        match question {
-            Question::Members { group, answer } => {
-                let _ = answer.send(self.ids(self.groups.members(&group)));
+    fn answer(&mut self, Question { asked, reply }: Question) {
+        let answer = match asked {
+            Asked::Members(group) => Answer::Ids(self.ids(self.groups.members(&group))),
+            Asked::UserConnections(user) => Answer::Ids(self.ids(self.users.members(&user))),
+            Asked::Groups(id) => match self.key_of(id) {
+                Some(key) => Answer::Groups(self.group_names(&self.connections[key as usize])),
+                None => Answer::Gone,
+            },
+            Asked::Session(id) => match self.key_of(id) {
+                Some(key) => Answer::Session(self.connections[key as usize].session()),
+                None => Answer::Gone,
+            },
+            Asked::Snapshot => {
+                let open = self.open.iter().map(|key| &self.connections[*key as usize]);
+                Answer::Snapshot(open.map(|connection| self.state_of(connection)).collect())
             }
-            Question::UserConnections { user, answer } => {
-                let _ = answer.send(self.ids(self.users.members(&user)));
-            }
-            Question::Groups { id, answer } => {
-                let connection = self.key_of(id).map(|key| &self.connections[key as usize]);
-                let names = connection.map(|connection| match &connection.memberships {
-                    Some(memberships) => self.groups.names(memberships),
-                    None => Vec::new(),
-                });
-                let _ = answer.send(names);
-            }
-            Question::Session { id, answer } => {
-                let connection = self.key_of(id).map(|key| &self.connections[key as usize]);
-                let _ = answer.send(connection.map(|connection| connection.session()));
-            }
+        };
+        match reply {
+            // Whoever asked may have stopped waiting.
+            Reply::Here(sender) => drop(sender.send(answer)),
+            Reply::Instance { instance, token } => self.dispatch.answer(instance, token, answer),
+        }
+    }
+
+    fn group_names(&self, connection: &Connection) -> Vec<String> {
+        let memberships = connection.memberships.as_deref();
+        let mut names = memberships.map(|of| self.groups.names(of)).unwrap_or_default();
+        names.sort_unstable();
+        names
+    }
+
+    fn state_of(&self, connection: &Connection) -> ConnectionState {
+        let id = connection.id;
+        ConnectionState {
+            id,
+            user: self.core.table.info(id).and_then(|info| info.user),
+            session: connection.session(),
+            groups: self.group_names(connection),
         }
     }
 

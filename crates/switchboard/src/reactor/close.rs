@@ -6,8 +6,8 @@ use switchboard_proto::{CloseCode, ProtocolError};
 
 use super::Reactor;
 use super::connection::{Hold, Phase};
-use crate::core::Counters;
 use crate::event::{Closed, ClosedBy, EventKind};
+use crate::table::Counters;
 use crate::table::State;
 
 impl Reactor {
@@ -123,7 +123,7 @@ impl Reactor {
         }
         self.leave_all(key);
         self.give_place_back(key);
-        Counters::add(&self.core.counters.closed, 1);
+        Counters::add(&self.core.counters().closed, 1);
         self.deliver(key, EventKind::Close(closed));
     }
 

@@ -6,10 +6,10 @@ use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, writ
 use super::connection::{Hold, Phase};
 use super::{Reactor, Timer};
 use crate::admission::{self, Refusal};
-use crate::core::Counters;
 use crate::decision::{Accept, Verdict};
 use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
+use crate::table::Counters;
 use crate::table::State;
 use crate::{Config, ConnectionId, Decision, Request};
 
@@ -89,14 +89,17 @@ impl Reactor {
         if self.core.is_stopping() {
             return self.refuse(key, &Refusal::Stopping);
         }
-        if !self.core.http_places.take() {
+        if !self.core.take_http_place() {
             return self.refuse(key, &Refusal::Full);
         }
         let id = self.connections[key as usize].id;
         let peer = self.entry(id).peer();
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
-        self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes));
+        if let Err(socket) = self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes)) {
+            self.core.give_http_place_back();
+            super::accept::refuse(&socket);
+        }
     }
 
     /// The worker has decided.
@@ -146,7 +149,7 @@ impl Reactor {
             self.bind(key, &user.into());
         }
         self.entry(id).set_state(State::Open);
-        Counters::add(&self.core.counters.opened, 1);
+        Counters::add(&self.core.counters().opened, 1);
         self.schedule_heartbeat(key);
         if self.deliver(key, EventKind::Open(Box::new(request))) == Flow::Hold {
             self.hold(key, Hold::HANDLER);

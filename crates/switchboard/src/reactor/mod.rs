@@ -29,10 +29,11 @@ use slab::Slab;
 
 use crate::ConnectionId;
 use crate::command::Command;
-use crate::core::{Core, Counters};
+use crate::core::Core;
 use crate::event::{Event, EventKind, Flow};
 use crate::listener::Listener;
 use crate::sys::{self, Interest, Poller};
+use crate::table::Counters;
 use crate::table::Entry;
 use crate::worker::Dispatch;
 
@@ -166,11 +167,13 @@ impl Reactor {
         self.now_ms = self.core.now_ms();
         self.carry_out_remote();
         self.carry_out_local();
+        self.carry_out_processes();
         self.continue_ready();
         let events = self.handle_events()?;
         self.handle_timers();
         self.continue_ready();
         let more = self.flush_dirty();
+        self.dispatch.publish(self.connections.is_empty());
         self.publish_tally();
         Ok(events || more || !self.ready.is_empty())
     }
@@ -214,8 +217,8 @@ impl Reactor {
     /// Gives an event to the worker. The commands of handlers that finish at once are waiting when this returns.
     fn deliver(&mut self, key: u32, kind: EventKind) -> Flow {
         let connection = &self.connections[key as usize];
-        let event = Event { id: connection.id, session: connection.session(), kind };
-        self.dispatch.deliver(event, &mut Context::from_waker(&self.waker))
+        let event = Event::new(connection.id, connection.session(), kind);
+        self.dispatch.deliver(key, event, &mut Context::from_waker(&self.waker))
     }
 
     fn entry(&self, id: ConnectionId) -> &Entry {
@@ -242,34 +245,35 @@ impl Reactor {
         }
         self.entry(id).occupy(self.index as u8, key, &peer, self.now_ms);
         self.connections.insert(Connection::new(socket, id, phase, message_bytes_max));
-        self.core.loads[self.index].fetch_add(1, Ordering::Relaxed);
+        self.core.load(self.index).fetch_add(1, Ordering::Relaxed);
         Some(key)
     }
 
     /// Forgets a connection and gives its socket back.
     fn remove(&mut self, key: u32) -> OwnedFd {
         let mut connection = self.connections.remove(key as usize);
+        self.dispatch.forget(key, connection.id);
         if let Some(output) = connection.output.take() {
             self.entry(connection.id).subtract_queued(output.data_len());
         }
         if std::mem::take(&mut connection.has_place) {
-            self.core.places.give_back();
+            self.core.give_place_back();
         }
         self.core.table.release(connection.id);
-        self.core.loads[self.index].fetch_sub(1, Ordering::Relaxed);
+        self.core.load(self.index).fetch_sub(1, Ordering::Relaxed);
         connection.socket
     }
 
     /// The connection no longer counts against `max_connections`: what is left of it is only being ended.
     fn give_place_back(&mut self, key: u32) {
         if std::mem::take(&mut self.connections[key as usize].has_place) {
-            self.core.places.give_back();
+            self.core.give_place_back();
         }
     }
 
     fn publish_tally(&mut self) {
         let tally = std::mem::take(&mut self.tally);
-        let counters = &self.core.counters;
+        let counters = self.core.counters();
         for (counter, amount) in [
             (&counters.received_messages, tally.received_messages),
             (&counters.received_bytes, tally.received_bytes),

@@ -54,13 +54,14 @@ impl Reactor {
     /// Ready when there is something to do: a descriptor, a command, a timer. With `stale`, readiness that has been
     /// reported already does not count.
     fn poll_sleep(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         poller: &AsyncFd<OwnedFd>,
         stale: bool,
         alarm: &mut Alarm,
     ) -> Poll<io::Result<()>> {
-        if !self.core.inboxes[self.index].prepare_sleep(context.waker()) {
+        let sleeps = self.core.inboxes[self.index].prepare_sleep(context.waker());
+        if !sleeps || !self.dispatch.prepare_sleep() {
             return Poll::Ready(Ok(()));
         }
         if alarm.poll(self.wheel.next_ms(), &self.core, context).is_ready() {

@@ -24,6 +24,11 @@ impl Reactor {
 
     /// Queues a frame that many connections share, if the connection has room for it.
     pub(super) fn push_shared(&mut self, key: u32, frame: &Frame) {
+        self.push_unreserved(key, frame, self.core.config.overflow);
+    }
+
+    /// Queues a frame for which nothing has been reserved, if the connection has room for it.
+    pub(super) fn push_unreserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
         let max = self.core.config.output_bytes_max;
         let connection = &self.connections[key as usize];
         if connection.hung_up {
@@ -32,7 +37,7 @@ impl Reactor {
         let entry = self.core.table.slot(connection.id);
         let queued = entry.queued() as usize;
         if queued > 0 && queued + frame.len() > max {
-            match self.core.config.overflow {
+            match overflow {
                 Overflow::Close => return self.overflowed(key),
                 Overflow::DropNewest => {
                     entry.set_refused(false);

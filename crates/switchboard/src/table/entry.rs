@@ -158,9 +158,19 @@ impl Entry {
         self.refused.fetch_max(refused, Ordering::Relaxed) < refused
     }
 
+    /// What stands on a refused push: 0: nothing; 1: the owner knows of one; 2: of one that closes the connection.
+    pub(crate) fn refused(&self) -> u8 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Was one refused since the last call?
     pub(crate) fn take_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed) != 0 && self.refused.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// Groups that it is in, as counted.
+    pub(crate) fn groups(&self) -> i64 {
+        i64::from(self.groups.load(Ordering::Relaxed) as i16)
     }
 
     /// Counts one more group unless there are `max` already.

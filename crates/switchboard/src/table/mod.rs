@@ -4,40 +4,109 @@
 //! read by anybody. It is plain old data in one mapping, so that other processes can read it too.
 
 mod entry;
+mod header;
 
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use entry::UserName;
 pub(crate) use entry::{Entry, State};
+pub(crate) use header::{Counters, Header};
 
-use crate::sys::Mapping;
+use crate::sys::{Access, Mapping, Memory};
 use crate::{ClientInfo, ConnectionId};
+
+/// What the header begins with. The last byte is raised with every change of the layout or of what the fields mean.
+const MAGIC: u64 = u64::from_le_bytes(*b"swbtabl\x01");
+
+/// Each of the three parts begins at a multiple of this.
+const PAGE: usize = 4096;
 
 /// All connections of one server.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// One value.
+    header: Mapping<Header>,
     entries: Mapping<Entry>,
     /// Apart from the entries: connections that are bound to no user never touch these pages.
     users: Mapping<UserName>,
-    next: AtomicU32,
-    /// Ids given out so far; below the size of the range, a higher id was never in use.
-    given: AtomicU64,
-    first: u32,
+    /// By which other processes attach; None where this is one of them.
+    fd: Option<OwnedFd>,
+}
+
+/// Where the parts are, for so many slots.
+struct Layout {
+    slots: usize,
+    entries: usize,
+    users: usize,
+    len: usize,
+}
+
+impl Layout {
+    fn new(slots: usize) -> Layout {
+        let entries = size_of::<Header>().next_multiple_of(PAGE);
+        let users = (entries + slots * size_of::<Entry>()).next_multiple_of(PAGE);
+        Layout { slots, entries, users, len: users + slots * size_of::<UserName>() }
+    }
+
+    fn table(&self, memory: &Arc<Memory>, fd: Option<OwnedFd>) -> io::Result<Table> {
+        Ok(Table {
+            header: Mapping::within(memory, 0, 1)?,
+            entries: Mapping::within(memory, self.entries, self.slots)?,
+            users: Mapping::within(memory, self.users, self.slots)?,
+            fd,
+        })
+    }
 }
 
 impl Table {
     /// Room for `sockets` connections at one time. It has twice as many slots, so that a free one is found at
     /// once when ids have wrapped.
     pub(crate) fn new(sockets: usize, first_id: u32) -> io::Result<Table> {
-        let slots = (sockets * 2).next_power_of_two().min(crate::CONNECTION_ID_MAX as usize);
-        Ok(Table {
-            entries: Mapping::new(slots)?,
-            users: Mapping::new(slots)?,
-            next: AtomicU32::new(first_id - 1),
-            given: AtomicU64::new(0),
-            first: first_id - 1,
-        })
+        let layout = Layout::new((sockets * 2).next_power_of_two().min(crate::CONNECTION_ID_MAX as usize));
+        let (memory, fd) = Memory::create(c"switchboard-table", layout.len, Access::Read)?;
+        let table = layout.table(&memory, Some(fd))?;
+        let header = table.header();
+        header.magic.store(MAGIC, Ordering::Relaxed);
+        header.next_id.store(first_id - 1, Ordering::Relaxed);
+        header.first_id.store(first_id - 1, Ordering::Relaxed);
+        Ok(table)
+    }
+
+    /// The table of another process, by what its [`fd`](Table::fd) has given. It can only be read: whoever writes to it
+    /// dies.
+    pub(crate) fn attach(fd: impl AsFd, slots: usize) -> io::Result<Table> {
+        let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
+        if !slots.is_power_of_two() || slots > crate::CONNECTION_ID_MAX as usize {
+            return Err(invalid("no such number of slots"));
+        }
+        let layout = Layout::new(slots);
+        let table = layout.table(&Memory::attach(fd, layout.len, Access::Read)?, None)?;
+        if table.header().magic.load(Ordering::Relaxed) != MAGIC {
+            return Err(invalid("a connection table of another layout"));
+        }
+        Ok(table)
+    }
+
+    /// What lets another process attach; None in such a process.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// How many connections it has room for.
+    pub(crate) fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What concerns the server as a whole.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header[0]
+    }
+
+    fn first(&self) -> u32 {
+        self.header().first_id.load(Ordering::Relaxed)
     }
 
     fn slot_of(&self, id: ConnectionId) -> usize {
@@ -58,8 +127,8 @@ impl Table {
     /// Claims the next free id; its entry is in state [`State::Handshake`]. None when every slot is taken.
     pub(crate) fn claim(&self) -> Option<ConnectionId> {
         for _ in 0..self.entries.len() {
-            let id = ConnectionId::nth(self.next.fetch_add(1, Ordering::Relaxed));
-            self.given.fetch_add(1, Ordering::Relaxed);
+            let id = ConnectionId::nth(self.header().next_id.fetch_add(1, Ordering::Relaxed));
+            self.header().given_ids.fetch_add(1, Ordering::Relaxed);
             if self.entries[self.slot_of(id)].claim(id.local()) {
                 return Some(id);
             }
@@ -79,8 +148,8 @@ impl Table {
 
     /// Could a connection have had this id?
     pub(crate) fn was_given(&self, id: ConnectionId) -> bool {
-        let given = self.given.load(Ordering::Relaxed);
-        let position = (id.local() - 1).wrapping_sub(self.first) % crate::CONNECTION_ID_MAX;
+        let given = self.header().given_ids.load(Ordering::Relaxed);
+        let position = (id.local() - 1).wrapping_sub(self.first()) % crate::CONNECTION_ID_MAX;
         u64::from(position) < given
     }
 
@@ -91,9 +160,10 @@ impl Table {
 
     /// The ids of all open connections, ascending.
     pub(crate) fn open_ids(&self) -> Vec<ConnectionId> {
-        let given = self.given.load(Ordering::Relaxed).min(self.entries.len() as u64) as u32;
+        let given = self.header().given_ids.load(Ordering::Relaxed).min(self.entries.len() as u64) as u32;
+        let first = self.first();
         // Slots that no id has come to are left alone: looking at them would cost their memory.
-        let slots = (0..given).map(|n| self.slot(ConnectionId::nth(self.first.wrapping_add(n))));
+        let slots = (0..given).map(|n| self.slot(ConnectionId::nth(first.wrapping_add(n))));
         let open = slots.filter(|entry| entry.state() == State::Open);
         let mut ids: Vec<_> = open.filter_map(|entry| ConnectionId::new(u64::from(entry.id()))).collect();
         ids.sort_unstable();
@@ -154,5 +224,18 @@ mod tests {
         assert_eq!(table.info(id).unwrap().user.as_deref(), Some("李雷 & Ann"));
         table.release(id);
         assert!(table.info(id).is_none());
+    }
+
+    #[test]
+    fn who_attaches_reads_what_the_owner_writes() {
+        let ours = table(4, 1);
+        let theirs = Table::attach(ours.fd().unwrap(), ours.slots()).unwrap();
+        let id = ours.claim().unwrap();
+        ours.bind(id, "ann");
+        assert_eq!(theirs.info(id).unwrap().user.as_deref(), Some("ann"));
+        assert!(theirs.was_given(id));
+        assert!(theirs.fd().is_none());
+        assert!(Table::attach(ours.fd().unwrap(), ours.slots() * 2).is_err());
+        assert!(Table::attach(ours.fd().unwrap(), 3).is_err());
     }
 }

@@ -178,6 +178,10 @@ impl<H: Handler> Place<H> {
 
 impl<H: Handler> Drop for Place<H> {
     fn drop(&mut self) {
-        self.0.shared().handle.core().http_places.give_back();
+        let core = self.0.shared().handle.core();
+        match &core.ports {
+            Some(ports) => ports.http_ended(),
+            None => core.give_http_place_back(),
+        }
     }
 }

@@ -11,31 +11,75 @@ use std::task::Context;
 
 use bytes::Bytes;
 
+use crate::command::{Answer, Command};
 use crate::event::{Event, Flow};
+use crate::instance::InstanceId;
+use crate::master::lanes::LaneSetup;
+use crate::pipe::{Receipt, Slot};
 use crate::{ConnectionId, PeerAddr};
 
 pub use http::HttpService;
-pub(crate) use runner::Runner;
+pub(crate) use runner::{Journal, Runner};
 
-/// What stands between a reactor and the user's code. In Base mode it is the worker itself, called directly.
+/// What stands between a reactor and the user's code: in Base mode the worker itself, called directly; in Process mode the
+/// rings to other processes.
 pub(crate) trait Dispatch {
-    /// Takes an event. Events of one connection are handled one at a time, in the order in which they are delivered.
-    /// `context` is for handlers that are polled on the spot.
-    fn deliver(&mut self, event: Event, context: &mut Context<'_>) -> Flow;
+    /// Takes an event of the connection that the reactor has under `key`. Events of one connection are handled one at a
+    /// time, in the order in which they are delivered. `context` is for handlers that are polled on the spot.
+    fn deliver(&mut self, key: u32, event: Event, context: &mut Context<'_>) -> Flow;
+
+    /// The reactor has forgotten a connection: its key may come to mean another.
+    fn forget(&mut self, _key: u32, _id: ConnectionId) {}
+
+    /// Takes a message from one worker or user process to another.
+    fn pipe(&mut self, from: Slot, to: Slot, body: Bytes, receipt: Receipt, context: &mut Context<'_>);
 
     /// A connection's session has changed: events that wait behind a handler happened before, but are handled after.
-    fn session_changed(&mut self, id: ConnectionId, session: &Bytes);
+    /// `origin`: the process whose code did it, if it is not this one.
+    fn session_changed(&mut self, key: u32, id: ConnectionId, session: &Bytes, origin: Option<InstanceId>);
+
+    /// A connection has been bound to a user.
+    fn bound(&mut self, _key: u32, _id: ConnectionId, _user: &str) {}
 
     /// Is there a service for ordinary HTTP requests?
     fn serves_http(&self) -> bool;
 
     /// Takes over a socket on which an ordinary request has begun; `read` has been read from it. The socket holds one
-    /// of the server's HTTP places.
-    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes);
+    /// of the server's HTTP places. It is given back if nobody can take it.
+    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd>;
 
     /// Finishes the HTTP requests that have begun, and no others.
     fn stop(&mut self);
 
     /// Is nothing being handled?
     fn is_idle(&self) -> bool;
+
+    /// Appends what other processes have asked of the reactor.
+    fn fetch(&mut self, _commands: &mut Vec<Command>) {}
+
+    /// After these have been carried out: appends what follows from what other processes have handled, or not.
+    fn settle(&mut self, _commands: &mut Vec<Command>) {}
+
+    /// The turn ends: other processes get what it has produced for them. `empty`: the reactor has no connections.
+    fn publish(&mut self, _empty: bool) {}
+
+    /// Announces that the reactor is going to sleep. False if other processes have asked for something meanwhile.
+    fn prepare_sleep(&mut self) -> bool {
+        true
+    }
+
+    /// The answer to a question of another process.
+    fn answer(&mut self, _instance: InstanceId, _token: u64, _answer: Answer) {}
+
+    /// What another process asked for with this token has been done.
+    fn echo(&mut self, _instance: InstanceId, _token: u64, _id: ConnectionId) {}
+
+    /// Another process has been started.
+    fn attach(&mut self, _lane: LaneSetup) {}
+
+    /// A slot's events go to another process from now on, or to none for the time being.
+    fn route(&mut self, _slot: Slot, _instance: Option<InstanceId>) {}
+
+    /// Another process has ended.
+    fn detach(&mut self, _instance: InstanceId, _of_itself: bool) {}
 }

@@ -10,19 +10,22 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
 
 use super::Dispatch;
-use super::guard::poll_guarded;
+use super::guard::{Panic, poll_guarded};
 use super::http::HttpServer;
 use crate::command::Command;
-use crate::event::{ClosedBy, Event, EventKind, Flow};
+use crate::event::{ClosedBy, Event, EventKind, EventSource, Flow};
 use crate::handle::Handle;
+use crate::instance::InstanceId;
+use crate::pipe::{PipeMessage, Receipt, Slot};
 use crate::{Conn, ConnectionId, Decision, Handler, PeerAddr};
 
 /// Close code of a connection whose handler panicked (RFC 6455 §7.4.1).
 const INTERNAL_ERROR: u16 = 1011;
 
-/// A worker in the process of its reactor.
+/// Runs a handler, in the process of its reactor or in a worker's.
 ///
 /// A handler's future is polled once on the spot, in a box that is used again and again; only if it is pending does it
 /// become a task. While it is one, the later events of its connection wait in a queue, or they would overtake it.
@@ -35,13 +38,37 @@ pub(crate) struct Runner<H> {
     backlog_bytes_max: usize,
 }
 
+/// Writes down which events are being handled, so that none is lost with the process. One that a handler finishes in its
+/// first poll is not mentioned: whoever delivered it sees that.
+pub(crate) trait Journal {
+    /// The handler of this event is about to be polled; None: it has been.
+    fn polls(&self, receipt: Option<&Receipt>);
+    /// The event is handled alone, because it may have killed a worker; None: it has been.
+    fn tries(&self, receipt: Option<&Receipt>);
+    /// The event waits behind an earlier one of its source.
+    fn waits(&self, receipt: &Receipt);
+    /// One that waited begins.
+    fn begins(&self, receipt: &Receipt);
+    /// The event's handler has been polled, and is pending.
+    fn goes_on(&self, receipt: &Receipt);
+    /// One that waited or went on is over.
+    fn finishes(&self, receipt: Receipt);
+    /// Something that a stop waits for is over.
+    fn calms_down(&self);
+}
+
 /// What the runner's tasks need.
 pub(super) struct Shared<H> {
     pub(super) handler: H,
     pub(super) handle: Handle,
+    /// None: events are not written down, because this is the process of the reactor.
+    journal: Option<Rc<dyn Journal>>,
+    /// The reactor in whose process this is.
     reactor: usize,
-    /// The connections whose handler is a task now.
-    pending: RefCell<HashMap<ConnectionId, Pending>>,
+    /// The sources whose handler is a task now.
+    pending: RefCell<HashMap<EventSource, Pending>>,
+    /// Held while a suspect event is handled.
+    suspects: Mutex<()>,
     /// HTTP connections and upgrades that are being served.
     serving: Cell<usize>,
 }
@@ -58,11 +85,21 @@ struct Pending {
 impl<H: Handler> Runner<H> {
     /// A runner on reactor `reactor`'s thread. Its tasks are spawned on the thread's local runtime.
     pub(crate) fn new(handler: H, handle: Handle, reactor: usize) -> Runner<H> {
+        Runner::build(handler, handle, reactor, None)
+    }
+
+    /// A runner in a worker's process.
+    pub(crate) fn with_journal(handler: H, handle: Handle, journal: Rc<dyn Journal>) -> Runner<H> {
+        Runner::build(handler, handle, 0, Some(journal))
+    }
+
+    fn build(handler: H, handle: Handle, reactor: usize, journal: Option<Rc<dyn Journal>>) -> Runner<H> {
         let service = handler.http();
         let config = &handle.core().config;
         let (backlog_max, backlog_bytes_max) = (config.handler_backlog_max, config.message_bytes_max);
         let pending = RefCell::default();
-        let shared = Rc::new(Shared { handler, handle, reactor, pending, serving: Cell::new(0) });
+        let (suspects, serving) = (Mutex::new(()), Cell::new(0));
+        let shared = Rc::new(Shared { handler, handle, journal, reactor, pending, suspects, serving });
         let http = service.map(|service| HttpServer::new(service, &shared.handle));
         Runner { shared, slot: None, http, backlog_max, backlog_bytes_max }
     }
@@ -73,19 +110,34 @@ impl<H: Handler> Runner<H> {
         async move { shared.handler.worker_stop().await }
     }
 
-    /// Is a task handling an earlier event of the connection?
-    fn is_pending(&self, id: ConnectionId) -> bool {
+    /// Is a task handling an earlier event of the source?
+    pub(crate) fn is_pending(&self, source: EventSource) -> bool {
         let pending = self.shared.pending.borrow();
         // Nearly always empty, so that no look-up is made.
-        !pending.is_empty() && pending.contains_key(&id)
+        !pending.is_empty() && pending.contains_key(&source)
+    }
+
+    /// Takes an event.
+    pub(crate) fn handle(&mut self, mut event: Event, context: &mut Context<'_>) -> Flow {
+        let source = event.source;
+        if self.is_pending(source) {
+            return self.queue(event);
+        }
+        let receipt = std::mem::take(&mut event.receipt);
+        let suspect = event.suspect.then(|| receipt.place()).flatten();
+        self.run(source, receipt, self.shared.clone().handle(event, suspect), context);
+        Flow::Go
     }
 
     fn queue(&self, event: Event) -> Flow {
         let mut pending = self.shared.pending.borrow_mut();
-        let pending = pending.entry(event.id).or_default();
+        let pending = pending.entry(event.source).or_default();
         let is_drain = |event: &Event| matches!(event.kind, EventKind::Drain);
         if is_drain(&event) && pending.waiting.back().is_some_and(is_drain) {
             return Flow::Go;
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.waits(&event.receipt);
         }
         pending.waiting_bytes += event.payload_len();
         pending.waiting.push_back(event);
@@ -97,25 +149,29 @@ impl<H: Handler> Runner<H> {
     /// Polls the future of one event; it goes on as a task if it is pending.
     fn run<F: Future<Output = ()> + 'static>(
         &mut self,
-        id: ConnectionId,
+        source: EventSource,
+        receipt: Receipt,
         future: F,
         context: &mut Context<'_>,
     ) {
-        let slot = self.slot.take().and_then(|slot| slot.downcast::<Slot<F>>().ok());
-        let mut slot = slot.unwrap_or_else(|| Box::new(Slot(Box::pin(None))));
+        let slot = self.slot.take().and_then(|slot| slot.downcast::<Room<F>>().ok());
+        let mut slot = slot.unwrap_or_else(|| Box::new(Room(Box::pin(None))));
         slot.0.set(Some(future));
         let Some(running) = slot.0.as_mut().as_pin_mut() else { return };
-        match poll_guarded(running, context) {
+        match self.shared.poll(&receipt, running, context) {
             Poll::Ready(result) => {
                 slot.0.set(None);
                 self.slot = Some(slot);
                 if let Err(panic) = result {
-                    self.shared.panicked(id, &panic.0);
+                    self.shared.panicked(source, &panic.0);
                 }
             }
             Poll::Pending => {
-                self.shared.pending.borrow_mut().insert(id, Pending::default());
-                tokio::task::spawn_local(self.shared.clone().finish(id, slot.0));
+                if let Some(journal) = &self.shared.journal {
+                    journal.goes_on(&receipt);
+                }
+                self.shared.pending.borrow_mut().insert(source, Pending::default());
+                tokio::task::spawn_local(self.shared.clone().finish(source, receipt, slot.0));
             }
         }
     }
@@ -143,136 +199,241 @@ impl<H: Handler> Drop for Serving<H> {
 }
 
 /// Room for one future, in place.
-struct Slot<F>(Pin<Box<Option<F>>>);
+struct Room<F>(Pin<Box<Option<F>>>);
 
 impl<H: Handler> Shared<H> {
-    /// Handles one event.
-    async fn handle(self: Rc<Self>, event: Event) {
-        let Event { id, session, kind } = event;
-        match kind {
-            EventKind::Authorize(request) => {
-                let decision = Box::new(self.handler.authorize(*request).await);
-                self.send(Command::Authorized { id, decision });
-            }
-            EventKind::Open(request) => self.handler.on_open(self.conn(id, session), *request).await,
-            EventKind::Message(message) => self.handler.on_message(self.conn(id, session), message).await,
-            EventKind::Drain => self.handler.on_drain(self.conn(id, session)).await,
-            EventKind::Close(closed) => self.handler.on_close(self.conn(id, session), closed).await,
+    /// Handles one event. `suspect`: alone, written down under this receipt.
+    async fn handle(self: Rc<Self>, event: Event, suspect: Option<Receipt>) {
+        if let (Some(receipt), Some(journal)) = (&suspect, &self.journal) {
+            let _alone = self.suspects.lock().await;
+            journal.tries(Some(receipt));
+            self.dispatch(event).await;
+            journal.tries(None);
+        } else {
+            self.dispatch(event).await;
         }
+    }
+
+    async fn dispatch(&self, event: Event) {
+        let Event { source, session, kind, attempt, .. } = event;
+        let id = match (source, kind) {
+            (EventSource::Connection(id), kind) => (id, kind),
+            (EventSource::Pipe(_), EventKind::Pipe(message)) => {
+                return self.handler.on_pipe_message(self.handle.clone(), message).await;
+            }
+            (EventSource::Pipe(_), _) => return,
+        };
+        let conn = |id| Conn::new(id, self.handle.clone(), session, attempt);
+        match id {
+            (id, EventKind::Authorize(request)) => {
+                let decision = Box::new(self.handler.authorize(*request).await);
+                self.send(id, Command::Authorized { id, decision });
+            }
+            (id, EventKind::Open(request)) => self.handler.on_open(conn(id), *request).await,
+            (id, EventKind::Message(message)) => self.handler.on_message(conn(id), message).await,
+            (id, EventKind::Drain) => self.handler.on_drain(conn(id)).await,
+            (id, EventKind::Close(closed)) => self.handler.on_close(conn(id), closed).await,
+            (_, EventKind::Pipe(_)) => {}
+        }
+    }
+
+    /// Polls the handler of an event; it is written down that this is being done.
+    fn poll<F: Future + ?Sized>(
+        &self,
+        receipt: &Receipt,
+        future: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<F::Output, Panic>> {
+        let Some(journal) = &self.journal else { return poll_guarded(future, context) };
+        journal.polls(Some(receipt));
+        let polled = poll_guarded(future, context);
+        journal.polls(None);
+        polled
     }
 
     /// Runs a pending handler to its end, then the events that came meanwhile, in order.
     async fn finish<F: Future<Output = ()>>(
         self: Rc<Self>,
-        id: ConnectionId,
+        source: EventSource,
+        receipt: Receipt,
         mut first: Pin<Box<Option<F>>>,
     ) {
-        self.guarded(id, async move {
+        let rest = async move {
             if let Some(first) = first.as_mut().as_pin_mut() {
                 first.await;
             }
-        })
-        .await;
-        while let Some(event) = self.next_waiting(id).await {
-            self.guarded(id, self.clone().handle(event)).await;
+        };
+        self.guarded(source, &receipt, rest).await;
+        self.finished(receipt);
+        while let Some(mut event) = self.next_waiting(source).await {
+            let receipt = std::mem::take(&mut event.receipt);
+            if let Some(journal) = &self.journal {
+                journal.begins(&receipt);
+            }
+            let suspect = event.suspect.then(|| receipt.place()).flatten();
+            self.guarded(source, &receipt, self.clone().handle(event, suspect)).await;
+            self.finished(receipt);
         }
     }
 
-    async fn guarded(&self, id: ConnectionId, future: impl Future<Output = ()>) {
+    fn finished(&self, receipt: Receipt) {
+        if let Some(journal) = &self.journal {
+            journal.finishes(receipt);
+        }
+    }
+
+    async fn guarded(&self, source: EventSource, receipt: &Receipt, future: impl Future<Output = ()>) {
         let mut future = std::pin::pin!(future);
-        if let Err(panic) = poll_fn(|context| poll_guarded(future.as_mut(), context)).await {
-            self.panicked(id, &panic.0);
+        if let Err(panic) = poll_fn(|context| self.poll(receipt, future.as_mut(), context)).await {
+            self.panicked(source, &panic.0);
         }
     }
 
-    /// The next event of a connection whose handler has finished; without one the connection is no longer pending.
-    async fn next_waiting(&self, id: ConnectionId) -> Option<Event> {
-        if self.pending.borrow().get(&id).is_some_and(|pending| !pending.waiting.is_empty()) {
+    /// The next event of a source whose handler has finished; without one the source is no longer pending.
+    async fn next_waiting(&self, source: EventSource) -> Option<Event> {
+        if self.pending.borrow().get(&source).is_some_and(|pending| !pending.waiting.is_empty()) {
             // The reactor first carries out what the handler asked for: the next event is to find its session.
             tokio::task::yield_now().await;
         }
         let mut all = self.pending.borrow_mut();
-        let pending = all.get_mut(&id)?;
+        let pending = all.get_mut(&source)?;
         let event = pending.waiting.pop_front();
         pending.waiting_bytes -= event.as_ref().map_or(0, Event::payload_len);
         let caught_up = pending.waiting.is_empty() && std::mem::take(&mut pending.held);
         if event.is_none() {
-            all.remove(&id);
+            all.remove(&source);
         }
         drop(all);
         if event.is_none() {
             self.finished_one();
         }
-        if caught_up {
-            self.send(Command::HandlerReady { id });
+        if let (true, EventSource::Connection(id)) = (caught_up, source) {
+            self.send(id, Command::HandlerReady { id });
         }
         event
     }
 
-    /// A reactor that is stopping waits for this, asleep.
+    /// Whoever waits for a stop, asleep, has this process looked at.
     fn finished_one(&self) {
-        if self.handle.is_stopping() {
-            self.send(Command::Shutdown);
+        match &self.journal {
+            Some(journal) => journal.calms_down(),
+            None if self.handle.is_stopping() => {
+                let _ = self.handle.send_always(self.reactor, Command::Shutdown);
+            }
+            None => {}
         }
     }
 
-    fn panicked(&self, id: ConnectionId, panic: &str) {
+    fn panicked(&self, source: EventSource, panic: &str) {
+        // Whatever state the handler was in, the source's next message must not find it.
+        let dropped = self.drop_messages(source);
+        dropped.into_iter().for_each(|receipt| self.finished(receipt));
+        let EventSource::Connection(id) = source else {
+            tracing::error!(panic, "a handler of messages from other processes panicked");
+            return;
+        };
         tracing::error!(connection = %id, panic, "a handler panicked; its connection is closed with 1011");
-        // Whatever state the handler was in, the connection's next message must not find it.
-        if let Some(pending) = self.pending.borrow_mut().get_mut(&id) {
-            pending.waiting.retain(|event| !matches!(event.kind, EventKind::Message(_)));
-            pending.waiting_bytes = 0;
-        }
         let reason = "internal error".to_owned();
         // A handshake whose authorize panicked is refused; for an open connection this decision means nothing.
-        self.send(Command::Authorized { id, decision: Box::new(Decision::reject(500, "internal error\n")) });
-        self.send(Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
+        let decision = Box::new(Decision::reject(500, "internal error\n"));
+        self.send(id, Command::Authorized { id, decision });
+        self.send(id, Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
     }
 
-    fn conn(&self, id: ConnectionId, session: Bytes) -> Conn {
-        Conn::new(id, self.handle.clone(), session)
+    /// Drops the messages of a connection that wait.
+    fn drop_messages(&self, source: EventSource) -> Vec<Receipt> {
+        let mut all = self.pending.borrow_mut();
+        let Some(pending) = all.get_mut(&source) else { return Vec::new() };
+        if let EventSource::Pipe(_) = source {
+            return Vec::new();
+        }
+        let is_message = |event: &Event| matches!(event.kind, EventKind::Message(_));
+        let waiting = std::mem::take(&mut pending.waiting);
+        let (dropped, kept): (VecDeque<Event>, VecDeque<Event>) = waiting.into_iter().partition(is_message);
+        pending.waiting = kept;
+        pending.waiting_bytes = 0;
+        dropped.into_iter().map(|event| event.receipt).collect()
     }
 
-    pub(super) fn send(&self, command: Command) {
-        // After the reactor has stopped nobody needs it.
-        let _ = self.handle.core().inboxes[self.reactor].send_always(command);
+    /// Sends the reactor of a connection a command about it.
+    pub(super) fn send(&self, id: ConnectionId, command: Command) {
+        if let Some(entry) = self.handle.core().table.find(id) {
+            // After the reactor has stopped nobody needs it.
+            let _ = self.handle.send_always(entry.reactor(), command);
+        }
+    }
+
+    pub(super) fn reactor(&self) -> usize {
+        self.reactor
     }
 }
 
-impl<H: Handler> Dispatch for Runner<H> {
-    fn deliver(&mut self, event: Event, context: &mut Context<'_>) -> Flow {
-        let id = event.id;
-        if self.is_pending(id) {
-            return self.queue(event);
-        }
-        self.run(id, self.shared.clone().handle(event), context);
-        Flow::Go
-    }
-
-    fn session_changed(&mut self, id: ConnectionId, session: &Bytes) {
+impl<H: Handler> Runner<H> {
+    /// A connection's session has changed.
+    pub(crate) fn change_session(&mut self, id: ConnectionId, session: &Bytes) {
         let mut pending = self.shared.pending.borrow_mut();
-        for event in pending.get_mut(&id).into_iter().flat_map(|pending| &mut pending.waiting) {
+        let pending = pending.get_mut(&EventSource::Connection(id));
+        for event in pending.into_iter().flat_map(|pending| &mut pending.waiting) {
             event.session = session.clone();
         }
     }
 
-    fn serves_http(&self) -> bool {
+    pub(crate) fn has_http(&self) -> bool {
         self.http.is_some()
     }
 
-    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) {
+    /// Serves a socket; drops it if there is no service.
+    pub(crate) fn serve(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) {
         if let Some(http) = &self.http {
             http.serve(self.shared.clone(), socket, peer, read);
         }
     }
 
-    fn stop(&mut self) {
+    /// Finishes the HTTP requests that have begun, and no others.
+    pub(crate) fn stop_http(&mut self) {
         if let Some(http) = &self.http {
             http.stop();
         }
     }
 
+    /// HTTP connections and upgrades that are being served.
+    pub(crate) fn serving(&self) -> usize {
+        self.shared.serving.get()
+    }
+
+    pub(crate) fn is_calm(&self) -> bool {
+        self.shared.pending.borrow().is_empty() && self.serving() == 0
+    }
+}
+
+impl<H: Handler> Dispatch for Runner<H> {
+    fn deliver(&mut self, _key: u32, event: Event, context: &mut Context<'_>) -> Flow {
+        self.handle(event, context)
+    }
+
+    fn pipe(&mut self, from: Slot, _to: Slot, body: Bytes, receipt: Receipt, context: &mut Context<'_>) {
+        let message = PipeMessage::new(self.shared.handle.core().pipes.recipient(from), body, 1);
+        self.handle(Event::pipe(from, message, receipt), context);
+    }
+
+    fn session_changed(&mut self, _key: u32, id: ConnectionId, session: &Bytes, _origin: Option<InstanceId>) {
+        self.change_session(id, session);
+    }
+
+    fn serves_http(&self) -> bool {
+        self.has_http()
+    }
+
+    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd> {
+        self.serve(socket, peer, read);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.stop_http();
+    }
+
     fn is_idle(&self) -> bool {
-        self.shared.pending.borrow().is_empty() && self.shared.serving.get() == 0
+        self.is_calm()
     }
 }

@@ -13,13 +13,13 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use switchboard_proto::handshake::Request as Head;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::guard::poll_guarded;
 use super::http::{ResponseBody, text_response};
 use super::replay::Replay;
 use super::runner::{Serving, Shared};
-use crate::admission::{self, Refusal};
+use crate::admission::{self, Refusal, Refused};
 use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
@@ -43,17 +43,17 @@ pub(super) async fn respond<H: Handler>(
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
     let request = Request::new(head(&http_request), peer);
-    let place = match admit(&core, &request) {
+    let place = match admit(&core, &request).await {
         Ok(place) => place,
-        Err(refusal) => return refused(&core, &refusal),
+        Err(refused) => return response(&refused),
     };
     let decision = match decide(&shared, &core, request.clone(), stop).await {
         Ok(decision) => decision,
-        Err(refusal) => return refused(&core, &refusal),
+        Err(refusal) => return place.refuse(&refusal),
     };
     match decision.0 {
         Verdict::Reject { status, headers, body } => {
-            admission::count_refusal(&core);
+            place.count_refusal();
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             with_headers(text_response(status, body), &headers)
         }
@@ -72,7 +72,7 @@ pub(super) async fn respond<H: Handler>(
             }
             Err(reason) => {
                 tracing::error!(reason, "authorize gave a decision that cannot be carried out");
-                refused(&core, &Refusal::BadDecision)
+                place.refuse(&Refusal::BadDecision)
             }
         },
     }
@@ -103,25 +103,64 @@ async fn decide<H: Handler>(
 }
 
 /// A place among the server's connections, given back unless a reactor takes it over.
-struct Place(Arc<Core>);
+struct Place {
+    /// None: a reactor has it.
+    core: Option<Arc<Core>>,
+    refused: bool,
+}
 
 impl Place {
-    fn pass_on(self) {
-        std::mem::forget(self);
+    fn pass_on(mut self) {
+        self.core = None;
+    }
+
+    fn count_refusal(mut self) {
+        self.refused = true;
+    }
+
+    fn refuse(self, refusal: &Refusal) -> Response<ResponseBody> {
+        self.count_refusal();
+        response(&refusal.into())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.places.give_back();
+        let Some(core) = &self.core else { return };
+        match &core.ports {
+            Some(ports) => ports.place_returned(self.refused),
+            None => {
+                core.give_place_back();
+                if self.refused {
+                    admission::count_refusal(core);
+                }
+            }
+        }
     }
 }
 
-fn admit(core: &Arc<Core>, request: &Request) -> Result<Place, Refusal> {
-    let head = Head::parse(request.head(), &head_limits(&core.config)).map_err(Refusal::Handshake)?;
-    let head = head.ok_or(Refusal::BadDecision)?;
-    admission::admit(core, &head)?;
-    Ok(Place(core.clone()))
+async fn admit(core: &Arc<Core>, request: &Request) -> Result<Place, Refused> {
+    match &core.ports {
+        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request)).await,
+        None => {
+            admission::admit_counted(core, request.head())?;
+            Ok(Place { core: Some(core.clone()), refused: false })
+        }
+    }
+}
+
+/// Waits in a task of its own: when the client hangs up meanwhile, this future is dropped, and the place has to be
+/// given back all the same.
+async fn admit_elsewhere(
+    core: Arc<Core>,
+    admitted: oneshot::Receiver<Result<(), Refused>>,
+) -> Result<Place, Refused> {
+    let (sender, receiver) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        let admitted = admitted.await.unwrap_or_else(|_| Err((&Refusal::Stopping).into()));
+        drop(sender.send(admitted.map(|()| Place { core: Some(core), refused: false })));
+    });
+    receiver.await.unwrap_or_else(|_| Err((&Refusal::Stopping).into()))
 }
 
 /// The response 101, checked as the reactor's are.
@@ -161,10 +200,9 @@ fn with_headers(
     response
 }
 
-fn refused(core: &Core, refusal: &Refusal) -> Response<ResponseBody> {
-    admission::count_refusal(core);
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_headers(text_response(status, refusal.body().into()), &refusal.headers())
+fn response(refused: &Refused) -> Response<ResponseBody> {
+    let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    with_headers(text_response(status, refused.body.clone().into()), &refused.headers)
 }
 
 fn hand_back<H: Handler>(
@@ -178,8 +216,11 @@ fn hand_back<H: Handler>(
     match parts.io.into_inner().into_parts(&parts.read_buf) {
         Ok((socket, unread)) => {
             place.pass_on();
+            if let Some(ports) = &shared.handle.core().ports {
+                return ports.upgraded(socket, request, accept, unread);
+            }
             let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread });
-            shared.send(Command::Adopt(adopted));
+            let _ = shared.handle.send_always(shared.reactor(), Command::Adopt(adopted));
         }
         Err(error) => tracing::warn!(%error, "cannot take a socket back after its upgrade"),
     }

@@ -1,0 +1,397 @@
+//! One process's lane to this reactor.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::parcel::{Credit, Parcel};
+use super::route::SourceKey;
+use super::{Gauge, HttpGate, LaneSetup};
+use crate::instance::InstanceId;
+use crate::ipc::Corrupt;
+use crate::ipc::channel::{Marks, MasterLane};
+use crate::ipc::codec::{Mark, encode_event};
+use crate::ipc::ring::{Assembler, PieceWriter, Records};
+use crate::pipe::Slot;
+use crate::sys::Doorbell;
+
+/// See the module. Everything that the process can write is checked.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) instance: InstanceId,
+    pub(super) slot: Slot,
+    pub(super) rings: MasterLane,
+    pub(super) marks: Marks,
+    bell: Arc<Doorbell>,
+    pub(super) http: Arc<dyn HttpGate>,
+    gauge: Arc<Gauge>,
+    shown: (u64, u64),
+    /// What is in the event ring, in order.
+    given: VecDeque<Given>,
+    /// How many of them the process has released.
+    judged: usize,
+    /// Up to where it has released, when that was last looked at.
+    head: u64,
+    /// Where it was when this turn began: to be judged when the commands from before that have been carried out.
+    sampled: u64,
+    /// Released, not handled, and no longer in the ring because the room was needed.
+    parked: HashMap<u64, Given>,
+    /// A message that is too large for one record.
+    writing: Option<(PieceWriter, Given)>,
+    /// What is no event and found no room, in order.
+    backlog: VecDeque<(Vec<u8>, Bytes)>,
+    backlog_bytes: usize,
+    /// Events that it has been given and has not handled.
+    pub(super) outstanding: usize,
+    /// What it has sent others and they have not taken, by weight.
+    pub(super) piped: usize,
+    pub(super) assembler: Assembler,
+    /// Commands that have been fetched, and where they start in the ring.
+    pub(super) batch: (Bytes, u64),
+    /// Something has been written since the bell was last thought of.
+    dirty: bool,
+    pub(super) broken: bool,
+    /// It has ended; by itself?
+    pub(super) dead: Option<bool>,
+    /// A slot has been routed to it.
+    pub(super) was_routed: bool,
+    pub(super) reported_idle: bool,
+}
+
+/// Whose event has been handled, and who is told so.
+pub(super) type Done = (SourceKey, Option<Credit>);
+
+/// An event that the process has been given.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) key: SourceKey,
+    /// Where its record, or the first piece of it, starts.
+    pub(super) start: u64,
+    end: u64,
+    pub(super) progress: Progress,
+    pub(super) blame: u8,
+    pub(super) credit: Option<Credit>,
+    /// Its bytes, if they do not stand in the ring in one piece.
+    retained: Option<Box<(Bytes, Bytes)>>,
+}
+
+/// How far an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    Given,
+    /// It waits behind another.
+    Waits,
+    /// Its handler is pending.
+    GoesOn,
+    Handled,
+}
+
+impl Lane {
+    pub(super) fn new(setup: LaneSetup, order_bytes_max: usize) -> Lane {
+        let LaneSetup { instance, slot, lane, marks, bell, http, gauge } = setup;
+        Lane {
+            instance,
+            slot,
+            rings: lane,
+            marks,
+            bell,
+            http,
+            gauge,
+            shown: (0, 0),
+            given: VecDeque::new(),
+            judged: 0,
+            head: 0,
+            sampled: 0,
+            parked: HashMap::new(),
+            writing: None,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            outstanding: 0,
+            piped: 0,
+            assembler: Assembler::new(order_bytes_max),
+            batch: (Bytes::new(), 0),
+            dirty: false,
+            broken: false,
+            dead: None,
+            was_routed: false,
+            reported_idle: false,
+        }
+    }
+
+    /// Can it take events?
+    pub(super) fn is_open(&self) -> bool {
+        !self.broken && self.dead.is_none() && self.writing.is_none() && self.backlog.is_empty()
+    }
+
+    /// Must answers wait before more is asked?
+    pub(super) fn is_crowded(&self, max: usize) -> bool {
+        self.backlog_bytes > max
+    }
+
+    /// Gives the process an event, or gives that back if there is no room.
+    pub(super) fn give(&mut self, key: SourceKey, parcel: Parcel, head: &mut Vec<u8>) -> Result<(), Parcel> {
+        if !self.is_open() {
+            return Err(parcel);
+        }
+        let bytes_max = parcel.bytes_max();
+        let in_pieces = bytes_max > self.rings.events.payload_max();
+        // The record's own header, and what it is rounded up to.
+        if !in_pieces && bytes_max + 16 > self.rings.events.free() && !self.make_room(bytes_max + 16) {
+            return Err(parcel);
+        }
+        let start = self.rings.events.position();
+        let Parcel { event, blame, credit } = parcel;
+        let body = encode_event(event, head);
+        let progress = Progress::Given;
+        let mut given = Given { key, start, end: start, progress, blame, credit, retained: None };
+        self.outstanding += 1;
+        self.dirty = true;
+        if !in_pieces && self.rings.events.try_write(&[head, &body]) {
+            given.end = self.rings.events.position();
+            self.given.push_back(given);
+            return Ok(());
+        }
+        let head = Bytes::copy_from_slice(head);
+        given.retained = Some(Box::new((head.clone(), body.clone())));
+        self.writing = Some((PieceWriter::new(head, body), given));
+        self.write_pieces();
+        Ok(())
+    }
+
+    fn write_pieces(&mut self) {
+        let Some((mut writer, mut given)) = self.writing.take() else { return };
+        self.dirty = true;
+        if writer.write(&mut self.rings.events) {
+            given.start = writer.start().unwrap_or(given.start);
+            given.end = self.rings.events.position();
+            self.given.push_back(given);
+        } else {
+            self.writing = Some((writer, given));
+        }
+    }
+
+    /// Tells the process something that is no event.
+    pub(super) fn tell(&mut self, head: &[u8], body: Bytes) {
+        if self.dead.is_some() || self.broken {
+            return;
+        }
+        let len = head.len() + body.len();
+        let fits = len <= self.rings.events.payload_max();
+        if self.is_open() && fits && self.rings.events.try_write(&[head, &body]) {
+            self.dirty = true;
+            return;
+        }
+        self.backlog_bytes += len;
+        self.backlog.push_back((head.to_vec(), body));
+    }
+
+    /// Writes on what found no room before.
+    pub(super) fn write_on(&mut self) {
+        self.write_pieces();
+        while self.writing.is_none()
+            && let Some((head, body)) = self.backlog.pop_front()
+        {
+            let len = head.len() + body.len();
+            if len > self.rings.events.payload_max() {
+                self.backlog_bytes -= len;
+                let position = self.rings.events.position();
+                self.writing = Some((PieceWriter::new(head, body), Given::nothing(position)));
+                self.write_pieces();
+                continue;
+            }
+            let room = self.make_room(len + 16);
+            if !room || !self.rings.events.try_write(&[&head, &body]) {
+                return self.backlog.push_front((head, body));
+            }
+            self.backlog_bytes -= len;
+            self.dirty = true;
+        }
+    }
+
+    /// Has something waited for room?
+    pub(super) fn is_waiting(&self) -> bool {
+        self.writing.is_some() || !self.backlog.is_empty()
+    }
+
+    /// Gives the room of what has been handled free; if that is not enough, copies out what is being handled.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        while self.judged > 0
+            && let Some(front) = self.given.front_mut()
+        {
+            if front.progress != Progress::Handled {
+                if front.retained.is_none() {
+                    if self.rings.events.free() >= bytes {
+                        break;
+                    }
+                    let Ok(copy) = copy_record(&self.rings, front.start) else { break };
+                    front.retained = Some(Box::new((copy, Bytes::new())));
+                }
+                if let Some(front) = self.given.pop_front() {
+                    self.parked.insert(front.start, front);
+                }
+            } else {
+                self.given.pop_front();
+            }
+            self.judged -= 1;
+            self.accept();
+        }
+        self.accept();
+        self.rings.events.free() >= bytes
+    }
+
+    /// Gives free what nobody needs any more.
+    fn accept(&mut self) {
+        let oldest = self.given.front().filter(|given| given.retained.is_none());
+        let limit = oldest.map_or(self.head, |given| given.start.min(self.head));
+        self.rings.events.accept(limit.max(self.rings.events.released()));
+    }
+
+    /// Looks how far the process is. What it says of that in commands has been said before.
+    pub(super) fn sample(&mut self) -> Result<(), Corrupt> {
+        self.sampled = self.rings.events.sample()?;
+        Ok(())
+    }
+
+    /// Fetches commands into `batch`.
+    pub(super) fn fetch(&mut self) -> Result<(), Corrupt> {
+        if !self.rings.commands.has_more() {
+            return Ok(());
+        }
+        let mut bytes = BytesMut::new();
+        let start = self.rings.commands.fetch(&mut bytes)?;
+        self.batch = (bytes.freeze(), start);
+        Ok(())
+    }
+
+    /// What has been fetched has been carried out, and shows in the connection table: the process may use its room again,
+    /// and need not reckon with it any more.
+    pub(super) fn release(&mut self) {
+        let fetched = self.rings.commands.fetched();
+        if fetched != self.rings.commands.released() && self.rings.commands.release(fetched) {
+            self.bell.ring();
+        }
+    }
+
+    /// Notes what the process has released without saying that it goes on. `done` gets whose events have been handled.
+    pub(super) fn judge(&mut self, done: &mut Vec<Done>) {
+        self.head = self.sampled.max(self.head);
+        while let Some(given) = self.given.get_mut(self.judged)
+            && given.end <= self.head
+        {
+            if given.progress == Progress::Given {
+                given.progress = Progress::Handled;
+                self.outstanding -= 1;
+                done.push((given.key, given.credit.take()));
+            }
+            self.judged += 1;
+        }
+        while self.judged > 0 && self.given.front().is_some_and(|given| given.progress == Progress::Handled) {
+            self.given.pop_front();
+            self.judged -= 1;
+        }
+        self.accept();
+    }
+
+    /// Notes what the process says of an event. `done` gets whose it was if it has been handled.
+    pub(super) fn mark(&mut self, mark: Mark, position: u64, done: &mut Vec<Done>) -> Result<(), Corrupt> {
+        let index = self.given.binary_search_by_key(&position, |given| given.start);
+        let given = match index {
+            Ok(index) => self.given.get_mut(index),
+            Err(_) => self.parked.get_mut(&position),
+        };
+        let given = given.ok_or(Corrupt("a mark on an event that is not outstanding"))?;
+        given.progress = match (mark, given.progress) {
+            (Mark::Waits, Progress::Given) => Progress::Waits,
+            (Mark::GoesOn, Progress::Given) | (Mark::Begins, Progress::Waits) => Progress::GoesOn,
+            (Mark::Finishes, Progress::Waits | Progress::GoesOn) => Progress::Handled,
+            _ => return Err(Corrupt("a mark that does not follow from the ones before")),
+        };
+        if given.progress == Progress::Handled {
+            done.push((given.key, given.credit.take()));
+            self.outstanding -= 1;
+            self.parked.remove(&position);
+        }
+        Ok(())
+    }
+
+    /// Shows the process what has been written, and wakes it if it sleeps.
+    pub(super) fn publish(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            self.rings.events.publish();
+            if self.rings.worker_sleeping.wake() {
+                self.bell.ring();
+            }
+        }
+    }
+
+    /// Has the process tell when it has released something.
+    pub(super) fn ask_for_release(&self) {
+        self.rings.events.ask_for_space();
+    }
+
+    /// Is there something that the reactor has not seen?
+    pub(super) fn has_news(&self, releases_matter: bool) -> bool {
+        if self.dead.is_some() || self.broken {
+            return self.dead.is_some();
+        }
+        self.rings.commands.has_more()
+            || releases_matter && self.rings.events.sample().is_ok_and(|head| head != self.head)
+    }
+
+    pub(super) fn show(&mut self, queued: u64) {
+        Gauge::correct(&self.gauge.outstanding, &mut self.shown.0, self.outstanding as u64);
+        Gauge::correct(&self.gauge.queued, &mut self.shown.1, queued);
+    }
+
+    /// Everything that has been given and not been handled, in order, each with its bytes.
+    pub(super) fn take_unfinished(&mut self) -> Vec<(Given, Bytes)> {
+        let mut all: Vec<Given> = std::mem::take(&mut self.parked).into_values().collect();
+        all.sort_unstable_by_key(|given| given.start);
+        all.extend(self.given.drain(..));
+        all.extend(self.writing.take().map(|(_, given)| given));
+        all.retain(|given| given.progress != Progress::Handled);
+        self.outstanding = 0;
+        let with_bytes = |mut given: Given| {
+            let bytes = match given.retained.take() {
+                Some(retained) => joined(*retained),
+                None => copy_record(&self.rings, given.start).ok()?,
+            };
+            Some((given, bytes))
+        };
+        all.into_iter().filter_map(with_bytes).collect()
+    }
+}
+
+impl Given {
+    /// Stands for something that is no event.
+    fn nothing(position: u64) -> Given {
+        Given {
+            key: SourceKey::none(),
+            start: position,
+            end: position,
+            progress: Progress::Handled,
+            blame: 0,
+            credit: None,
+            retained: None,
+        }
+    }
+}
+
+/// The payload of a record in the event ring, which nobody but this thread writes.
+fn copy_record(rings: &MasterLane, start: u64) -> Result<Bytes, Corrupt> {
+    let mut bytes = BytesMut::new();
+    rings.events.record_at(start, &mut bytes)?;
+    let record = Records::new(&bytes, start).next()?;
+    Ok(Bytes::copy_from_slice(record.map_or(&[], |record| record.payload)))
+}
+
+fn joined((head, body): (Bytes, Bytes)) -> Bytes {
+    if body.is_empty() {
+        return head;
+    }
+    let mut bytes = BytesMut::with_capacity(head.len() + body.len());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&body);
+    bytes.freeze()
+}

@@ -1,0 +1,154 @@
+//! What a process that has died left unfinished goes to its successor.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::lane::{Given, Lane, Progress};
+use super::parcel::Parcel;
+use super::route::{KeyHasher, SourceKey};
+use super::{LaneReport, Lanes};
+use crate::Decision;
+use crate::command::Command;
+use crate::event::{ClosedBy, Event, EventKind, EventSource};
+use crate::ipc::codec::Delivery;
+use crate::pipe::Receipt;
+
+/// Close code of a connection whose event cannot be handled (RFC 6455 §7.4.1).
+const INTERNAL_ERROR: u16 = 1011;
+
+/// What is known of why a process died.
+struct Verdict {
+    /// The event that was being handled when it did, in this lane.
+    culprit: Option<u64>,
+    /// It was one of those that had begun, nobody knows which.
+    unknown: bool,
+}
+
+impl Verdict {
+    fn on(lane: &Lane, reactor: usize) -> Verdict {
+        let place = lane.marks.polling().or_else(|| lane.marks.suspect());
+        let culprit = place.filter(|place| place.reactor == reactor).map(|place| place.position);
+        Verdict { culprit, unknown: place.is_none() && lane.dead == Some(true) }
+    }
+}
+
+impl Lanes {
+    /// All commands of the process have been carried out.
+    pub(super) fn take_over(&mut self, mut lane: Lane, commands: &mut Vec<Command>) {
+        let verdict = Verdict::on(&lane, self.reactor);
+        let instance = lane.instance;
+        lane.show(0);
+        let unfinished = lane.take_unfinished();
+        lane.show(0);
+        let keys = self.leave(&lane);
+        let mut poisoned = HashSet::<SourceKey, KeyHasher>::default();
+        let mut returned = Vec::with_capacity(unfinished.len());
+        for (given, bytes) in unfinished {
+            let key = given.key;
+            let Some(parcel) = self.judge(&given, &bytes, &verdict) else {
+                self.unfinished = self.unfinished.saturating_sub(1);
+                continue;
+            };
+            if u32::from(parcel.blame) >= self.core.config.max_attempts {
+                self.unfinished = self.unfinished.saturating_sub(1);
+                poisoned.insert(key);
+                refuse(parcel, commands);
+            } else if poisoned.contains(&key) && parcel.is_message() {
+                self.unfinished = self.unfinished.saturating_sub(1);
+            } else {
+                returned.push((key, parcel));
+            }
+        }
+        for key in &poisoned {
+            self.drop_messages(*key);
+        }
+        for (key, parcel) in returned.into_iter().rev() {
+            let slot = usize::from(self.slot_of(key));
+            self.routes.entry(key).or_default().detained.push_front(parcel);
+            self.slots[slot].queued += 1;
+        }
+        for key in keys {
+            if self.routes.get(&key).is_some_and(|route| !route.detained.is_empty()) {
+                self.list(key);
+            } else {
+                self.release(key, commands);
+            }
+        }
+        self.report(LaneReport::Detached { instance, reactor: self.reactor });
+    }
+
+    /// Nothing is outstanding with the process any more. Answers whose events were.
+    fn leave(&mut self, lane: &Lane) -> Vec<SourceKey> {
+        let mut keys = Vec::new();
+        for (key, route) in &mut self.routes {
+            if route.instance == Some(lane.instance) {
+                route.instance = None;
+                route.outstanding = 0;
+                // Its successor does not know that the connection is held.
+                route.held |= std::mem::take(&mut route.behind);
+                keys.push(*key);
+            }
+        }
+        keys
+    }
+
+    /// Makes a parcel again of what the process had been given.
+    fn judge(&self, given: &Given, bytes: &Bytes, verdict: &Verdict) -> Option<Parcel> {
+        let Ok(Delivery::Event(mut event)) = Delivery::decode(bytes, Receipt::None, &self.core.pipes) else {
+            return None;
+        };
+        let is_culprit = verdict.culprit == Some(given.start);
+        let begun = is_culprit || given.progress == Progress::GoesOn;
+        event.attempt += u32::from(begun);
+        event.suspect |= begun && verdict.unknown;
+        if let EventKind::Pipe(message) = event.kind {
+            event.kind = EventKind::Pipe(message.with_attempt(event.attempt));
+        }
+        if let Some(session) = self.routes.get(&given.key).and_then(|route| route.session.as_deref()) {
+            event.session = session.clone();
+        }
+        let blame = given.blame.saturating_add(u8::from(is_culprit));
+        Some(Parcel { event, blame, credit: given.credit })
+    }
+
+    /// The connection's messages are not handled any more: it is being closed.
+    fn drop_messages(&mut self, key: SourceKey) {
+        let slot = usize::from(self.slot_of(key));
+        let Some(route) = self.routes.get_mut(&key) else { return };
+        let before = route.detained.len();
+        route.detained.retain(|parcel| !parcel.is_message());
+        let dropped = before - route.detained.len();
+        self.unfinished = self.unfinished.saturating_sub(dropped);
+        self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
+    }
+}
+
+/// An event has killed too many processes.
+fn refuse(parcel: Parcel, commands: &mut Vec<Command>) {
+    let deaths = parcel.blame;
+    let Event { source, kind, .. } = parcel.event;
+    let EventSource::Connection(id) = source else {
+        tracing::error!(
+            deaths,
+            ?source,
+            "a message between processes killed its recipient again; it is dropped"
+        );
+        return;
+    };
+    match kind {
+        EventKind::Authorize(_) => {
+            tracing::error!(connection = %id, deaths, "a handshake killed its worker again; it is refused");
+            let decision = Box::new(Decision::reject(500, "internal error\n"));
+            commands.push(Command::Authorized { id, decision });
+        }
+        EventKind::Close(_) => {
+            tracing::error!(connection = %id, deaths, "a close event killed its worker again; it is dropped");
+        }
+        _ => {
+            tracing::error!(connection = %id, deaths, "an event killed its worker again; its connection is closed with 1011");
+            let reason = "internal error".to_owned();
+            commands.push(Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The master's end of the socket to one instance, as the reactors share it with the conductor.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::lanes::HttpGate;
+use crate::PeerAddr;
+use crate::ipc::link::ToInstance;
+use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
+
+/// Sends to an instance, from any thread, and knows what of the server's the instance holds.
+#[derive(Debug)]
+pub(super) struct LinkSender {
+    socket: Socket,
+    serves_http: AtomicBool,
+    lent: Mutex<Lent>,
+}
+
+/// Places that are to be given back.
+#[derive(Debug, Default)]
+struct Lent {
+    http: usize,
+    upgrades: usize,
+    closed: bool,
+}
+
+impl LinkSender {
+    pub(super) fn new(socket: Socket) -> LinkSender {
+        LinkSender { socket, serves_http: AtomicBool::new(false), lent: Mutex::default() }
+    }
+
+    pub(super) fn set_serves_http(&self, serves: bool) {
+        self.serves_http.store(serves, Ordering::Relaxed);
+    }
+
+    /// False: it had no HTTP connection.
+    pub(super) fn http_ended(&self) -> bool {
+        let mut lent = self.lent();
+        let some = lent.http > 0;
+        lent.http -= usize::from(some);
+        some
+    }
+
+    /// Has it HTTP connections that have not ended?
+    pub(super) fn holds_http(&self) -> bool {
+        self.lent().http > 0
+    }
+
+    /// A place has been taken for an upgrade.
+    pub(super) fn admitted(&self) {
+        self.lent().upgrades += 1;
+    }
+
+    /// False: no place had been taken.
+    pub(super) fn upgrade_over(&self) -> bool {
+        let mut lent = self.lent();
+        let some = lent.upgrades > 0;
+        lent.upgrades -= usize::from(some);
+        some
+    }
+
+    /// The instance is gone: answers how many HTTP places, and places for upgrades, it has left.
+    pub(super) fn close(&self) -> (usize, usize) {
+        let mut lent = self.lent();
+        lent.closed = true;
+        (std::mem::take(&mut lent.http), std::mem::take(&mut lent.upgrades))
+    }
+
+    pub(super) fn send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.socket.send(message, descriptors, Wait::No)
+    }
+
+    pub(super) fn receive<'a>(&self, inbound: &'a mut Inbound) -> io::Result<Option<Packet<'a>>> {
+        inbound.receive(&self.socket, Wait::No)
+    }
+
+    fn lent(&self) -> MutexGuard<'_, Lent> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpGate for LinkSender {
+    /// False until it is ready.
+    fn serves_http(&self) -> bool {
+        self.serves_http.load(Ordering::Relaxed)
+    }
+
+    /// The HTTP place that the caller has taken goes with the socket; if the socket comes back, because the instance does
+    /// not keep up or is gone, so does the place.
+    fn try_send(&self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd> {
+        let message = ToInstance::Http { peer, read }.encode();
+        let mut lent = self.lent();
+        if lent.closed || self.socket.send(&message, &[socket.as_fd()], Wait::No).is_err() {
+            return Err(socket);
+        }
+        lent.http += 1;
+        Ok(())
+    }
+}
+
+impl AsFd for LinkSender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket() -> OwnedFd {
+        std::fs::File::open("/dev/null").unwrap().into()
+    }
+
+    #[test]
+    fn what_an_instance_holds_is_counted_and_comes_back() {
+        let (ours, theirs) = Socket::pair().unwrap();
+        let link = LinkSender::new(ours);
+        for _ in 0..3 {
+            link.try_send(socket(), PeerAddr::Unix, Bytes::from_static(b"GET /")).unwrap();
+        }
+        let mut inbound = Inbound::new();
+        let packet = inbound.receive(&theirs, Wait::Yes).unwrap().unwrap();
+        assert_eq!(packet.descriptors.len(), 1);
+        assert!(matches!(ToInstance::decode(packet.bytes), Ok(ToInstance::Http { .. })));
+        assert!(link.http_ended());
+        assert!(!link.upgrade_over(), "it has none");
+        link.admitted();
+        assert_eq!(link.close(), (2, 1));
+        assert!(!link.http_ended());
+        assert!(link.try_send(socket(), PeerAddr::Unix, Bytes::new()).is_err(), "it is gone");
+    }
+}

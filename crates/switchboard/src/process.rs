@@ -1,0 +1,144 @@
+//! User processes (Swoole: `addProcess`).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::Handle;
+use crate::error::BoxError;
+use crate::pipe::{Delivered, PipeMessage, Receipt};
+
+/// A process of the user's beside the workers: supervised like them, reloaded with them, with the same [`Handle`]. It gets
+/// the messages that others send it with [`Handle::send_message`]: a single writer, or one connection to a database for
+/// the whole server. In Base mode it is a thread.
+pub struct Process {
+    name: String,
+    handle: Handle,
+    messages: mpsc::UnboundedReceiver<Delivered>,
+    /// Of the messages that were given out last.
+    receipts: Vec<Receipt>,
+    host: Box<dyn Host>,
+    /// Turns true when the predecessor has ended.
+    free: watch::Receiver<bool>,
+    is_ready: bool,
+}
+
+/// What a process tells whoever runs it.
+pub(crate) trait Host {
+    /// It can take over, or serves.
+    fn ready(&self);
+    /// A message is about to be given out.
+    fn begins(&self, _receipt: &Receipt) {}
+    /// A message has been handled.
+    fn handled(&self, receipt: Receipt);
+}
+
+pub(crate) type ProcessFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>>>>;
+
+/// A user process in the making.
+#[derive(Clone)]
+pub(crate) struct UserProcess {
+    pub(crate) name: String,
+    pub(crate) run: Arc<dyn Fn(Process) -> ProcessFuture + Send + Sync>,
+}
+
+impl fmt::Debug for UserProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserProcess").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl UserProcess {
+    pub(crate) fn new<F>(name: String, run: F) -> UserProcess
+    where
+        F: AsyncFn(Process) -> Result<(), BoxError> + Send + Sync + 'static,
+    {
+        let run = Arc::new(run);
+        let run = move |process| -> ProcessFuture {
+            let run = run.clone();
+            Box::pin(async move { run(process).await })
+        };
+        UserProcess { name, run: Arc::new(run) }
+    }
+}
+
+impl Process {
+    pub(crate) fn new(
+        name: String,
+        handle: Handle,
+        messages: mpsc::UnboundedReceiver<Delivered>,
+        host: Box<dyn Host>,
+        free: watch::Receiver<bool>,
+    ) -> Process {
+        Process { name, handle, messages, receipts: Vec::new(), host, free, is_ready: false }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Returns when the predecessor has ended: the process of the same name from before a reload. Take what only one
+    /// process may have, a database's write connection for one, after it.
+    ///
+    /// Where there is a predecessor, this also says that this process is ready to take over; an error that is returned
+    /// before that fails the reload, with its text. Without a predecessor, at the start of the server or after a crash,
+    /// this returns at once, and the process counts as ready when it first asks for messages.
+    pub async fn take_over(&mut self) {
+        if !*self.free.borrow() {
+            self.ready();
+        }
+        let _ = self.free.wait_for(|free| *free).await;
+    }
+
+    /// The next message; None when the process is to finish and return. Asking for the next one says that the one before
+    /// has been handled: until then the server keeps it, and gives it to the successor if this process dies.
+    pub async fn recv(&mut self) -> Option<PipeMessage> {
+        self.ask().await;
+        let Delivered { message, receipt } = self.messages.recv().await?;
+        self.host.begins(&receipt);
+        self.receipts.push(receipt);
+        Some(message)
+    }
+
+    /// As [`recv`](Process::recv), but takes all that wait, up to `max`. 0: finish and return.
+    pub async fn recv_many(&mut self, into: &mut Vec<PipeMessage>, max: usize) -> usize {
+        self.ask().await;
+        let mut delivered = Vec::new();
+        let count = self.messages.recv_many(&mut delivered, max.max(1)).await;
+        for Delivered { message, receipt } in delivered {
+            self.host.begins(&receipt);
+            into.push(message);
+            self.receipts.push(receipt);
+        }
+        count
+    }
+
+    async fn ask(&mut self) {
+        self.take_over().await;
+        self.ready();
+        for receipt in self.receipts.drain(..) {
+            self.host.handled(receipt);
+        }
+    }
+
+    fn ready(&mut self) {
+        if !std::mem::replace(&mut self.is_ready, true) {
+            self.host.ready();
+        }
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("name", &self.name).finish_non_exhaustive()
+    }
+}
