@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The result of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// `echo`, `broadcast` or `idle`.
+    /// `echo`, `broadcast`, `idle` or `storm`.
     pub measure: &'static str,
     /// Open connections that are read from.
     pub connections: usize,
@@ -32,6 +32,9 @@ pub struct Report {
     pub slow_readers_closed: Option<usize>,
     /// Must all be 0.
     pub errors: Errors,
+    /// What a storm has shown beside them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
 }
 
 /// Messages per second and CPU time of each side.
@@ -131,6 +134,56 @@ impl Errors {
     }
 }
 
+/// What the connections noticed of a server whose processes were replaced or killed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Storm {
+    /// The longest time in milliseconds that a connection with a message under way heard nothing.
+    pub longest_silence_ms: f64,
+    /// Deliveries and answers of which the server said that it handled them again; no fault.
+    pub marked: u64,
+    /// Of the duplicated deliveries those that had no such mark.
+    pub repeated_unmarked: u64,
+    /// Of the duplicated deliveries those that came after a later message: they had been handled to the end before.
+    pub repeated_late: u64,
+    /// Questions that were sent.
+    pub asked: u64,
+    /// Questions that were never answered.
+    pub unanswered: u64,
+    /// Answers beyond one for each question.
+    pub repeated_answers: u64,
+    /// Who answered, and how often.
+    pub answers: Vec<Answers>,
+}
+
+/// The answers of one worker.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Answers {
+    /// The generation of its code.
+    pub generation: u32,
+    /// Its process.
+    pub pid: u32,
+    /// How often it answered.
+    pub count: u64,
+}
+
+impl Storm {
+    /// A connection has waited so long.
+    pub fn note_silence(&mut self, waited: Duration) {
+        self.longest_silence_ms = self.longest_silence_ms.max(waited.as_secs_f64() * 1e3);
+    }
+
+    fn write(&self, row: &mut impl FnMut(&str, String) -> fmt::Result) -> fmt::Result {
+        row("longest silence, ms", format!("{:.0}", self.longest_silence_ms))?;
+        row("marked as handled again", self.marked.to_string())?;
+        row("repeated without the mark", self.repeated_unmarked.to_string())?;
+        row("repeated after a later one", self.repeated_late.to_string())?;
+        row("questions", self.asked.to_string())?;
+        row("not answered", self.unanswered.to_string())?;
+        row("answered again", self.repeated_answers.to_string())?;
+        row("workers that answered", self.answers.len().to_string())
+    }
+}
+
 /// `part / whole`, 0 when there is no whole.
 #[must_use]
 pub fn per(part: Duration, whole: u64) -> f64 {
@@ -173,6 +226,9 @@ impl fmt::Display for Report {
         }
         if let Some(closed) = self.slow_readers_closed {
             row("slow readers closed by the server", closed.to_string())?;
+        }
+        if let Some(storm) = &self.storm {
+            storm.write(&mut row)?;
         }
         let errors = &self.errors;
         row("missing", errors.missing.to_string())?;

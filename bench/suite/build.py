@@ -47,7 +47,7 @@ def build(bench: Path, selected: list[Server]) -> Built:
     left_out = []
     _run(["cargo", "build", "--release", "--locked", "-p", "switchboard-bench"], root)
     if "switchboard" in groups:
-        examples = ["--example", "echo", "--example", "broadcast"]
+        examples = ["--example", "echo", "--example", "broadcast", "--example", "crash"]
         _run(["cargo", "build", "--release", "--locked", "-p", "switchboard", *examples], root)
     if "rust" in groups:
         _run(["cargo", "build", "--release", "--locked"], rust)

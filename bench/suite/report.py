@@ -11,6 +11,7 @@ from .build import Built
 from .loads import Load, Plan
 from .runner import Run
 from .servers import FLOOR
+from .storms import Result
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _memory(name: str) -> _Value:
     return lambda report: (report.get("memory") or {}).get(name)
 
 
-def markdown(built: Built, plan: Plan, runs: list[Run], how: Circumstances) -> str:
+def markdown(built: Built, plan: Plan, runs: list[Run], storms: list[Result], how: Circumstances) -> str:
     """The whole document."""
     results = Results(runs, [server.name for server in built.servers])
     sections = {"echo": _echo, "broadcast": _broadcast, "idle": _idle, "slow-reader": _slow_readers}
@@ -88,7 +89,9 @@ def markdown(built: Built, plan: Plan, runs: list[Run], how: Circumstances) -> s
         loads = [load for load in plan.loads if load.measure == measure]
         if loads:
             text += section(results, loads)
-    return text + _correctness(results) + _servers(built)
+    if runs:
+        text += _correctness(results)
+    return text + _storms(storms) + _servers(built)
 
 
 def _introduction(plan: Plan, how: Circumstances) -> str:
@@ -207,6 +210,50 @@ def _correctness(results: Results) -> str:
     text = "## Correctness\n\nEvery byte of every delivery is checked; all but the first three columns must be 0.\n\n"
     faults = [f"- {run.server}, {run.load.name}: {run.fault}\n" for run in results.runs if run.fault]
     return text + _table(head, rows) + "".join(faults) + ("\n" if faults else "")
+
+
+def _storms(results: list[Result]) -> str:
+    if not results:
+        return ""
+    text = (
+        "## Storms: Process mode under reloads and kills\n\n"
+        "The connections of the load generator send and check all the time; each keeps messages in flight. Reloads follow "
+        "each other without a pause, the executable on disk being replaced each time by the other of two builds (copies; "
+        "which one a worker executes is read from `/proc`). Kills are `kill -9` of one worker, all workers, the manager, or "
+        "several of them, at random, one time in four before the last ones are back. All cores are shared by everybody.\n\n"
+    )
+    rows, lines = [], []
+    for result in results:
+        report = result.report
+        if report is None:
+            lines.append(f"- {result.storm.name}: **failed**: {result.fault}\n")
+            continue
+        errors, noticed, seconds = report["errors"], report["storm"], sorted(result.seconds) or [0.0]
+        wrong = errors["missing"] + errors["corrupt"] + noticed["unanswered"]
+        late = noticed["repeated_late"] + errors["out_of_order"]
+        rows.append(
+            [
+                result.storm.name,
+                f"{result.storm.connections:,} × {result.storm.in_flight}",
+                f"{report['traffic']['deliveries']:,}",
+                f"{errors['lost']}",
+                f"{wrong}",
+                f"{late}",
+                f"{errors['duplicated']}",
+                f"{(_completion('p99')(report) or 0) / 1000:.0f}",
+                f"{noticed['longest_silence_ms']:.0f}",
+                f"{median(seconds) * 1000:.0f} ({seconds[-1] * 1000:.0f})",
+            ]
+        )
+        memory = " → ".join(f"{value / 2**20:.1f}" for value in result.resident_bytes)
+        lines.append(
+            f"- {result.storm.name}: {result.fault or result.detail}; {len(noticed['answers']):,} workers answered; marked as "
+            f"handled again: {noticed['marked']:,}; the master before and after: {result.descriptors[0]} and "
+            f"{result.descriptors[1]} descriptors, {memory} MiB.\n"
+        )
+    head = ["storm", "connections × in flight", "messages", "closed", "lost", "out of order", "repeated"]
+    head += ["p99, ms", "longest silence, ms", "ms each, median (largest)"]
+    return text + _table(head, rows) + "".join(lines) + "\n"
 
 
 def _servers(built: Built) -> str:

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
 use switchboard_proto::handshake::{HeadLimits, Request};
@@ -130,6 +131,10 @@ fn an_address_of_another_machine_is_refused() {
 enum Fault {
     Drop,
     Repeat,
+    /// Says so, as a server does whose worker died.
+    RepeatMarked,
+    /// Again after the twenty-first.
+    RepeatLate,
     Delay,
     Change,
     Close,
@@ -164,10 +169,24 @@ fn serve_faultily(mut stream: TcpStream, fault: Fault) {
             let received = connection.receive(&mut buffer[start..length]).unwrap();
             start += received.consumed;
             let Some(Event::Message { payload, .. }) = received.event else { continue };
+            if payload == b"?gen" {
+                encode_frame(OpCode::Text, b"gen=1 pid=77", &mut out);
+                continue;
+            }
             count += 1;
             match fault {
                 Fault::Drop if count == 20 => continue,
                 Fault::Repeat if count == 20 => encode_frame(OpCode::Text, payload, &mut out),
+                Fault::RepeatMarked if count == 20 => {
+                    encode_frame(OpCode::Text, payload, &mut out);
+                    encode_frame(OpCode::Text, &[payload, b" attempt=2"].concat(), &mut out);
+                    continue;
+                }
+                Fault::RepeatLate if count == 20 => {
+                    encode_frame(OpCode::Text, payload, &mut out);
+                    delayed = Some(payload.to_vec());
+                    continue;
+                }
                 Fault::Delay if count == 20 => {
                     delayed = Some(payload.to_vec());
                     continue;
@@ -226,6 +245,92 @@ fn a_changed_message_is_counted_and_its_original_is_missing() {
 #[test]
 fn a_connection_that_the_server_ends_is_counted_as_lost() {
     let [missing, .., lost] = errors_with(Fault::Close);
+    assert!(missing >= 1.0);
+    assert_eq!(lost, 1.0);
+}
+
+/// A storm of 100 messages over one connection, against a server with this fault.
+fn storm_with(fault: Fault) -> (i32, Value) {
+    let address = faulty_server(fault).to_string();
+    let arguments =
+        ["storm", "--connections", "1", "--in-flight", "4", "--rate", "500", "--ask-every", "0.05"];
+    generate(&address, None, &[&arguments[..], &["--seconds", "0.2", "--grace", "0.3"]].concat())
+}
+
+#[test]
+fn a_storm_over_the_floor_is_faultless_and_silent_for_no_longer_than_it_takes() {
+    let floor = Floor::start("echo");
+    for rate in [&["--rate", "2000"][..], &[]] {
+        let arguments = ["storm", "--connections", "50", "--seconds", "0.3"];
+        let started = Instant::now();
+        let (code, report) =
+            generate(&floor.address, Some(floor.process.id()), &[&arguments[..], rate].concat());
+        assert_eq!(code, 0, "{report}");
+        assert!(number(&report, "/traffic/messages") >= 100.0);
+        assert_eq!(number(&report, "/traffic/messages"), number(&report, "/completion/samples"));
+        let silence = number(&report, "/storm/longest_silence_ms");
+        assert!(silence > 0.0 && silence < started.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
+#[test]
+fn a_storm_goes_on_until_the_standard_input_ends() {
+    let floor = Floor::start("echo");
+    let mut storm = Command::new(env!("CARGO_BIN_EXE_bench-load"))
+        .args(["storm", "--connect", &floor.address, "--connections", "5"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(storm.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "5 connections are open\n");
+    assert!(storm.try_wait().unwrap().is_none());
+    drop(storm.stdin.take());
+    let output = storm.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{report}");
+    assert!(number(&report, "/traffic/messages") > 0.0);
+}
+
+#[test]
+fn a_storm_counts_who_answered() {
+    let (code, report) = storm_with(Fault::Close);
+    assert_eq!(code, 1, "{report}");
+    let (code, report) = storm_with(Fault::RepeatMarked);
+    assert_eq!(code, 1, "{report}");
+    let asked = number(&report, "/storm/asked");
+    assert!(asked >= 2.0);
+    assert_eq!(number(&report, "/storm/answers/0/count"), asked);
+    assert_eq!(number(&report, "/storm/answers/0/pid"), 77.0);
+    assert_eq!(number(&report, "/storm/unanswered"), 0.0);
+}
+
+#[test]
+fn a_storm_tells_repeats_that_are_marked_or_late_from_others() {
+    let repeats = |fault| {
+        let (code, report) = storm_with(fault);
+        assert_eq!(code, 1, "{report}");
+        ["/errors/duplicated", "/storm/marked", "/storm/repeated_unmarked", "/storm/repeated_late"]
+            .map(|pointer| number(&report, pointer))
+    };
+    assert_eq!(repeats(Fault::Repeat), [1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(repeats(Fault::RepeatMarked), [1.0, 1.0, 0.0, 0.0]);
+    assert_eq!(repeats(Fault::RepeatLate), [1.0, 0.0, 1.0, 1.0]);
+}
+
+#[test]
+fn a_storm_sees_what_is_lost_reordered_and_closed() {
+    let errors = |fault| {
+        let (code, report) = storm_with(fault);
+        assert_eq!(code, 1, "{report}");
+        assert_eq!(number(&report, "/errors/duplicated"), 0.0);
+        ["/errors/missing", "/errors/out_of_order", "/errors/lost"].map(|pointer| number(&report, pointer))
+    };
+    assert_eq!(errors(Fault::Drop), [1.0, 0.0, 0.0]);
+    assert_eq!(errors(Fault::Delay), [0.0, 1.0, 0.0]);
+    let [missing, _, lost] = errors(Fault::Close);
     assert!(missing >= 1.0);
     assert_eq!(lost, 1.0);
 }

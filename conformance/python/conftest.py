@@ -4,7 +4,8 @@ import pytest
 from websockets.sync.client import connect, unix_connect
 
 from deadline import DEADLINE_S
-from example_server import ExampleServer, raise_descriptor_limit
+from example_server import ExampleServer, example_path, raise_descriptor_limit
+from process_tree import Builds, ProcessServer
 from raw_client import RawClient
 
 
@@ -36,6 +37,34 @@ def start():
 
     def start_example(name, *flags, **options):
         servers.append(ExampleServer(name, *flags, **options))
+        return servers[-1]
+
+    yield start_example
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory):
+    """`builds("echo")`: two copies of an example, told apart by which file a process executes."""
+    made = {}
+
+    def builds_of(name):
+        if name not in made:
+            made[name] = Builds(example_path(name), tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return builds_of
+
+
+@pytest.fixture
+def start_processes(builds, tmp_path_factory):
+    """`start_processes("echo", workers=2)`: an example in Process mode; all its processes are ended with the test."""
+    servers = []
+
+    def start_example(name, *flags, **options):
+        options = {"builds": builds(name), "folder": tmp_path_factory.mktemp("server")} | options
+        servers.append(ProcessServer(name, *flags, **options))
         return servers[-1]
 
     yield start_example

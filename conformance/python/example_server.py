@@ -40,13 +40,13 @@ def raise_descriptor_limit():
 class ExampleServer:
     """One running example. `addresses` holds what it printed after `listening on`, in that order."""
 
-    def __init__(self, name, *flags, listen=("127.0.0.1:0",)):
+    def __init__(self, name, *flags, listen=("127.0.0.1:0",), executable=None, environment=None):
         arguments = [str(flag) for flag in flags]
         for address in listen:
             arguments += ["--listen", address]
         self._stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [example_path(name), *arguments],
+            [executable or example_path(name), *arguments], env=os.environ | (environment or {}),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
         )
         self.stdout_lines = []
@@ -77,8 +77,9 @@ class ExampleServer:
         return f"ws://{host}:{port}/"
 
     def stderr(self):
-        self._stderr.seek(0)
-        return self._stderr.read().decode(errors="replace")
+        # The server writes at the file's position, which is not to be moved.
+        descriptor = self._stderr.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def signal(self, number):
         self.process.send_signal(number)

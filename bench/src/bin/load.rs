@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use switchboard_bench::client::{PAYLOAD_BYTES_MIN, Target};
-use switchboard_bench::load::{BroadcastLoad, EchoLoad, IdleLoad, Pace, Session, SlowReaders, Until};
+use switchboard_bench::load::{
+    BroadcastLoad, EchoLoad, IdleLoad, Pace, Session, SlowReaders, StormLoad, Until,
+};
 use switchboard_bench::process::ProcessTree;
 use switchboard_bench::report::Report;
 use switchboard_proto::MessageKind;
@@ -71,6 +73,35 @@ enum Load {
         #[arg(long)]
         broadcast: bool,
     },
+    /// An echo while something happens to the server; goes on until the standard input ends, then waits for what is missing.
+    Storm(Storm),
+}
+
+#[derive(Args)]
+struct Storm {
+    #[command(flatten)]
+    server: Server,
+    /// Open connections.
+    #[arg(long, default_value_t = 1000)]
+    connections: usize,
+    /// Messages of one connection that are on their way at once, at most.
+    #[arg(long, default_value_t = 4)]
+    in_flight: usize,
+    /// Messages a second of all connections together; without it each reply is followed by the next message.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Bytes of a message, at least 16.
+    #[arg(long, default_value_t = 64)]
+    bytes: usize,
+    /// Seconds until it stops sending, whatever the standard input does.
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Seconds between two questions who answers (`?gen`, which the example `echo` knows); 0: none is asked.
+    #[arg(long, default_value_t = 0.0, value_parser = seconds)]
+    ask_every: f64,
+    /// Seconds without a delivery after which, at the end, what has not come is missing.
+    #[arg(long, default_value_t = 15.0, value_parser = seconds)]
+    grace: f64,
 }
 
 #[derive(Args)]
@@ -117,15 +148,22 @@ impl Server {
     }
 }
 
-impl Messages {
-    fn check(&self) -> Result<()> {
-        ensure!(
-            (PAYLOAD_BYTES_MIN..=16 << 20).contains(&self.bytes),
-            "--bytes must be {PAYLOAD_BYTES_MIN} to 16 MiB"
-        );
-        Ok(())
-    }
+fn check_bytes(bytes: usize) -> Result<()> {
+    ensure!((PAYLOAD_BYTES_MIN..=16 << 20).contains(&bytes), "--bytes must be {PAYLOAD_BYTES_MIN} to 16 MiB");
+    Ok(())
+}
 
+fn check_in_flight(in_flight: usize) -> Result<()> {
+    ensure!((1..=1 << 16).contains(&in_flight), "--in-flight must be 1 to 65536");
+    Ok(())
+}
+
+fn check_rate(rate: Option<f64>) -> Result<()> {
+    ensure!(rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "--rate must be more than 0");
+    Ok(())
+}
+
+impl Messages {
     fn kind(&self) -> MessageKind {
         if self.binary { MessageKind::Binary } else { MessageKind::Text }
     }
@@ -135,11 +173,29 @@ impl Messages {
     }
 }
 
+impl Storm {
+    fn run(&self) -> Result<(Report, Session)> {
+        check_bytes(self.bytes)?;
+        check_in_flight(self.in_flight)?;
+        check_rate(self.rate)?;
+        let mut session = self.server.open(self.connections, self.bytes, MessageKind::Text)?;
+        let load = StormLoad {
+            bytes: self.bytes,
+            in_flight: self.in_flight,
+            rate: self.rate,
+            ask_every: (self.ask_every > 0.0).then(|| Duration::from_secs_f64(self.ask_every)),
+            seconds: self.seconds.map(Duration::from_secs_f64),
+            grace: Duration::from_secs_f64(self.grace),
+        };
+        Ok((load.run(&mut session)?, session))
+    }
+}
+
 fn run(load: Load) -> Result<Report> {
     let (report, session) = match load {
         Load::Echo { server, connections, in_flight, messages } => {
-            messages.check()?;
-            ensure!((1..=1 << 16).contains(&in_flight), "--in-flight must be 1 to 65536");
+            check_bytes(messages.bytes)?;
+            check_in_flight(in_flight)?;
             let mut session = server.open(connections, messages.bytes, messages.kind())?;
             let load = EchoLoad {
                 bytes: messages.bytes,
@@ -150,9 +206,9 @@ fn run(load: Load) -> Result<Report> {
             (load.run(&mut session)?, session)
         }
         Load::Broadcast { server, receivers, senders, rate, slow_readers, stuffing_bytes, messages } => {
-            messages.check()?;
+            check_bytes(messages.bytes)?;
             ensure!((1..=receivers).contains(&senders), "--senders must be 1 to --receivers");
-            ensure!(rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "--rate must be more than 0");
+            check_rate(rate)?;
             let load = BroadcastLoad {
                 senders,
                 bytes: messages.bytes,
@@ -171,6 +227,7 @@ fn run(load: Load) -> Result<Report> {
             let mut session = server.open(connections, PAYLOAD_BYTES_MIN, MessageKind::Text)?;
             (IdleLoad { hold: Duration::from_secs_f64(hold), broadcast }.run(&mut session)?, session)
         }
+        Load::Storm(storm) => storm.run()?,
     };
     session.close()?;
     Ok(report)

@@ -76,6 +76,12 @@ impl Deliveries {
         Ok(late)
     }
 
+    /// The number that must come next to this receiver from this sender.
+    #[must_use]
+    pub fn next(&self, receiver: usize, sender: usize) -> u32 {
+        self.next.get(receiver * self.senders + sender).copied().unwrap_or(0)
+    }
+
     /// Messages that came to a receiver more than once, each further time counted.
     #[must_use]
     pub fn duplicated(&self) -> u64 {

@@ -5,7 +5,7 @@ use switchboard_proto::{MessageKind, OpCode, encode_masked_frame};
 use super::payload::{PAYLOAD_BYTES_MIN, Payloads, Stamp};
 
 /// The same for every frame: a server has to unmask with any key, and cannot gain from knowing this one.
-pub(super) const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
+pub const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
 
 /// Frames of one size that lie one after the other, so that any number of them leaves in one send.
 #[derive(Debug)]

@@ -73,6 +73,7 @@ impl BroadcastLoad {
             memory: broadcast.session.memory()?,
             slow_readers_closed: slow.map(|slow| slow.closed(broadcast.receivers())).transpose()?.flatten(),
             errors: broadcast.errors(),
+            storm: None,
         })
     }
 }

@@ -61,6 +61,7 @@ impl EchoLoad {
             memory: echo.session.memory()?,
             slow_readers_closed: None,
             errors: echo.errors(),
+            storm: None,
         })
     }
 }

@@ -46,6 +46,7 @@ impl IdleLoad {
             memory: session.memory()?,
             slow_readers_closed: None,
             errors,
+            storm: None,
         })
     }
 }
