@@ -35,9 +35,21 @@ export async function within(promise, what, milliseconds = DEADLINE_MS) {
   }
 }
 
+// How the examples run: `base` or `process`. In the latter with more than one worker and reactor, so that what one client
+// does reaches another through a second one of each.
+const MODES = { base: {}, process: { "--mode": "process", "--workers": 2, "--reactors": 2 } };
+const modeFlags = MODES[process.env.SWITCHBOARD_MODE ?? "base"];
+if (!modeFlags) throw new Error(`SWITCHBOARD_MODE can be ${Object.keys(MODES).join(" or ")}`);
+
+/** A test's own flags, and those of the mode that it does not set itself. */
+function allFlags(flags) {
+  const added = Object.entries(modeFlags).filter(([flag]) => !flags.includes(flag));
+  return [...flags, ...added.flat()].map(String);
+}
+
 /** Starts an example on a free port; it is gone when the test `t` is. */
 export async function start(t, name, ...flags) {
-  const child = spawn(path.join(examplesFolder(), name), [...flags.map(String), "--listen", "127.0.0.1:0"], {
+  const child = spawn(path.join(examplesFolder(), name), [...allFlags(flags), "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit");

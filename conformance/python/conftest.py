@@ -4,7 +4,7 @@ import pytest
 from websockets.sync.client import connect, unix_connect
 
 from deadline import DEADLINE_S
-from example_server import ExampleServer, example_path, raise_descriptor_limit
+from example_server import MODE, ExampleServer, example_path, raise_descriptor_limit
 from process_tree import Builds, ProcessServer
 from raw_client import RawClient
 
@@ -15,6 +15,17 @@ MEASUREMENTS = pytest.StashKey()
 def pytest_configure(config):
     raise_descriptor_limit()
     config.stash[MEASUREMENTS] = []
+
+
+def pytest_collection_modifyitems(config, items):
+    """The run in Process mode leaves out what the one in Base mode has shown already."""
+    if MODE == "base":
+        return
+    def is_shown(item):
+        # They start their servers in Process mode whatever the run.
+        return "start_processes" in item.fixturenames or item.get_closest_marker("without_worker")
+    config.hook.pytest_deselected(items=[item for item in items if is_shown(item)])
+    items[:] = [item for item in items if not is_shown(item)]
 
 
 def pytest_terminal_summary(terminalreporter, config):

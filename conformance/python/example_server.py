@@ -14,6 +14,11 @@ from deadline import DEADLINE_S, wait_until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
+# How the examples run unless a test says it by a flag of its own: `base` or `process`.
+MODE = os.environ.get("SWITCHBOARD_MODE", "base")
+# More than one of each, so that what one client does reaches another through a second worker and a second reactor.
+PROCESS_FLAGS = {"--mode": "process", "--workers": 2, "--reactors": 2}
+
 
 def example_path(name):
     """The built example: in SWITCHBOARD_EXAMPLES if that is set, else where cargo puts it."""
@@ -37,11 +42,19 @@ def raise_descriptor_limit():
     return hard
 
 
+def flags_of_mode(flags):
+    """What SWITCHBOARD_MODE adds to a test's own flags."""
+    if MODE == "base" or "--mode" in flags:
+        return []
+    assert MODE == "process", f"SWITCHBOARD_MODE is {MODE!r}; it can be base or process"
+    return [part for flag, value in PROCESS_FLAGS.items() if flag not in flags for part in (flag, value)]
+
+
 class ExampleServer:
     """One running example. `addresses` holds what it printed after `listening on`, in that order."""
 
     def __init__(self, name, *flags, listen=("127.0.0.1:0",), executable=None, environment=None):
-        arguments = [str(flag) for flag in flags]
+        arguments = [str(flag) for flag in [*flags, *flags_of_mode(flags)]]
         for address in listen:
             arguments += ["--listen", address]
         self._stderr = tempfile.TemporaryFile()
@@ -102,15 +115,28 @@ class ExampleServer:
         if log:
             print(f"--- stderr of {self.process.args[0]}\n{log[-8000:]}", file=sys.stderr)
 
-    # What the kernel knows about the process.
+    # What the kernel knows about the process, and in Process mode about its manager and its workers.
+
+    def pids(self):
+        """The process and its descendants."""
+        children = {}
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # The name in parentheses may hold anything; field 3 follows the last one.
+                parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended
+            children.setdefault(parent, []).append(int(stat.parent.name))
+        found = [self.process.pid]
+        for pid in found:
+            found += children.get(pid, [])
+        return found
 
     def _status_kib(self, field):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1])
-        raise LookupError(f"/proc has no {field}")
+        return sum(status_kib(pid, field) for pid in self.pids())
 
     def resident_bytes(self):
+        """Of all processes; memory that they share counts once for each."""
         return self._status_kib("VmRSS") * 1024
 
     def peak_resident_bytes(self):
@@ -118,7 +144,8 @@ class ExampleServer:
         return self._status_kib("VmHWM") * 1024
 
     def reset_peak(self):
-        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        for pid in self.pids():
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def open_sockets(self):
         """How many sockets the process has open: its listeners and its connections."""
@@ -129,6 +156,13 @@ class ExampleServer:
             except FileNotFoundError:
                 pass  # closed since it was listed
         return count
+
+
+def status_kib(pid, field):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    raise LookupError(f"/proc has no {field}")
 
 
 def parse_listening_line(line):

@@ -68,7 +68,8 @@ def a_directory(server):
 def cut_short(server):
     content = server.builds.files[1].read_bytes()
     server.executable.unlink()
-    server.executable.write_bytes(content[:len(content) // 2])
+    # Within what is to be executed: at the end of a file there may be nothing but what debuggers read.
+    server.executable.write_bytes(content[:64 << 10])
     server.executable.chmod(0o755)
 
 

@@ -156,6 +156,7 @@ def test_clients_that_leave_during_the_handshake_leave_nothing_behind(start, raw
     wait_until(lambda: server.open_sockets() == listeners, "every socket but the listeners is closed")
 
 
+@pytest.mark.without_worker
 def test_a_handshake_that_is_never_finished_gets_408(echo, raw):
     """Within the library's default `handshake_timeout` of 10 s, and what is added by a loaded machine."""
     connection = raw(echo, upgrade=False)

@@ -2,12 +2,17 @@
 
 import time
 
+import pytest
+
 from raw_client import CLOSE, PING, PONG, TEXT, close_code
 
 IDLE_TIME_S = 2
 FLAGS = ("--ping-interval", 1, "--heartbeat-idle-time", IDLE_TIME_S, "--heartbeat-check-interval", 1)
 # Idle time, one check interval, and what a loaded machine may add.
 CLOSED_WITHIN_S = IDLE_TIME_S + 1 + 5
+
+# Pings and the clock are the reactor's. (A heartbeat beside workers that block: crates/switchboard/tests/process_mode.)
+pytestmark = pytest.mark.without_worker
 
 
 def test_a_client_that_never_answers_pings_is_closed_with_a_close_frame(start, raw):

@@ -74,6 +74,8 @@ impl Handler for Crash {
             }
             (_, "block", Ok(duration)) => {
                 reply(&conn, "napping".into());
+                // What a handler has sent leaves when its thread has time for it.
+                tokio::task::yield_now().await;
                 std::thread::sleep(duration);
                 reply(&conn, "awake".into());
             }

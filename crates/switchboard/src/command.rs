@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::event::ClosedBy;
 use crate::frame::Frame;
 use crate::instance::InstanceId;
+use crate::listener::Listener;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
 use crate::reactor::Adopted;
@@ -110,6 +111,10 @@ pub(crate) enum Command {
     HandlerBehind {
         id: ConnectionId,
     },
+    /// All events of a connection have been handled whose end waits for that.
+    Settled {
+        id: ConnectionId,
+    },
     /// The worker has caught up with a connection after [`Flow::Hold`](crate::event::Flow::Hold).
     HandlerReady {
         id: ConnectionId,
@@ -136,6 +141,8 @@ pub(crate) enum Command {
         instance: InstanceId,
         of_itself: bool,
     },
+    /// From now on accept connections.
+    Listen(Arc<[Listener]>),
     Shutdown,
 }
 

@@ -26,7 +26,7 @@ pub struct Config {
     /// to `net.core.somaxconn`.
     pub accept_backlog: i32,
     /// Bytes of a request head, request line included; more gets 431. Default: 16 KiB, what browsers with large
-    /// cookies need.
+    /// cookies need. At most 1 MiB; 32 KiB in Process mode, where heads pass from one process to another.
     pub head_bytes_max: usize,
     /// Header fields of a request head; more gets 431. Default: 100.
     pub headers_max: usize,
@@ -66,7 +66,7 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long a stop may take before what is left is cut. Default: 10 s.
     pub shutdown_timeout: Duration,
-    /// Session bytes of one connection. Default: 4 KiB.
+    /// Session bytes of one connection. At most 1 MiB; 64 KiB in Process mode, where each event carries them. Default: 4 KiB.
     pub session_bytes_max: usize,
     /// Groups that one connection may be in. Default: 128.
     pub groups_per_connection_max: usize,
@@ -106,6 +106,11 @@ const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What the connection table has room for.
 pub const USER_NAME_BYTES_LIMIT: usize = 120;
+
+/// In Process mode a head, twice as much that was read behind it and once more what a reactor reads at one time, and a session
+/// must fit into one message between two processes (`ipc::socket::MESSAGE_BYTES_MAX`).
+const PROCESS_HEAD_BYTES_LIMIT: usize = 32 << 10;
+const PROCESS_SESSION_BYTES_LIMIT: usize = 64 << 10;
 
 /// How a server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +213,10 @@ impl Config {
         let id_max = crate::CONNECTION_ID_MAX as usize;
         within("first_connection_id", self.first_connection_id as usize, 1, id_max)?;
         within("head_bytes_max", self.head_bytes_max, 256, 1 << 20)?;
+        if self.mode == Mode::Process {
+            within("head_bytes_max", self.head_bytes_max, 256, PROCESS_HEAD_BYTES_LIMIT)?;
+            within("session_bytes_max", self.session_bytes_max, 0, PROCESS_SESSION_BYTES_LIMIT)?;
+        }
         within("headers_max", self.headers_max, 8, 1 << 10)?;
         within("message_bytes_max", self.message_bytes_max, 1, 1 << 30)?;
         within("output_bytes_max", self.output_bytes_max, 1, 1 << 40)?;

@@ -127,6 +127,9 @@ pub enum QueryError {
     /// A reactor has too many commands waiting (`command_bytes_max`).
     #[error("too many commands wait for a reactor")]
     QueueFull,
+    /// Too many requests wait for the master's answer.
+    #[error("too many requests wait for the master: ask again later")]
+    Busy,
 }
 
 /// Why a message to another process was not accepted.

@@ -70,7 +70,7 @@ impl Frame {
     }
 }
 
-fn opcode(kind: MessageKind) -> OpCode {
+pub(crate) fn opcode(kind: MessageKind) -> OpCode {
     match kind {
         MessageKind::Text => OpCode::Text,
         MessageKind::Binary => OpCode::Binary,

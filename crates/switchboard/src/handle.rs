@@ -370,7 +370,7 @@ impl Handle {
         if !self.core.request(ConductorRequest::Status(sender)) {
             return Ok(Status::of_one_process(self.stats()));
         }
-        receiver.await.map_err(|_| QueryError::Stopped)
+        receiver.await.unwrap_or(Err(QueryError::Stopped))
     }
 }
 

@@ -77,7 +77,11 @@ impl Worker {
         self.id
     }
 
-    /// The server, which is about to start: what is sent now reaches those who connect later or nobody.
+    /// The server. At its start there is nobody yet whom a message could reach; a worker that starts later finds the
+    /// connections that are open.
+    ///
+    /// In Base mode a reactor begins when its `worker_start` has returned. What is asked of the reactors ([`Handle::members`],
+    /// [`Handle::snapshot`] and the like) has no answer before all of them have begun: do not await it in `worker_start`.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }

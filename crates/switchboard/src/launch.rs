@@ -32,12 +32,14 @@ impl Launch {
         W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
         H: Handler,
     {
-        check_names(&self.processes)?;
-        match Part::take()
-            .map_err(|source| StartError::System { what: "cannot find the own role", source })?
-        {
-            Part::Master if self.config.mode == Mode::Base => base::run(self, worker_start),
+        let part = Part::take();
+        match part.map_err(|source| StartError::System { what: "cannot find the own role", source })? {
+            Part::Master if self.config.mode == Mode::Base => {
+                check_names(&self.processes)?;
+                base::run(self, worker_start)
+            }
             Part::Master => {
+                check_names(&self.processes)?;
                 let Launch { config, addresses, on_start, processes } = self;
                 let processes = processes.into_iter().map(|process| process.name).collect();
                 Master { config, addresses, on_start, processes }.run()
@@ -52,15 +54,17 @@ impl Launch {
         W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
         H: Handler,
     {
-        let Some(name) = &role.process else {
-            return member::run_worker(socket, role, worker_start, self.config);
-        };
+        if let Err(error) = check_names(&self.processes) {
+            // At the next start of the server it would be too late to say so.
+            member::refuse(&socket, &error.to_string());
+        }
+        let Some(name) = &role.process else { member::run_worker(socket, role, worker_start, self.config) };
         match self.processes.into_iter().find(|process| process.name == *name) {
             Some(process) => member::run_process(socket, role, process, self.config),
             // The master was started with another program.
             None => member::refuse(
                 &socket,
-                format!("the program has no process {name:?} any more: a restart is needed"),
+                &format!("the program has no process {name:?} any more: a restart is needed"),
             ),
         }
     }

@@ -118,7 +118,7 @@ pub(crate) enum Receipt {
     #[default]
     None,
     /// Room in the window of a recipient in this process.
-    Window(OwnedSemaphorePermit),
+    Window(#[allow(dead_code, reason = "dropping it gives the room back")] OwnedSemaphorePermit),
     /// Its place in an event ring: the reactor, and the position at which the record begins.
     Lane { reactor: u16, position: u64 },
 }

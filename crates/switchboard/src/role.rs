@@ -4,6 +4,7 @@
 //! end of a socket as its standard input; without both, a process is a master. (The environment alone says nothing: programs
 //! that a worker starts inherit it.)
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
@@ -108,7 +109,8 @@ impl InstanceRole {
         }
     }
 
-    fn title(&self) -> String {
+    /// What `ps` shows.
+    pub(crate) fn title(&self) -> String {
         let generation = self.generation;
         match &self.process {
             None => format!("switchboard: worker {} gen {generation}", self.slot),
@@ -126,7 +128,11 @@ impl InstanceRole {
 }
 
 /// A program to be executed in a role.
-pub(crate) fn command(program: &str, role: Option<&InstanceRole>, socket: Socket) -> std::process::Command {
+pub(crate) fn command(
+    program: impl AsRef<OsStr>,
+    role: Option<&InstanceRole>,
+    socket: Socket,
+) -> std::process::Command {
     use std::os::unix::process::CommandExt;
     let (variable, title) = match role {
         None => ("manager".to_owned(), "switchboard: manager".to_owned()),

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
-use crate::error::ReloadError;
+use crate::error::{QueryError, ReloadError};
 use crate::{Recipient, Stats};
 
 /// What runs.
@@ -100,6 +100,20 @@ impl Reloaded {
 #[derive(Debug)]
 pub(crate) enum ConductorRequest {
     Reload(oneshot::Sender<Result<Reloaded, ReloadError>>),
-    Status(oneshot::Sender<Status>),
+    Status(oneshot::Sender<Result<Status, QueryError>>),
     Stop,
+}
+
+impl ConductorRequest {
+    /// Too many requests wait already.
+    pub(crate) fn refuse_busy(self) {
+        match self {
+            ConductorRequest::Reload(answer) => {
+                let reason = QueryError::Busy.to_string();
+                let _ = answer.send(Err(ReloadError::Failed(reason)));
+            }
+            ConductorRequest::Status(answer) => drop(answer.send(Err(QueryError::Busy))),
+            ConductorRequest::Stop => {}
+        }
+    }
 }

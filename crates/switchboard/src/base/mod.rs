@@ -11,6 +11,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::command::Command;
 use crate::core::Core;
 use crate::descriptors;
 use crate::error::{BoxError, ConfigError, StartError};
@@ -20,7 +21,7 @@ use crate::pipe::Pipes;
 use crate::process::UserProcess;
 use crate::reactor::{self, Reactor};
 use crate::worker::Runner;
-use crate::{Config, Handle, Handler, Worker};
+use crate::{Handle, Handler, Worker};
 
 /// What `worker_stop` gets even when the rest of a stop has used up `shutdown_timeout`.
 pub(crate) const WORKER_STOP_MIN: Duration = Duration::from_millis(500);
@@ -64,7 +65,7 @@ where
     let handle = Handle::new(Arc::new(core.map_err(system("cannot set up the connection table"))?));
     let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
     let worker_start = Arc::new(worker_start);
-    let outcome = run_reactors(&handle, &listeners, worker_start, launch.on_start, launch.processes);
+    let outcome = run_reactors(&handle, listeners, worker_start, launch.on_start, launch.processes);
     if let Some(signals) = signals {
         signals.end();
     }
@@ -73,7 +74,7 @@ where
 
 fn run_reactors<W, H>(
     handle: &Handle,
-    listeners: &Arc<[Listener]>,
+    listeners: Arc<[Listener]>,
     worker_start: Arc<W>,
     on_start: Option<OnStart>,
     processes: Vec<UserProcess>,
@@ -86,17 +87,9 @@ where
     let (report, reports) = mpsc::channel();
     let mut threads = Vec::with_capacity(count);
     let mut helpers = process::start(handle, processes, &report)?;
-    // No reactor accepts before all workers have started.
-    let (release, released) = tokio::sync::watch::channel(false);
     for index in 0..count {
-        let thread = ReactorThread {
-            index,
-            handle: handle.clone(),
-            listeners: listeners.clone(),
-            worker_start: worker_start.clone(),
-            released: released.clone(),
-            report: report.clone(),
-        };
+        let (handle, worker_start) = (handle.clone(), worker_start.clone());
+        let thread = ReactorThread { index, handle, worker_start, report: report.clone() };
         match thread.spawn() {
             Ok(thread) => threads.push(thread),
             Err(error) => {
@@ -110,8 +103,8 @@ where
     });
     let (count, helpers_count) = (threads.len(), helpers.len());
     let own = handle.clone();
-    let mut launched =
-        Launched { count, helpers: helpers_count, handle: own, on_start, release, failure: None };
+    let opening = Some(Opening { on_start, listeners });
+    let mut launched = Launched { count, helpers: helpers_count, handle: own, opening, failure: None };
     match launched.watch(&reports) {
         true => {
             threads.append(&mut helpers);
@@ -130,13 +123,19 @@ struct Launched {
     /// Threads of user processes.
     helpers: usize,
     handle: Handle,
-    on_start: Option<OnStart>,
-    release: tokio::sync::watch::Sender<bool>,
+    /// None: that has been done.
+    opening: Option<Opening>,
     failure: Option<StartError>,
 }
 
+/// What is done when all workers have started.
+struct Opening {
+    on_start: Option<OnStart>,
+    listeners: Arc<[Listener]>,
+}
+
 impl Launched {
-    /// Releases the reactors when all workers have started, and waits until all have ended. False if one does not end.
+    /// Has the reactors accept when all workers have started, and waits until all have ended. False if one does not end.
     fn watch(&mut self, reports: &mpsc::Receiver<Report>) -> bool {
         let (mut started, mut ended, mut helpers_ended) = (0, 0, 0);
         while ended < self.count || helpers_ended < self.helpers {
@@ -167,7 +166,7 @@ impl Launched {
                 Err(mpsc::RecvTimeoutError::Disconnected) => return true,
             }
             if started == self.count + self.helpers || self.handle.is_stopping() {
-                self.release();
+                self.open();
             }
         }
         true
@@ -178,11 +177,18 @@ impl Launched {
         self.handle.shutdown();
     }
 
-    fn release(&mut self) {
-        if let Some(on_start) = self.on_start.take().filter(|_| !self.handle.is_stopping()) {
+    /// Once, unless a stop has been quicker.
+    fn open(&mut self) {
+        let Some(Opening { on_start, listeners }) = self.opening.take() else { return };
+        if self.handle.is_stopping() {
+            return;
+        }
+        if let Some(on_start) = on_start {
             on_start(&self.handle);
         }
-        self.release.send_replace(true);
+        for inbox in &self.handle.core().inboxes {
+            let _ = inbox.send_always(Command::Listen(listeners.clone()));
+        }
     }
 }
 
@@ -205,9 +211,7 @@ fn join(
 struct ReactorThread<W> {
     index: usize,
     handle: Handle,
-    listeners: Arc<[Listener]>,
     worker_start: Arc<W>,
-    released: tokio::sync::watch::Receiver<bool>,
     report: mpsc::Sender<Report>,
 }
 
@@ -243,21 +247,19 @@ where
         }
     }
 
-    async fn serve(mut self) -> Result<(), StartError> {
+    async fn serve(self) -> Result<(), StartError> {
         let handle = self.handle.for_slot(self.index as u16);
         let worker = Worker::new(self.index as u16, handle.clone());
         let handler = (self.worker_start)(worker).await;
         let worker = self.index as u16;
         let handler = handler.map_err(|source| StartError::WorkerStart { worker, source })?;
-        let _ = self.report.send(Report::Started);
-        let _ = self.released.wait_for(|released| *released).await;
         let runner = Runner::new(handler, handle, self.index);
         let stopped = runner.stopped();
         let core = self.handle.core().clone();
-        let reactor = Reactor::new(self.index, core.clone(), self.listeners.clone(), Box::new(runner));
+        let reactor = Reactor::new(self.index, core.clone(), Box::new(runner));
         let reactor = reactor.map_err(system("cannot start a reactor"))?;
-        // The reactor's thread no longer needs it, and a socket's file goes with the last reference.
-        self.listeners = Arc::new([]);
+        // It does not accept yet, but answers those who ask it something while others start.
+        let _ = self.report.send(Report::Started);
         reactor::run(reactor).await.map_err(system("a reactor failed"))?;
         let limit = core.stop_time_left().max(WORKER_STOP_MIN);
         if tokio::time::timeout(limit, stopped).await.is_err() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::link::{read_outcome, write_outcome};
+use super::socket_file::SocketFile;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::Reloaded;
 use crate::error::ReloadError;
@@ -65,6 +66,11 @@ pub(crate) enum ToManager {
     Retire {
         pid: u32,
     },
+    /// A process that another manager has started has ended: it is its master's child now.
+    Died {
+        pid: u32,
+        how: Death,
+    },
     /// It has nothing left to do, and has been told to exit.
     Drained {
         pid: u32,
@@ -91,14 +97,6 @@ pub(crate) struct Welcome {
     pub(crate) files: Vec<SocketFile>,
 }
 
-/// The file of a Unix listener: its path, device and inode.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SocketFile {
-    pub(crate) path: PathBuf,
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
 impl FromManager {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -113,12 +111,7 @@ impl FromManager {
                 });
             }
             FromManager::Died { pid, how } => {
-                let (kind, number) = match how {
-                    Death::Exited(status) => (0, *status),
-                    Death::Killed(signal) => (1, *signal),
-                    Death::Unknown => (2, 0),
-                };
-                writer.u8(2).u32(*pid).u8(kind).u32(number as u32);
+                write_death(writer.u8(2).u32(*pid), *how);
             }
             FromManager::Reloaded { requests, outcome } => {
                 writer.u8(3).list(requests, |writer, request| {
@@ -143,14 +136,8 @@ impl FromManager {
                 FromManager::Activate { generation, processes }
             }
             2 => {
-                let (pid, kind, number) = (reader.u32()?, reader.u8()?, reader.u32()? as i32);
-                let how = match kind {
-                    0 => Death::Exited(number),
-                    1 => Death::Killed(number),
-                    2 => Death::Unknown,
-                    _ => return Err(Corrupt("an unknown death")),
-                };
-                FromManager::Died { pid, how }
+                let pid = reader.u32()?;
+                FromManager::Died { pid, how: read_death(&mut reader)? }
             }
             3 => {
                 let requests = reader.list(Reader::u64)?;
@@ -194,6 +181,7 @@ impl ToManager {
             ToManager::Stop { within } => {
                 writer.u8(8).duration(*within);
             }
+            ToManager::Died { pid, how } => write_death(writer.u8(9).u32(*pid), *how),
         }
         bytes
     }
@@ -215,6 +203,10 @@ impl ToManager {
             6 => ToManager::Retire { pid: reader.u32()? },
             7 => ToManager::Drained { pid: reader.u32()? },
             8 => ToManager::Stop { within: reader.duration()? },
+            9 => {
+                let pid = reader.u32()?;
+                ToManager::Died { pid, how: read_death(&mut reader)? }
+            }
             _ => return Err(Corrupt("an unknown message to the manager")),
         };
         reader.end()?;
@@ -229,9 +221,7 @@ impl Welcome {
             writer.str(name);
         });
         writer.duration(self.start_timeout).duration(self.drain_timeout).bool(self.watch);
-        writer.list(&self.files, |writer, file| {
-            writer.path(&file.path).u64(file.device).u64(file.inode);
-        });
+        writer.list(&self.files, |writer, file| file.write(writer));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Welcome, Corrupt> {
@@ -243,10 +233,27 @@ impl Welcome {
             start_timeout: reader.duration()?,
             drain_timeout: reader.duration()?,
             watch: reader.bool()?,
-            files: reader.list(|reader| {
-                Ok(SocketFile { path: reader.path()?, device: reader.u64()?, inode: reader.u64()? })
-            })?,
+            files: reader.list(SocketFile::read)?,
         })
+    }
+}
+
+fn write_death(writer: &mut Writer<'_>, how: Death) {
+    let (kind, number) = match how {
+        Death::Exited(status) => (0, status),
+        Death::Killed(signal) => (1, signal),
+        Death::Unknown => (2, 0),
+    };
+    writer.u8(kind).u32(number as u32);
+}
+
+fn read_death(reader: &mut Reader<'_>) -> Result<Death, Corrupt> {
+    let (kind, number) = (reader.u8()?, reader.u32()? as i32);
+    match kind {
+        0 => Ok(Death::Exited(number)),
+        1 => Ok(Death::Killed(number)),
+        2 => Ok(Death::Unknown),
+        _ => Err(Corrupt("an unknown death")),
     }
 }
 
@@ -290,10 +297,9 @@ mod tests {
     }
 
     fn welcomes() -> impl Strategy<Value = Welcome> {
-        let file = any::<(String, u64, u64)>().prop_map(|(path, device, inode)| SocketFile {
-            path: path.into(),
-            device,
-            inode,
+        let file = any::<(String, u64, u64, u64)>().prop_map(|(path, device, inode, born)| {
+            let path = path.into();
+            SocketFile { path, device, inode, born }
         });
         let files = prop::collection::vec(file, 0..4);
         let plain = any::<(u32, String, u16, Vec<String>, u32, u32, bool)>();
@@ -325,6 +331,7 @@ mod tests {
             any::<(u32, String)>().prop_map(|(pid, reason)| ToManager::StartFailed { pid, reason }),
             any::<u64>().prop_map(|request| ToManager::Reload { request }),
             any::<u32>().prop_map(|pid| ToManager::Retire { pid }),
+            (any::<u32>(), deaths()).prop_map(|(pid, how)| ToManager::Died { pid, how }),
             any::<u32>().prop_map(|pid| ToManager::Drained { pid }),
             any::<u32>().prop_map(|ms| ToManager::Stop { within: Duration::from_millis(ms.into()) }),
         ]

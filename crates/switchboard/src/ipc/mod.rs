@@ -1,5 +1,4 @@
 //! What passes between processes: shared memory and messages.
-#![allow(dead_code, unused_imports)]
 
 pub(crate) mod channel;
 pub(crate) mod codec;
@@ -9,6 +8,7 @@ mod report;
 pub(crate) mod ring;
 pub(crate) mod setup;
 pub(crate) mod socket;
+pub(crate) mod socket_file;
 pub(crate) mod wait;
 pub(crate) mod wire;
 

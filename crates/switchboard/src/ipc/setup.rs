@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::socket_file::SocketFile;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::instance::InstanceId;
 use crate::{Config, ListenAddr, Overflow};
@@ -23,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) listening: Vec<ListenAddr>,
     /// The names of the user processes, in the order of their slots.
     pub(crate) processes: Vec<String>,
+    /// To be removed when the master is gone.
+    pub(crate) files: Vec<SocketFile>,
 }
 
 /// The settings of the master that hold in an instance, whatever its own program says.
@@ -140,6 +143,7 @@ impl Setup {
         writer.list(&self.processes, |writer, name| {
             writer.str(name);
         });
+        writer.list(&self.files, |writer, file| file.write(writer));
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Setup, Corrupt> {
@@ -156,6 +160,7 @@ impl Setup {
             limits: Limits::read(reader)?,
             listening: reader.list(read_listening)?,
             processes: reader.list(Reader::string)?,
+            files: reader.list(SocketFile::read)?,
         })
     }
 }
@@ -209,6 +214,7 @@ mod tests {
                 ListenAddr::Unix("/run/李.sock".into()),
             ],
             processes: vec!["hub".into(), "writer".into()],
+            files: vec![SocketFile { path: "/run/李.sock".into(), device: 1, inode: 2, born: 3 }],
         };
         let mut bytes = Vec::new();
         setup.write(&mut Writer::new(&mut bytes));

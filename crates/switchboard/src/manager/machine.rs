@@ -137,6 +137,7 @@ impl Machine {
             ToManager::Reload { request } => self.reload(now, Some(request)),
             ToManager::Retire { pid } => self.retire(pid),
             ToManager::Drained { pid } => self.drained(pid),
+            ToManager::Died { pid, how } => self.died(now, pid, how),
             ToManager::Stop { within } => self.stop(now, within),
         }
         self.tick(now);

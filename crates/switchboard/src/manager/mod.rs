@@ -2,6 +2,7 @@
 //! runs here.
 
 mod death;
+mod executable;
 mod machine;
 mod shell;
 mod signals;

@@ -1,25 +1,23 @@
 //! Carries out what the [`Machine`] says, and tells it what happens.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper, wait,
 };
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use super::death::Death;
+use super::executable::Executable;
 use super::machine::{Action, Key, Machine, ORPHANS};
 use super::signals::{self, Signals};
 use super::watch::{self, Signature, Watch};
-use crate::ipc::control::{FromManager, SocketFile, ToManager, Welcome};
+use crate::ipc::control::{FromManager, ToManager, Welcome};
 use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
+use crate::ipc::socket_file::SocketFile;
 use crate::ipc::wait::Waiting;
 use crate::role::{self, InstanceRole};
 use crate::sys::set_short_name;
@@ -54,7 +52,7 @@ struct Shell {
     master: bool,
     done: bool,
     executable: std::path::PathBuf,
-    executables: BTreeMap<u32, OwnedFd>,
+    executables: BTreeMap<u32, Executable>,
     /// Descriptors of the processes, by their numbers; and whether they are this process's children.
     processes: BTreeMap<u32, (OwnedFd, bool)>,
     /// The names of the user processes.
@@ -82,6 +80,7 @@ impl Shell {
             look_at: Instant::now(),
         };
         if let Some(executable) = executable {
+            let executable = Executable::new(executable);
             shell.know(&executable);
             shell.executables.insert(welcome.generation, executable);
         }
@@ -117,8 +116,8 @@ impl Shell {
         for descriptor in signals.descriptors() {
             waiting.add(descriptor, false);
         }
-        // Of its own children SIGCHLD tells.
-        for (process, _) in self.processes.values().filter(|(_, own)| !own) {
+        // Of its own children SIGCHLD tells, and of the others the master.
+        for (process, _) in self.processes.values().filter(|(_, own)| !own && !self.master) {
             waiting.add(process.as_fd(), false);
         }
         let look_at = self.watch.is_some().then_some(self.look_at);
@@ -145,7 +144,7 @@ impl Shell {
 
     fn master_gone(&mut self, now: Instant) {
         self.master = false;
-        remove_files(&self.files);
+        self.files.iter().for_each(SocketFile::remove);
         // The others see its end themselves.
         self.machine.stop(now, ORPHANS);
     }
@@ -155,11 +154,13 @@ impl Shell {
             Ok(message) => message,
             Err(error) => return tracing::error!(%error, "the manager does not understand its master"),
         };
-        if let ToManager::Adopt { pid, .. } = message {
-            match packet.descriptors.into_iter().next() {
+        match message {
+            ToManager::Adopt { pid, .. } => match packet.descriptors.into_iter().next() {
                 Some(process) => drop(self.processes.insert(pid, (process, false))),
                 None => return tracing::error!(pid, "a process to adopt without its descriptor"),
-            }
+            },
+            ToManager::Died { pid, .. } => drop(self.processes.remove(&pid)),
+            _ => {}
         }
         self.machine.message(now, message);
     }
@@ -173,8 +174,11 @@ impl Shell {
         }
     }
 
-    /// Those that another manager has started: whoever is their parent reaps them.
+    /// Those that another manager has started, when there is no master any more that tells of their end.
     fn look_after_adopted(&mut self, now: Instant) {
+        if self.master {
+            return;
+        }
         let ended = |process: &OwnedFd| {
             let mut waiting = Waiting::default();
             waiting.add(process.as_fd(), false);
@@ -203,7 +207,7 @@ impl Shell {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Open { generation } => {
-                let opened = open(&self.executable).map(|executable| {
+                let opened = Executable::open(&self.executable).map(|executable| {
                     self.know(&executable);
                     self.executables.insert(generation, executable);
                 });
@@ -255,8 +259,7 @@ impl Shell {
             slot.checked_sub(self.workers).and_then(|index| self.names.get(usize::from(index)).cloned());
         let role = InstanceRole { slot, generation, process };
         let (link, theirs) = Socket::pair()?;
-        // The very file that was opened, whatever has the name now.
-        let program = format!("/proc/self/fd/{}", executable.as_raw_fd());
+        let program = executable.name(&self.executable);
         let child = role::command(&program, Some(&role), theirs).spawn()?;
         let pid = child.id();
         // It cannot have been reaped yet: that happens in this thread.
@@ -278,7 +281,7 @@ impl Shell {
     }
 
     /// This one runs, or will be tried: the watch leaves it alone.
-    fn know(&mut self, executable: &OwnedFd) {
+    fn know(&mut self, executable: &Executable) {
         if let (Some(watch), Ok(stat)) = (&mut self.watch, rustix::fs::fstat(executable)) {
             watch.know(Signature::from_stat(&stat));
         }
@@ -290,25 +293,4 @@ struct Process {
     pid: u32,
     process: OwnedFd,
     link: Socket,
-}
-
-/// Opens a file for nothing but being executed, if it can be.
-fn open(path: &Path) -> io::Result<OwnedFd> {
-    let executable = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let meta = fs::metadata(path)?;
-    if !meta.is_file() || meta.mode() & 0o111 == 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not an executable file"));
-    }
-    Ok(executable)
-}
-
-/// Removes the files of Unix listeners, unless others have put theirs in the place.
-fn remove_files(files: &[SocketFile]) {
-    for file in files {
-        let same = fs::symlink_metadata(&file.path)
-            .is_ok_and(|meta| (meta.dev(), meta.ino()) == (file.device, file.inode));
-        if same {
-            let _ = fs::remove_file(&file.path);
-        }
-    }
 }

@@ -35,6 +35,8 @@ pub(super) struct Instance {
     pub(super) http_idle: bool,
     /// It wants to be replaced.
     pub(super) retiring: bool,
+    /// Its manager has died: this process is its parent, and tells the next manager of its end.
+    pub(super) adopted: bool,
     /// What did not fit into the socket yet.
     pub(super) outbox: VecDeque<Vec<u8>>,
     /// Requests that have not been answered.

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustix::process::{getpid, set_child_subreaper};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR1};
 
 use super::conductor::{Beginning, Conductor};
 use super::lanes::LanesShared;
 use super::news::{self, News, NewsSender};
 use super::reactors::ReactorThread;
+use crate::command::Command;
 use crate::core::Core;
 use crate::error::{ConfigError, StartError};
-use crate::ipc::control::{SocketFile, Welcome};
+use crate::ipc::control::Welcome;
+use crate::ipc::socket_file::SocketFile;
 use crate::launch::OnStart;
 use crate::listener::Listener;
 use crate::manager::Signals;
@@ -50,6 +52,7 @@ impl Master {
         let signals = [SIGTERM, SIGINT, SIGUSR1];
         let signals = self.config.handle_signals.then(|| Signals::catch(&signals)).transpose();
         let signals = signals.map_err(system("cannot handle signals"))?;
+        let children = Signals::catch(&[SIGCHLD]).map_err(system("cannot handle signals"))?;
         let pipes = Pipes::new(self.config.workers, self.processes, self.config.pipe_bytes_max);
         let core = Core::new(self.config, listening, pipes);
         let core = Arc::new(core.map_err(system("cannot set up the connection table"))?);
@@ -61,7 +64,7 @@ impl Master {
         let lanes = LanesShared::new(core.config.workers, sender.reporter());
         let threads = Threads::new(Plan { on_start: self.on_start, listeners, lanes, news: sender });
         become_master();
-        Conductor::new(Beginning { handle, news, signals, welcome, threads }).run()
+        Conductor::new(Beginning { handle, news, signals, children, welcome, threads }).run()
     }
 }
 
@@ -73,10 +76,7 @@ fn welcome(
 ) -> Welcome {
     let file = |address: &ListenAddr| {
         let ListenAddr::Unix(path) = address else { return None };
-        // The manager may be asked to remove it from elsewhere.
-        let path = std::path::absolute(path).ok()?;
-        let meta = fs::symlink_metadata(&path).ok()?;
-        Some(SocketFile { path, device: meta.dev(), inode: meta.ino() })
+        SocketFile::of(path)
     };
     Welcome {
         generation: 0,
@@ -133,20 +133,28 @@ impl Threads {
         Threads { plan: Some(plan), threads: Vec::new(), ended: Vec::new(), quiet: Vec::new() }
     }
 
-    /// All workers have started: tells the program, and accepts. Once.
+    /// Starts the threads, which do not accept yet: those who start have something to ask them.
     pub(super) fn start(&mut self, handle: &Handle) -> Result<(), StartError> {
-        let Some(Plan { on_start, listeners, lanes, news }) = self.plan.take() else { return Ok(()) };
-        if let Some(on_start) = on_start {
-            on_start(handle);
-        }
+        let Some(plan) = &self.plan else { return Ok(()) };
         for index in 0..handle.reactors() {
-            let (core, listeners) = (handle.core().clone(), listeners.clone());
-            let thread = ReactorThread { index, core, listeners, lanes: lanes.clone(), news: news.clone() };
+            let (lanes, news) = (plan.lanes.clone(), plan.news.clone());
+            let thread = ReactorThread { index, core: handle.core().clone(), lanes, news };
             self.threads.push(thread.spawn()?);
             self.ended.push(false);
             self.quiet.push(false);
         }
         Ok(())
+    }
+
+    /// All workers have started: tells the program, and accepts. Once.
+    pub(super) fn open(&mut self, handle: &Handle) {
+        let Some(Plan { on_start, listeners, .. }) = self.plan.take() else { return };
+        if let Some(on_start) = on_start {
+            on_start(handle);
+        }
+        for inbox in &handle.core().inboxes {
+            let _ = inbox.send_always(Command::Listen(listeners.clone()));
+        }
     }
 
     pub(super) fn running(&self) -> usize {

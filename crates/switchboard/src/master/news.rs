@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::lanes::{LaneReport, Reporter};
-use crate::error::{ReloadError, StartError};
+use crate::error::StartError;
 use crate::status::ConductorRequest;
 use crate::sys::Doorbell;
 
@@ -63,9 +63,7 @@ impl NewsSender {
             return self.send(News::Request(request));
         }
         self.requests.fetch_sub(1, Ordering::Relaxed);
-        if let ConductorRequest::Reload(answer) = request {
-            let _ = answer.send(Err(ReloadError::Failed("too many requests wait for an answer".into())));
-        }
+        request.refuse_busy();
     }
 
     pub(super) fn send(&self, news: News) {

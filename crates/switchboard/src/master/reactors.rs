@@ -8,14 +8,12 @@ use super::lanes::{Lanes, LanesShared};
 use super::news::{News, NewsSender};
 use crate::core::Core;
 use crate::error::StartError;
-use crate::listener::Listener;
 use crate::reactor::{self, Reactor};
 
 /// What a reactor thread begins with.
 pub(super) struct ReactorThread {
     pub(super) index: usize,
     pub(super) core: Arc<Core>,
-    pub(super) listeners: Arc<[Listener]>,
     pub(super) lanes: LanesShared,
     pub(super) news: NewsSender,
 }
@@ -42,11 +40,9 @@ impl ReactorThread {
         }
     }
 
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(self) -> io::Result<()> {
         let dispatch = Box::new(Lanes::new(self.index, self.core.clone(), self.lanes.clone()));
-        let reactor = Reactor::new(self.index, self.core.clone(), self.listeners.clone(), dispatch)?;
-        // The thread no longer needs it, and a socket's file goes with the last reference.
-        self.listeners = Arc::new([]);
+        let reactor = Reactor::new(self.index, self.core.clone(), dispatch)?;
         reactor::run(reactor).await
     }
 }

@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, WaitOptions, waitpgid};
+
 use crate::ipc::control::ToManager;
 use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
+use crate::manager::Death;
 use crate::role;
 
 /// After such a life, earlier deaths are forgotten.
@@ -24,6 +28,8 @@ pub(super) struct Steward {
     deaths: u32,
     /// When to start another.
     retry_at: Option<Instant>,
+    /// What managers that have died have left behind: each its group of processes, which are this process's children now.
+    orphans: Vec<Pid>,
 }
 
 #[derive(Debug)]
@@ -40,7 +46,9 @@ impl Steward {
     /// Starts a manager from the master's own executable, whatever has become of its file.
     pub(super) fn start(&mut self) -> io::Result<()> {
         let (control, theirs) = Socket::pair()?;
-        let process = role::command("/proc/self/exe", None, theirs).spawn()?;
+        let mut command = role::command("/proc/self/exe", None, theirs);
+        // A group of its own, so that what it leaves behind can be told from children that the program has here.
+        let process = command.process_group(0).spawn()?;
         let (born, since, outbox) = (Instant::now(), SystemTime::now(), VecDeque::new());
         self.manager = Some(Manager { process, control, outbox, born, since });
         self.retry_at = None;
@@ -102,10 +110,29 @@ impl Steward {
         // It has closed its socket: there is nothing to wait for.
         let _ = manager.process.kill();
         let how = manager.process.wait().map_or_else(|error| error.to_string(), |how| how.to_string());
+        self.orphans.extend(Pid::from_raw(manager.process.id() as i32));
         let lived = now.saturating_duration_since(manager.born);
         self.deaths = if lived >= LONG { 0 } else { self.deaths + 1 };
         self.back_off(now);
         how
+    }
+
+    /// How those have ended that managers have left behind, whoever they are.
+    pub(super) fn reap(&mut self) -> Vec<(u32, Death)> {
+        let mut ended = Vec::new();
+        self.orphans.retain(|group| {
+            loop {
+                match waitpgid(*group, WaitOptions::NOHANG) {
+                    Ok(Some((pid, status))) => {
+                        ended.push((pid.as_raw_nonzero().get() as u32, Death::from_status(status)));
+                    }
+                    Ok(None) => return true,
+                    // None is left.
+                    Err(_) => return false,
+                }
+            }
+        });
+        ended
     }
 
     /// Starting one has failed, or it died: later.
@@ -126,6 +153,7 @@ impl Steward {
     pub(super) fn finish(&mut self) {
         let Some(Manager { mut process, control, .. }) = self.manager.take() else { return };
         drop(control);
+        self.orphans.extend(Pid::from_raw(process.id() as i32));
         let deadline = Instant::now() + EXIT;
         while Instant::now() < deadline {
             match process.try_wait() {

@@ -13,6 +13,7 @@ use crate::ipc::link::{ToInstance, ToMaster, VERSION};
 use crate::ipc::ring::Sleeping;
 use crate::ipc::setup::Setup;
 use crate::ipc::socket::Inbound;
+use crate::ipc::socket_file::SocketFile;
 use crate::pipe::Pipes;
 use crate::sys::Doorbell;
 use crate::table::Table;
@@ -34,6 +35,8 @@ pub(super) struct Attached {
     pub(super) bell: Doorbell,
     pub(super) slot: u16,
     pub(super) has_predecessor: bool,
+    /// To be removed when the master is gone.
+    pub(super) files: Vec<SocketFile>,
 }
 
 /// What has come with the setup.
@@ -106,6 +109,7 @@ fn build(link: Link, setup: Setup, with: Descriptors, mut config: Config) -> io:
         bell: Doorbell::received(with.bell),
         slot: setup.slot,
         has_predecessor: setup.has_predecessor,
+        files: setup.files,
     })
 }
 

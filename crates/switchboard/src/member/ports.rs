@@ -17,7 +17,7 @@ use super::turn;
 use crate::admission::Refused;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::decision::Accept;
-use crate::error::{ConnectionError, MessageError, PushError, ReloadError};
+use crate::error::{ConnectionError, MessageError, PushError};
 use crate::frame::Frame;
 use crate::inbox::Refused as NotSent;
 use crate::instance::InstanceId;
@@ -235,8 +235,10 @@ impl RingPorts {
     pub(super) fn responded(&self, token: u64, response: Response) {
         match (self.requests.take(token), response) {
             (Some(ConductorRequest::Reload(sender)), Response::Reload(outcome)) => drop(sender.send(outcome)),
-            (Some(ConductorRequest::Reload(sender)), Response::Busy) => drop(sender.send(Err(busy()))),
-            (Some(ConductorRequest::Status(sender)), Response::Status(status)) => drop(sender.send(*status)),
+            (Some(ConductorRequest::Status(sender)), Response::Status(status)) => {
+                drop(sender.send(Ok(*status)));
+            }
+            (Some(request), Response::Busy) => request.refuse_busy(),
             // Its sender is dropped: there will be no answer.
             _ => {}
         }
@@ -247,10 +249,6 @@ impl RingPorts {
             tracing::error!(%error, "cannot tell the master something");
         }
     }
-}
-
-fn busy() -> ReloadError {
-    ReloadError::Failed("too many requests wait for the master".to_owned())
 }
 
 impl RemotePorts for Arc<RingPorts> {
@@ -364,8 +362,7 @@ impl RemotePorts for Arc<RingPorts> {
         };
         match self.requests.add(request) {
             Ok(token) => self.tell(&ToMaster::Request { token, request: question }),
-            Err(ConductorRequest::Reload(sender)) => drop(sender.send(Err(busy()))),
-            Err(_) => {}
+            Err(request) => request.refuse_busy(),
         }
     }
 

@@ -65,7 +65,7 @@ impl Sessions {
 
     /// What was set since the last call, for events that wait behind a handler.
     pub(super) fn take_news(&self) -> Vec<(ConnectionId, Bytes)> {
-        if !self.has_news.swap(false, Ordering::Acquire) {
+        if !self.has_news.load(Ordering::Relaxed) || !self.has_news.swap(false, Ordering::Acquire) {
             return Vec::new();
         }
         std::mem::take(&mut self.lock().news)

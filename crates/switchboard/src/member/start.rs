@@ -23,14 +23,21 @@ use crate::base::WORKER_STOP_MIN;
 use crate::error::BoxError;
 use crate::ipc::link::ToMaster;
 use crate::ipc::socket::Socket;
+use crate::ipc::socket_file::SocketFile;
 use crate::process::UserProcess;
 use crate::role::InstanceRole;
-use crate::sys::set_short_name;
+use crate::sys::{set_short_name, set_title};
 use crate::worker::Runner;
 use crate::{Config, Handler, Worker, manager};
 
 /// How long a process that has done everything waits for room for its last commands.
 const LAST_COMMANDS_MAX: Duration = Duration::from_millis(500);
+
+/// How long the news of a failed start may take from here to the master and on to the manager.
+const HEARD_MAX: Duration = Duration::from_secs(1);
+
+/// Of what a program says about its failure.
+const REASON_BYTES_MAX: usize = 16 << 10;
 
 /// Is a worker until the master lets it go, or is gone itself.
 pub(crate) fn run_worker<W, H>(socket: Socket, role: &InstanceRole, worker_start: W, config: Config) -> !
@@ -52,6 +59,11 @@ where
 {
     let name = role.short_name();
     set_short_name(&name);
+    // A script that has executed this program has named it otherwise.
+    let title = role.title();
+    if std::env::args_os().next().is_none_or(|name| name != *title) {
+        set_title(&title);
+    }
     let lived = catch_unwind(AssertUnwindSafe(|| try_live(socket, config, serve)));
     let status = match lived {
         Ok(Ok(())) => 0,
@@ -91,23 +103,39 @@ where
 /// Tells the master, too.
 fn start_failed(link: &Link, reason: String) -> io::Error {
     // Without a master nobody has to know.
-    let _ = link.send_last(&ToMaster::StartFailed { reason: reason.clone() });
+    if link.send_last(&start_failure(&reason)).is_ok() {
+        wait_for_the_end();
+    }
     io::Error::other(reason)
+}
+
+/// A message has an end.
+pub(super) fn start_failure(reason: &str) -> ToMaster {
+    let end = reason.floor_char_boundary(REASON_BYTES_MAX);
+    ToMaster::StartFailed { reason: reason[..end].to_owned() }
+}
+
+/// A start has failed, and the master knows. The manager kills this process when it has heard why; by an exit before that it
+/// would only see that the start has failed.
+pub(super) fn wait_for_the_end() {
+    std::thread::sleep(HEARD_MAX);
 }
 
 /// The master is gone, and nothing that this process does can reach anybody: not even a handler that blocks, or what a
 /// program does at its exit, may keep it.
-fn die(ended: io::Result<()>) {
+fn die(ended: io::Result<()>, files: &[SocketFile]) {
     if let Err(error) = ended {
         tracing::error!(%error, "the socket to the master failed");
     }
+    // The manager does it, too, if it has not been killed together with its master.
+    files.iter().for_each(SocketFile::remove);
     let _ = kill_process(getpid(), Signal::KILL);
 }
 
 /// Builds the loop, and begins to read the link.
 fn member<P: Part>(attached: Attached, journal: Rc<RingJournal>, part: P) -> io::Result<Member<P>> {
-    let Attached { link, handle, ports, lanes, sleeping, bell, .. } = attached;
-    let news = link.read(die)?;
+    let Attached { link, handle, ports, lanes, sleeping, bell, files, .. } = attached;
+    let news = link.read(move |ended| die(ended, &files))?;
     let inlets = Inlets { lanes, sleeping, bell, news };
     Member::new(handle.core().clone(), ports, journal, inlets, part)
 }

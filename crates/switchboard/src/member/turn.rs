@@ -1,15 +1,14 @@
 //! While the main task works, bells are collected.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::ports::RingPorts;
 
-/// How long a reactor that sleeps may wait for what a turn has produced.
-const BELLS_MAX: Duration = Duration::from_millis(1);
-
-/// How long a turn goes on when there is more to do.
-const TURN_MAX: Duration = Duration::from_millis(4);
+/// How long a turn goes on when there is more to do: a tick of the clock, or two.
+const TURN_MAX: Duration = Duration::from_millis(8);
 
 thread_local! {
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
@@ -24,26 +23,32 @@ pub(super) fn is_own() -> bool {
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     ports: &'a RingPorts,
-    began: Instant,
-    rung: Instant,
+    began: Timespec,
+    /// When bells were last rung: a reactor that sleeps waits for about a tick of the clock at the longest.
+    rung: Timespec,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn begin(ports: &'a RingPorts) -> Turn<'a> {
         IN_TURN.set(true);
-        let now = Instant::now();
+        let now = now();
         Turn { ports, began: now, rung: now }
     }
 
     /// An event has been dealt with. False: the turn has lasted long enough.
     pub(super) fn goes_on(&mut self) -> bool {
-        let now = Instant::now();
-        if now - self.rung > BELLS_MAX {
+        let now = now();
+        if now != self.rung {
             self.rung = now;
             self.ports.ring_all();
         }
-        now - self.began < TURN_MAX
+        Duration::try_from(now - self.began).is_ok_and(|lasted| lasted < TURN_MAX)
     }
+}
+
+/// A clock that ticks every few milliseconds: it is looked at after every event.
+fn now() -> Timespec {
+    clock_gettime(ClockId::MonotonicCoarse)
 }
 
 impl Drop for Turn<'_> {

@@ -1,9 +1,9 @@
 //! Accepting, and what to do when that fails.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::{io, net::SocketAddr};
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, send, shutdown};
@@ -57,12 +57,15 @@ impl From<Errno> for AcceptError {
 }
 
 impl Reactor {
-    pub(super) fn listen(&mut self, listeners: Arc<[Listener]>) -> io::Result<()> {
-        for index in 0..listeners.len() {
-            self.poller.add_exclusive(&listeners[index].socket, 1 + index as u64)?;
-            self.accepting.push(Accepting { listeners: listeners.clone(), index, backing_off: false });
+    pub(super) fn listen(&mut self, listeners: &Arc<[Listener]>) {
+        // A stop has been quicker.
+        if self.stopping.is_some() {
+            return;
         }
-        Ok(())
+        for index in 0..listeners.len() {
+            self.accepting.push(Accepting { listeners: listeners.clone(), index, backing_off: false });
+            self.listen_again(index);
+        }
     }
 
     pub(super) fn accept(&mut self, index: usize) {
@@ -130,7 +133,7 @@ impl Reactor {
         match self.poller.add_exclusive(&listener.socket, 1 + index as u64) {
             Ok(()) => {}
             Err(error) => {
-                tracing::error!(%error, address = %listener.address, "cannot listen again; trying on");
+                tracing::error!(%error, address = %listener.address, "cannot listen; trying on");
                 self.wheel.schedule(self.now_ms + BACK_OFF_MS, Timer::Listener { index });
             }
         }

@@ -10,6 +10,10 @@ use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::event::ClosedBy;
 use crate::frame::Frame;
+use crate::ipc::Corrupt;
+use crate::ipc::codec::SmallPush;
+use crate::ipc::ring::Records;
+use crate::worker::Batch;
 use crate::{ConnectionId, ConnectionState};
 
 impl Reactor {
@@ -33,9 +37,11 @@ impl Reactor {
     /// What other processes have asked for, and what follows from what they have handled.
     pub(super) fn carry_out_processes(&mut self) {
         let mut commands = std::mem::take(&mut self.scratch.commands);
-        self.dispatch.fetch(&mut commands);
-        for command in commands.drain(..) {
-            self.carry_out(command);
+        self.dispatch.fetch();
+        while let Some(batch) = self.dispatch.next_batch() {
+            if let Err(what) = self.carry_out_batch(&batch, &mut commands) {
+                self.dispatch.violated(&batch, what);
+            }
         }
         self.dispatch.settle(&mut commands);
         for command in commands.drain(..) {
@@ -43,6 +49,21 @@ impl Reactor {
         }
         self.scratch.commands = commands;
         self.carry_out_local();
+    }
+
+    fn carry_out_batch(&mut self, batch: &Batch, commands: &mut Vec<Command>) -> Result<(), Corrupt> {
+        let mut records = Records::new(&batch.bytes, batch.start);
+        while let Some(record) = records.next()? {
+            if let Some(push) = SmallPush::read(&record) {
+                self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
+                continue;
+            }
+            self.dispatch.take_record(batch, record, commands);
+            for command in commands.drain(..) {
+                self.carry_out(command);
+            }
+        }
+        Ok(())
     }
 
     fn carry_out_all(&mut self, commands: &mut Vec<Command>) {
@@ -98,6 +119,7 @@ impl Reactor {
             Command::Ask(question) => self.answer(question),
             Command::Adopt(adopted) => self.adopt(*adopted),
             Command::Authorized { id, decision } => self.authorized(id, *decision),
+            Command::Listen(listeners) => self.listen(&listeners),
             Command::Shutdown => self.begin_stop(),
             other => self.carry_out_on_one(other),
         }
@@ -152,6 +174,7 @@ impl Reactor {
             Command::HandlerReady { id } => {
                 self.with_open(id, |reactor, key| reactor.release(key, Hold::HANDLER));
             }
+            Command::Settled { id } => self.with_open(id, |reactor, key| reactor.settled(key)),
             Command::HandlerBehind { id } => {
                 self.with_open(id, |reactor, key| reactor.hold(key, Hold::HANDLER));
             }

@@ -10,13 +10,60 @@ use crate::event::{Closed, ClosedBy, EventKind};
 use crate::table::Counters;
 use crate::table::State;
 
+/// What a client has done to end its connection.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It has sent a close frame.
+    Close { code: CloseCode, reason: String },
+    /// It has broken the protocol.
+    Violation(ProtocolError),
+}
+
+/// How long the end of a connection waits for messages that came before it and are with another process.
+const SETTLE_TIME_MS: u64 = 1_000;
+
 impl Reactor {
+    /// The client ends the connection. What it has sent before is answered before.
+    pub(super) fn end_in_order(&mut self, key: u32, end: End) {
+        let connection = &mut self.connections[key as usize];
+        let id = connection.id;
+        if !connection.is_open() || !self.dispatch.tell_when_settled(id) {
+            return self.finish(key, end);
+        }
+        connection.deadline_ms = self.now_ms + SETTLE_TIME_MS;
+        let deadline_ms = connection.deadline_ms;
+        self.ends.insert(id, end);
+        self.hold(key, Hold::ENDING);
+        self.schedule(key, deadline_ms);
+    }
+
+    /// All that came before has been handled, or has had its time.
+    pub(super) fn settled(&mut self, key: u32) {
+        let id = self.connections[key as usize].id;
+        if let Some(end) = self.ends.remove(&id) {
+            // That was the limit of waiting; closing has its own.
+            self.connections[key as usize].deadline_ms = u64::MAX;
+            self.finish(key, end);
+        }
+    }
+
+    fn finish(&mut self, key: u32, end: End) {
+        match end {
+            End::Close { code, reason } => self.close_received(key, code, reason),
+            End::Violation(error) => self.protocol_failed(key, error),
+        }
+    }
+
     /// Our close frame first (RFC 6455 §7.1.2): after what is queued. The connection ends when the client has
     /// answered, or when it has not in time.
     pub(super) fn begin_close(&mut self, key: u32, code: u16, reason: &str, by: ClosedBy) {
         let connection = &mut self.connections[key as usize];
         if !connection.is_open() {
             return;
+        }
+        if connection.hold.contains(Hold::ENDING) {
+            // The client was first.
+            return self.settled(key);
         }
         if let Err(error) = connection.protocol.close(CloseCode::new(code), reason) {
             tracing::error!(%error, code, "a close frame that cannot be sent");
@@ -113,6 +160,9 @@ impl Reactor {
         }
         connection.phase = Phase::Draining { linger: true };
         connection.stash = None;
+        if connection.hold.contains(Hold::ENDING) {
+            self.ends.remove(&connection.id);
+        }
         connection.hold = Default::default();
         let closed = connection.ending.take().map_or(closed, |ending| *ending);
         let (id, position) = (connection.id, connection.open_position as usize);

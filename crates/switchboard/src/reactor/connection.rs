@@ -142,6 +142,8 @@ impl Hold {
     pub(super) const PAUSED: Hold = Hold(2);
     /// It does not read what it is sent, so it may not send more.
     pub(super) const OUTPUT: Hold = Hold(4);
+    /// The client has ended it; what it had sent before is still being handled.
+    pub(super) const ENDING: Hold = Hold(8);
 
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

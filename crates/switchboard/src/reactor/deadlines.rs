@@ -47,6 +47,11 @@ impl Reactor {
                     self.schedule(key, deadline_ms);
                 }
             }
+            Phase::Open
+                if connection.hold.contains(Hold::ENDING) && self.now_ms >= connection.deadline_ms =>
+            {
+                self.settled(key);
+            }
             Phase::Open => self.beat(key),
             Phase::Closing | Phase::Draining { .. } => {
                 let deadline_ms = connection.deadline_ms;

@@ -19,6 +19,7 @@ mod send;
 mod shutdown;
 mod wheel;
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -31,7 +32,6 @@ use crate::ConnectionId;
 use crate::command::Command;
 use crate::core::Core;
 use crate::event::{Event, EventKind, Flow};
-use crate::listener::Listener;
 use crate::sys::{self, Interest, Poller};
 use crate::table::Counters;
 use crate::table::Entry;
@@ -67,6 +67,8 @@ pub(crate) struct Reactor {
     accepting: Vec<Accepting>,
     /// Connections with output that this turn produced.
     dirty: Vec<u32>,
+    /// Ends that wait for what came before them.
+    ends: HashMap<ConnectionId, close::End>,
     /// Connections whose stashed input waits to be looked at.
     ready: Vec<(u32, ConnectionId)>,
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
@@ -125,16 +127,12 @@ fn token(key: u32, id: ConnectionId) -> u64 {
 }
 
 impl Reactor {
-    pub(crate) fn new(
-        index: usize,
-        core: Arc<Core>,
-        listeners: Arc<[Listener]>,
-        dispatch: Box<dyn Dispatch>,
-    ) -> io::Result<Reactor> {
+    /// It accepts nothing before it is told to by [`Command::Listen`].
+    pub(crate) fn new(index: usize, core: Arc<Core>, dispatch: Box<dyn Dispatch>) -> io::Result<Reactor> {
         let poller = Poller::new()?;
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
-        let mut reactor = Reactor {
+        Ok(Reactor {
             index,
             core,
             poller,
@@ -146,6 +144,7 @@ impl Reactor {
             wheel: Wheel::new(now_ms),
             accepting: Vec::new(),
             dirty: Vec::new(),
+            ends: HashMap::new(),
             ready: Vec::new(),
             spare_outputs: Vec::new(),
             read_buffer: vec![0; READ_BYTES],
@@ -154,9 +153,7 @@ impl Reactor {
             tally: Tally::default(),
             stopping: None,
             scratch: Scratch::default(),
-        };
-        reactor.listen(listeners)?;
-        Ok(reactor)
+        })
     }
 
     /// One turn. True if there may be more to do at once.

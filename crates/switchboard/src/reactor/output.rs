@@ -115,6 +115,17 @@ impl OutputQueue {
         self.data_len += len;
     }
 
+    /// Appends a data frame that is so small that it is copied.
+    pub(super) fn push_copy(&mut self, head: &[u8], body: &[u8]) {
+        let len = head.len() + body.len();
+        let block = self.tail(len);
+        block.extend_from_slice(head);
+        block.extend_from_slice(body);
+        self.frames.push_back(Mark::data(len));
+        self.len += len;
+        self.data_len += len;
+    }
+
     /// Appends control frames, or the response of a handshake, that `write` encodes.
     pub(super) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let block = self.tail(128);

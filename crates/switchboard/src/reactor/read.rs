@@ -1,13 +1,16 @@
 //! Reading: bytes from sockets become events.
 
+use std::task::Context;
+
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use switchboard_proto as proto;
 
 use super::Reactor;
+use super::close::End;
 use super::connection::{Hold, Phase};
-use crate::Message;
-use crate::event::{EventKind, Flow};
+use crate::event::Flow;
+use crate::worker::Payload;
 
 impl Reactor {
     /// One receive. If there is more, epoll says so again in the next turn, after everybody else has had theirs.
@@ -50,21 +53,26 @@ impl Reactor {
             if !connection.hold.is_empty() && at < bytes.len() {
                 return connection.stash(&bytes[at..]);
             }
+            let session = connection.session();
             let received = match connection.protocol.receive(&mut bytes[at..]) {
                 Ok(received) => received,
-                Err(error) => return self.protocol_failed(key, error),
+                Err(error) => return self.end_in_order(key, End::Violation(error)),
             };
             let consumed = received.consumed;
             match received.event {
                 Some(proto::Event::Message { kind, payload }) => {
-                    let message = Message::from_checked(kind, payload);
-                    self.message(key, message);
+                    self.tally.received_messages += 1;
+                    self.core.table.slot(id).received_message();
+                    let payload = Payload { kind, bytes: payload };
+                    let mut context = Context::from_waker(&self.waker);
+                    let flow = self.dispatch.deliver_message(key, id, session, payload, &mut context);
+                    self.message_delivered(key, flow);
                 }
                 Some(proto::Event::Ping(_)) => self.transmit(key),
                 Some(proto::Event::Pong(_)) => {}
                 Some(proto::Event::Close { code, reason }) => {
                     let reason = reason.to_owned();
-                    return self.close_received(key, code, reason);
+                    return self.end_in_order(key, End::Close { code, reason });
                 }
                 None if consumed == 0 => return,
                 None => {}
@@ -73,10 +81,8 @@ impl Reactor {
         }
     }
 
-    fn message(&mut self, key: u32, message: Message) {
-        self.tally.received_messages += 1;
-        self.entry(self.connections[key as usize].id).received_message();
-        if self.deliver(key, EventKind::Message(message)) == Flow::Hold {
+    fn message_delivered(&mut self, key: u32, flow: Flow) {
+        if flow == Flow::Hold {
             self.hold(key, Hold::HANDLER);
         }
         self.carry_out_local();

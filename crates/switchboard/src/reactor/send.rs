@@ -1,10 +1,14 @@
 //! Sending: what a turn produced for a connection leaves in one write.
 
+use bytes::Bytes;
+use switchboard_proto::HeaderBytes;
+
 use super::connection::{Connection, Hold, Phase};
 use super::output::{Flushed, OutputQueue, Sent};
 use super::{Reactor, SPARE_OUTPUTS_MAX};
 use crate::event::EventKind;
-use crate::frame::Frame;
+use crate::frame::{Frame, opcode};
+use crate::ipc::codec::SmallPush;
 use crate::{ConnectionId, Overflow};
 
 impl Reactor {
@@ -52,6 +56,21 @@ impl Reactor {
         self.append(key, frame);
     }
 
+    /// The same for a small message that has not been made a frame.
+    pub(super) fn push_small(&mut self, key: u32, push: SmallPush<'_>) {
+        let header = HeaderBytes::server(opcode(push.kind), true, push.payload.len());
+        let (max, len) = (self.core.config.output_bytes_max, header.as_slice().len() + push.payload.len());
+        let connection = &self.connections[key as usize];
+        let entry = self.core.table.slot(connection.id);
+        let queued = entry.queued() as usize;
+        if connection.hung_up || queued > 0 && queued + len > max {
+            let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
+            return self.push_unreserved(key, &frame, push.overflow);
+        }
+        entry.add_queued(len);
+        self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
+    }
+
     fn drop_oldest(&mut self, key: u32, room: usize) {
         let connection = &mut self.connections[key as usize];
         if let Some(output) = &mut connection.output {
@@ -62,10 +81,14 @@ impl Reactor {
     }
 
     fn append(&mut self, key: u32, frame: &Frame) {
+        self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+    }
+
+    fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
         let spare = &mut self.spare_outputs;
         let connection = &mut self.connections[key as usize];
         let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());
-        output.push_frame(frame.head(), frame.body());
+        write(output);
         let crowded = output.len() > self.core.config.output_bytes_max / 2;
         self.mark_dirty(key);
         if crowded {
@@ -197,7 +220,8 @@ impl Reactor {
         if let Some(output) = self.connections[key as usize].output.take() {
             self.keep_spare(output);
         }
-        if self.connections[key as usize].protocol.has_transmit() {
+        let connection = &self.connections[key as usize];
+        if connection.protocol.has_transmit() && !connection.hold.contains(Hold::ENDING) {
             // A pong was held back while the client did not read.
             self.transmit_now(key);
             return true;

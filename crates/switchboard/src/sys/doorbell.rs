@@ -17,15 +17,8 @@ impl Doorbell {
     }
 
     /// The doorbell that another process has made and sent.
-    #[allow(dead_code)]
     pub(crate) fn received(fd: OwnedFd) -> Doorbell {
         Doorbell(fd)
-    }
-
-    /// Another descriptor of the same bell.
-    #[allow(dead_code)]
-    pub(crate) fn try_clone(&self) -> io::Result<Doorbell> {
-        Ok(Doorbell(self.0.try_clone()?))
     }
 
     /// The bell as a descriptor that tokio watches, edge-triggered: each ring is a new edge, whether or not the bell has

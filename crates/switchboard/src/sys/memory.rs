@@ -3,8 +3,6 @@
 //! Whoever makes a memfd maps it before it is sealed, and hands its descriptor to other processes. The seals see to it
 //! that nobody can change its size (reading beyond its end would be a SIGBUS) and, where others may only read, that
 //! they cannot map it for writing at all.
-// Parts of it are used in one mode only.
-#![allow(dead_code)]
 
 use std::ffi::CStr;
 use std::io;
@@ -16,7 +14,9 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::{BufMut, BytesMut};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+#[cfg(test)]
+use rustix::mm::mmap_anonymous;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// What one side may do with shared memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Memory of this process alone.
+    #[cfg(test)]
     pub(crate) fn anonymous(len: usize) -> io::Result<Arc<Memory>> {
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
         let start = unsafe {
@@ -105,7 +106,7 @@ impl Memory {
 
     /// The word at `offset`.
     pub(crate) fn word(self: &Arc<Memory>, offset: usize) -> io::Result<Word> {
-        Ok(Word { at: self.slice_at(offset, 1)?, memory: self.clone() })
+        Ok(Word { at: self.slice_at(offset, 1)?, _memory: self.clone() })
     }
 
     /// `len` bytes at `offset`, which are used round and round; `len` is a power of two.
@@ -113,7 +114,7 @@ impl Memory {
         if !len.is_power_of_two() {
             return Err(invalid("a ring's size is not a power of two"));
         }
-        Ok(Area { start: self.slice_at(offset, len)?, len, memory: self.clone() })
+        Ok(Area { start: self.slice_at(offset, len)?, len, _memory: self.clone() })
     }
 }
 
@@ -137,7 +138,7 @@ fn invalid(why: &'static str) -> io::Error {
 #[derive(Debug, Clone)]
 pub(crate) struct Word {
     at: NonNull<AtomicU64>,
-    memory: Arc<Memory>,
+    _memory: Arc<Memory>,
 }
 
 // SAFETY: it is an `Arc` and a reference to an atomic behind it.
@@ -149,7 +150,7 @@ impl Deref for Word {
     type Target = AtomicU64;
 
     fn deref(&self) -> &AtomicU64 {
-        // SAFETY: checked by `slice_at`; every bit pattern is valid, and `memory` keeps it mapped.
+        // SAFETY: checked by `slice_at`; every bit pattern is valid, and `_memory` keeps it mapped.
         unsafe { self.at.as_ref() }
     }
 }
@@ -162,7 +163,7 @@ impl Deref for Word {
 pub(crate) struct Area {
     start: NonNull<u8>,
     len: usize,
-    memory: Arc<Memory>,
+    _memory: Arc<Memory>,
 }
 
 // SAFETY: it is an `Arc` and a pointer into what that keeps alive; access is by copying only.
@@ -178,8 +179,13 @@ impl Area {
         debug_assert!(bytes.len() <= self.len);
         let bytes = &bytes[..bytes.len().min(self.len)];
         let at = self.place(position);
-        let (first, rest) = bytes.split_at(bytes.len().min(self.len - at));
-        // SAFETY: `at + first.len() <= len`, `rest.len() <= len`, and shared memory overlaps no slice of this process.
+        if at + bytes.len() <= self.len {
+            // SAFETY: it fits, and shared memory overlaps no slice of this process.
+            unsafe { copy(bytes.as_ptr(), self.start.add(at).as_ptr(), bytes.len()) };
+            return;
+        }
+        let (first, rest) = bytes.split_at(self.len - at);
+        // SAFETY: `at + first.len() == len`, `rest.len() <= len`, and shared memory overlaps no slice of this process.
         unsafe {
             copy(first.as_ptr(), self.start.add(at).as_ptr(), first.len());
             copy(rest.as_ptr(), self.start.as_ptr(), rest.len());

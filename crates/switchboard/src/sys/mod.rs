@@ -9,12 +9,10 @@ mod title;
 mod unsent;
 
 /// What a ring needs of the processor. Its tests put a model in the place of these and of the memory.
-#[allow(unused_imports)]
 pub(crate) use std::sync::atomic::{Ordering, fence};
 
 pub(crate) use doorbell::Doorbell;
 pub(crate) use mapping::{Mapping, Zeroed, shared_struct};
-#[allow(unused_imports)]
 pub(crate) use memory::{Access, Area, Memory, Word};
 pub(crate) use poller::{Event, Interest, Poller};
 pub use text::Text;

@@ -10,16 +10,35 @@ use std::os::fd::OwnedFd;
 use std::task::Context;
 
 use bytes::Bytes;
+use switchboard_proto::MessageKind;
 
 use crate::command::{Answer, Command};
-use crate::event::{Event, Flow};
+use crate::event::{Event, EventKind, Flow};
 use crate::instance::InstanceId;
+use crate::ipc::Corrupt;
+use crate::ipc::ring::Record;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
-use crate::{ConnectionId, PeerAddr};
+use crate::{ConnectionId, Message, PeerAddr};
 
 pub use http::HttpService;
 pub(crate) use runner::{Journal, Runner};
+
+/// A checked message where the protocol has left it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payload<'a> {
+    pub(crate) kind: MessageKind,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Records of one process's command ring.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) instance: InstanceId,
+    pub(crate) bytes: Bytes,
+    /// Where they start in the ring.
+    pub(crate) start: u64,
+}
 
 /// What stands between a reactor and the user's code: in Base mode the worker itself, called directly; in Process mode the
 /// rings to other processes.
@@ -27,6 +46,24 @@ pub(crate) trait Dispatch {
     /// Takes an event of the connection that the reactor has under `key`. Events of one connection are handled one at a
     /// time, in the order in which they are delivered. `context` is for handlers that are polled on the spot.
     fn deliver(&mut self, key: u32, event: Event, context: &mut Context<'_>) -> Flow;
+
+    /// The same for a message, which has not been copied yet.
+    fn deliver_message(
+        &mut self,
+        key: u32,
+        id: ConnectionId,
+        session: Bytes,
+        payload: Payload<'_>,
+        context: &mut Context<'_>,
+    ) -> Flow {
+        let message = Message::from_checked(payload.kind, payload.bytes);
+        self.deliver(key, Event::new(id, session, EventKind::Message(message)), context)
+    }
+
+    /// Are events of the connection with another process? Then [`Command::Settled`] comes when they have been handled.
+    fn tell_when_settled(&mut self, _id: ConnectionId) -> bool {
+        false
+    }
 
     /// The reactor has forgotten a connection: its key may come to mean another.
     fn forget(&mut self, _key: u32, _id: ConnectionId) {}
@@ -54,10 +91,21 @@ pub(crate) trait Dispatch {
     /// Is nothing being handled?
     fn is_idle(&self) -> bool;
 
-    /// Appends what other processes have asked of the reactor.
-    fn fetch(&mut self, _commands: &mut Vec<Command>) {}
+    /// Fetches what other processes have asked of the reactor.
+    fn fetch(&mut self) {}
 
-    /// After these have been carried out: appends what follows from what other processes have handled, or not.
+    /// A batch of what has been fetched.
+    fn next_batch(&mut self) -> Option<Batch> {
+        None
+    }
+
+    /// Appends what the reactor has to do for a record of such a batch.
+    fn take_record(&mut self, _batch: &Batch, _record: Record<'_>, _commands: &mut Vec<Command>) {}
+
+    /// A batch holds what cannot be.
+    fn violated(&mut self, _batch: &Batch, _what: Corrupt) {}
+
+    /// After all that has been carried out: appends what follows from what other processes have handled, or not.
     fn settle(&mut self, _commands: &mut Vec<Command>) {}
 
     /// The turn ends: other processes get what it has produced for them. `empty`: the reactor has no connections.

@@ -1,6 +1,7 @@
 //! From a reactor to an instance.
 
 use bytes::Bytes;
+use switchboard_proto::MessageKind;
 
 use super::answer::{read_answer, write_answer};
 use super::{kind_byte, read_id, read_kind};
@@ -114,6 +115,23 @@ pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
         Envelope { attempt: attempt as u16, suspect }.write(head);
     }
     body
+}
+
+/// What stands before the session and the bytes of a message that is given out for the first time: as
+/// [`encode_event`] writes it.
+#[derive(Debug)]
+pub(crate) struct MessageHead {
+    pub(crate) before_session: [u8; 12],
+    pub(crate) before_payload: [u8; 1],
+}
+
+impl MessageHead {
+    pub(crate) fn new(id: ConnectionId, session: &[u8], kind: MessageKind) -> MessageHead {
+        let [a, b, c, d] = id.local().to_le_bytes();
+        let [e, f, g, h] = (session.len() as u32).to_le_bytes();
+        let before_session = [MESSAGE, 0, 1, 0, a, b, c, d, e, f, g, h];
+        MessageHead { before_session, before_payload: [kind_byte(kind)] }
+    }
 }
 
 pub(crate) fn encode_echo(id: ConnectionId, token: u64, head: &mut Vec<u8>) {

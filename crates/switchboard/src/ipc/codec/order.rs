@@ -1,6 +1,7 @@
 //! From an instance to a reactor.
 
 use bytes::Bytes;
+use switchboard_proto::MessageKind;
 
 use super::answer::{read_asked, write_asked};
 use super::delivery::{closed_by_byte, read_closed_by};
@@ -9,6 +10,7 @@ use crate::command::{Asked, Command};
 use crate::decision::{Accept, Verdict};
 use crate::frame::Frame;
 use crate::ipc::Corrupt;
+use crate::ipc::ring::{Piece, Record};
 use crate::ipc::wire::{Reader, Writer};
 use crate::pipe::Slot;
 use crate::{ConnectionId, Decision, Overflow};
@@ -37,6 +39,34 @@ const WAITS: u8 = 21;
 const GOES_ON: u8 = 22;
 const BEGINS: u8 = 23;
 const FINISHES: u8 = 24;
+
+/// A push whose message is so small that it is copied anyway: what most commands are, read without anything else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SmallPush<'a> {
+    pub(crate) id: ConnectionId,
+    pub(crate) overflow: Overflow,
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> SmallPush<'a> {
+    /// The longest message.
+    pub(crate) const BYTES_MAX: usize = 4 << 10;
+
+    /// None: it is something else, or not well-formed.
+    pub(crate) fn read(record: &Record<'a>) -> Option<SmallPush<'a>> {
+        let ([PUSH, id @ .., overflow, kind], payload) = record.payload.split_first_chunk::<7>()? else {
+            return None;
+        };
+        if record.piece != Piece::Whole || payload.len() > SmallPush::BYTES_MAX {
+            return None;
+        }
+        let id = ConnectionId::new(u64::from(u32::from_le_bytes(*id)))?;
+        let kind =
+            if *kind == kind_byte(MessageKind::Text) { MessageKind::Text } else { MessageKind::Binary };
+        Some(SmallPush { id, overflow: read_overflow(*overflow).ok()?, kind, payload })
+    }
+}
 
 /// A record of a command ring.
 #[derive(Debug)]
@@ -165,7 +195,10 @@ pub(crate) fn encode_command<'a>(command: &'a Command, token: u64, head: &mut Ve
         }
         Command::HandlerReady { id } => about(&mut writer, READY, id),
         Command::HandlerBehind { id } => about(&mut writer, BEHIND, id),
-        Command::Adopt(_) | Command::Pipe { .. } | Command::Attach(_) => return None,
+        Command::Adopt(_) | Command::Pipe { .. } | Command::Attach(_) | Command::Settled { .. } => {
+            return None;
+        }
+        Command::Listen(_) => return None,
         Command::Route { .. } | Command::Detach { .. } | Command::Shutdown => return None,
     }
     Some(&[])

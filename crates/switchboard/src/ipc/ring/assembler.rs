@@ -6,12 +6,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Corrupt, Piece, Record};
 
-/// A payload, with where it starts and ends in the ring.
+/// A payload, with where it starts in the ring.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(crate) payload: Payload<'a>,
     pub(crate) start: u64,
-    pub(crate) end: u64,
 }
 
 /// The bytes of a payload.
@@ -66,13 +65,13 @@ impl Assembler {
             (Piece::Whole, None) if record.payload.len() > self.max => Err(Corrupt("a record is too long")),
             (Piece::Whole, None) => {
                 let payload = Payload::Fetched(record.payload);
-                Ok(Some(Whole { payload, start: record.start, end: record.end }))
+                Ok(Some(Whole { payload, start: record.start }))
             }
             (Piece::First, None) => self.begin(record),
             (Piece::Middle | Piece::Last, Some(begun)) => {
                 begun.add(record.payload)?;
                 match record.piece {
-                    Piece::Last => self.finish(record.end),
+                    Piece::Last => self.finish(),
                     _ => Ok(None),
                 }
             }
@@ -94,11 +93,11 @@ impl Assembler {
         Ok(None)
     }
 
-    fn finish<'a>(&mut self, end: u64) -> Result<Option<Whole<'a>>, Corrupt> {
+    fn finish<'a>(&mut self) -> Result<Option<Whole<'a>>, Corrupt> {
         let whole = self.begun.take().map(|begun| {
             let complete = begun.bytes.len() == begun.whole;
             let payload = Payload::Assembled(begun.bytes.freeze());
-            complete.then_some(Whole { payload, start: begun.start, end })
+            complete.then_some(Whole { payload, start: begun.start })
         });
         whole.flatten().map(Some).ok_or(Corrupt("pieces are shorter than was said"))
     }

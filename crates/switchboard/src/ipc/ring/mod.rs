@@ -17,7 +17,7 @@ mod producer;
 mod records;
 mod sleep;
 
-pub(crate) use assembler::{Assembler, Payload, Whole};
+pub(crate) use assembler::{Assembler, Payload};
 pub(crate) use consumer::Consumer;
 pub(crate) use pieces::PieceWriter;
 pub(crate) use producer::Producer;

@@ -27,11 +27,6 @@ impl PieceWriter {
         self.start
     }
 
-    /// Is the last piece written?
-    pub(crate) fn is_done(&self) -> bool {
-        self.done
-    }
-
     /// Writes and publishes as many pieces as fit now. True: that was the last one. False: call again when the consumer has
     /// released some.
     pub(crate) fn write(&mut self, producer: &mut Producer) -> bool {

@@ -5,6 +5,9 @@ use bytes::BytesMut;
 use super::{ALIGNMENT, Corrupt, HEADER_BYTES, Piece, Ring, Sleeping, payload_max, record_bytes};
 use crate::sys::{Area, Ordering, Word};
 
+/// Records up to this length are put together before they are written.
+const SMALL: usize = 128;
+
 /// Writes records; the only one who writes to its ring.
 #[derive(Debug)]
 pub(crate) struct Producer {
@@ -44,11 +47,6 @@ impl Producer {
         self.written
     }
 
-    /// The end of what was published.
-    pub(crate) fn published(&self) -> u64 {
-        self.published
-    }
-
     /// What the consumer is known to have released.
     pub(crate) fn released(&self) -> u64 {
         self.released
@@ -75,6 +73,19 @@ impl Producer {
         let mut header = [0; HEADER_BYTES];
         header[..4].copy_from_slice(&(payload as u32).to_le_bytes());
         header[4] = piece as u8;
+        let len = record_bytes(payload);
+        if len <= SMALL {
+            // One copy into shared memory instead of one for each part.
+            let mut record = [0; SMALL];
+            let mut at = 0;
+            for part in [&header[..]].iter().chain(parts) {
+                record[at..at + part.len()].copy_from_slice(part);
+                at += part.len();
+            }
+            self.data.write(self.written, &record[..len]);
+            self.written += len as u64;
+            return true;
+        }
         let mut at = self.written;
         let padding = &[0; ALIGNMENT][..payload.next_multiple_of(ALIGNMENT) - payload];
         for part in [&header[..]].iter().chain(parts).chain([&padding]) {
@@ -129,12 +140,14 @@ impl Producer {
     }
 
     /// [Asks](Producer::ask_for_space), and [looks](Producer::refresh) once more.
+    #[cfg(test)]
     pub(crate) fn want_space(&mut self) -> Result<usize, Corrupt> {
         self.ask_for_space();
         self.refresh()
     }
 
     /// Appends all records that were published and not released to `into`, and answers the position of the first.
+    #[cfg(test)]
     pub(crate) fn unreleased(&self, into: &mut BytesMut) -> u64 {
         self.data.read(self.released, (self.published - self.released) as usize, into);
         self.released

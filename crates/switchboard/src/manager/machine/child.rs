@@ -10,6 +10,9 @@ const LONG: Duration = Duration::from_secs(10);
 const DEATHS: u32 = 3;
 const DELAY_MIN: Duration = Duration::from_millis(100);
 const DELAY_MAX: Duration = Duration::from_secs(10);
+/// Who is killed again and again is replaced at once so often in a row, and then so many times in a second.
+const KILLS: u32 = 3;
+const KILLS_PACE: Duration = Duration::from_millis(100);
 
 /// A process, from when it is wanted to when it is dead.
 #[derive(Debug, PartialEq)]
@@ -61,12 +64,21 @@ impl Child {
 pub(super) struct Slot {
     /// Deaths in a row that came quickly.
     deaths: u32,
+    /// In a row: killed from outside, soon after it was ready.
+    kills: u32,
+    /// In a row: killed from outside before it was ready.
+    unready_kills: u32,
     /// Not to be started before.
     pub(super) retry_at: Option<Instant>,
 }
 
 impl Slot {
-    /// Its process died after `lived` from being ready; None: before. Answers how long to wait with the next.
+    /// Its process is ready.
+    pub(super) fn ready(&mut self) {
+        self.unready_kills = 0;
+    }
+
+    /// Its process died of itself, after `lived` from being ready; None: before. Answers how long to wait with the next.
     pub(super) fn died(&mut self, now: Instant, lived: Option<Duration>) -> Duration {
         match lived {
             Some(lived) if lived >= LONG => self.deaths = 0,
@@ -74,11 +86,38 @@ impl Slot {
             Some(_) => self.deaths += 1,
             None => self.deaths = (self.deaths + 1).max(DEATHS),
         }
-        let Some(further) = self.deaths.checked_sub(DEATHS) else { return Duration::ZERO };
-        let delay = DELAY_MIN.saturating_mul(1 << further.min(16)).min(DELAY_MAX);
+        match self.deaths.checked_sub(DEATHS) {
+            Some(further) => self.wait(now, doubled(further)),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// As [`died`](Slot::died), by SIGKILL. That comes from outside and says nothing about the code: the next one is not made
+    /// to wait longer and longer, only kept from taking a processor for itself. Who is killed before it is ready gets
+    /// nowhere, for want of memory perhaps, and does back off.
+    pub(super) fn killed(&mut self, now: Instant, lived: Option<Duration>) -> Duration {
+        let Some(lived) = lived else {
+            self.unready_kills += 1;
+            return match self.unready_kills.checked_sub(2) {
+                Some(further) => self.wait(now, doubled(further)),
+                None => Duration::ZERO,
+            };
+        };
+        self.kills = if lived >= QUICK { 0 } else { self.kills + 1 };
+        match self.kills > KILLS {
+            true => self.wait(now, KILLS_PACE.saturating_sub(lived)),
+            false => Duration::ZERO,
+        }
+    }
+
+    fn wait(&mut self, now: Instant, delay: Duration) -> Duration {
         self.retry_at = Some(now + delay);
         delay
     }
+}
+
+fn doubled(times: u32) -> Duration {
+    DELAY_MIN.saturating_mul(1 << times.min(16)).min(DELAY_MAX)
 }
 
 #[cfg(test)]
@@ -96,6 +135,30 @@ mod tests {
         assert_eq!(slot.died(now, quick), DELAY_MAX, "two seconds are not enough to forget");
         assert_eq!(slot.died(now, Some(LONG)), Duration::ZERO);
         assert_eq!(slot.died(now, quick), Duration::ZERO, "ten are");
+    }
+
+    #[test]
+    fn who_is_killed_from_outside_is_replaced_quickly_however_often() {
+        let now = Instant::now();
+        let mut slot = Slot::default();
+        let quick = Some(Duration::from_millis(10));
+        let delays: Vec<u128> = (0..100).map(|_| slot.killed(now, quick).as_millis()).collect();
+        assert!(delays[..3].iter().all(|delay| *delay == 0) && delays[3..].iter().all(|delay| *delay == 90));
+        assert_eq!(slot.killed(now, Some(Duration::from_millis(200))), Duration::ZERO);
+        assert_eq!(slot.killed(now, Some(QUICK)), Duration::ZERO);
+        assert_eq!(slot.killed(now, quick), Duration::ZERO, "a second is enough to forget");
+        // Its own deaths are counted apart.
+        assert_eq!(slot.died(now, quick), Duration::ZERO);
+    }
+
+    #[test]
+    fn who_is_killed_before_it_is_ready_backs_off() {
+        let now = Instant::now();
+        let mut slot = Slot::default();
+        let delays: Vec<u128> = (0..4).map(|_| slot.killed(now, None).as_millis()).collect();
+        assert_eq!(delays, [0, 100, 200, 400]);
+        slot.ready();
+        assert_eq!(slot.killed(now, None), Duration::ZERO);
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Machine {
                 let rolled = child.rolled;
                 self.children.remove(&key);
                 let reason = format!("{} could not be started: {reason}", self.name(slot));
-                self.not_ready(now, slot, rolled, &reason);
+                self.not_ready(now, slot, rolled, false, &reason);
             }
         }
         self.tick(now);
@@ -36,6 +36,7 @@ impl Machine {
             return;
         }
         child.state = State::Ready;
+        self.slots[usize::from(child.slot)].ready();
         if !child.rolled {
             self.activate(now, &[key]);
         }
@@ -72,7 +73,7 @@ impl Machine {
         let (slot, rolled) = (child.slot, child.rolled);
         self.kill_where(|child| child.pid == Some(pid));
         let reason = format!("{}: {reason}", self.name(slot));
-        self.not_ready(now, slot, rolled, &reason);
+        self.not_ready(now, slot, rolled, false, &reason);
     }
 
     pub(super) fn retire(&mut self, pid: u32) {
@@ -103,7 +104,7 @@ impl Machine {
             _ if self.stopping.is_some() => {}
             State::Starting | State::Ready => {
                 let reason = format!("{name} {how} before it was ready");
-                self.not_ready(now, child.slot, child.rolled, &reason);
+                self.not_ready(now, child.slot, child.rolled, how.is_sigkill(), &reason);
             }
             State::Draining { .. } | State::Leaving { .. } => {
                 // Of adopted ones nothing is known.
@@ -113,7 +114,11 @@ impl Machine {
             }
             State::Running { ready, .. } => {
                 let lived = now.saturating_duration_since(ready);
-                let delay = self.slots[usize::from(child.slot)].died(now, Some(lived));
+                let slot = &mut self.slots[usize::from(child.slot)];
+                let delay = match how.is_sigkill() {
+                    true => slot.killed(now, Some(lived)),
+                    false => slot.died(now, Some(lived)),
+                };
                 if delay.is_zero() {
                     tracing::error!(pid, generation, ?lived, "{name} {how}; it is replaced");
                 } else {
@@ -130,13 +135,14 @@ impl Machine {
         self.tick(now);
     }
 
-    /// A process did not become ready.
-    fn not_ready(&mut self, now: Instant, slot: u16, rolled: bool, reason: &str) {
+    /// A process did not become ready. `killed`: somebody else has seen to that.
+    fn not_ready(&mut self, now: Instant, slot: u16, rolled: bool, killed: bool, reason: &str) {
         if rolled {
             return self.fail_roll(now, reason);
         }
-        let delay = self.slots[usize::from(slot)].died(now, None);
-        tracing::error!(?delay, "{reason}; it is tried again later");
+        let slot = &mut self.slots[usize::from(slot)];
+        let delay = if killed { slot.killed(now, None) } else { slot.died(now, None) };
+        tracing::error!(?delay, "{reason}; it is tried again");
     }
 
     /// Gives up on processes that take too long.
@@ -154,7 +160,8 @@ impl Machine {
             self.kill_where(|child| child.pid == Some(pid));
             let name = self.name(slot);
             if starting {
-                self.not_ready(now, slot, rolled, &format!("{name} was not ready within {timeout:?}"));
+                let reason = format!("{name} was not ready within {timeout:?}");
+                self.not_ready(now, slot, rolled, false, &reason);
             } else {
                 let timeout = self.drain_timeout;
                 tracing::warn!(pid, ?timeout, "{name} did not finish draining in time and was killed");

@@ -298,7 +298,7 @@ fn the_dead_are_replaced_at_once_and_back_off_when_it_goes_on() {
     world.pass(11 * SEC);
     let mut pid = 101;
     for expected in [0, 0, 100, 200, 400] {
-        world.die(pid, Death::Killed(9));
+        world.die(pid, Death::Killed(11));
         if expected > 0 {
             assert!(world.started.is_empty());
             world.pass((expected - 1) * MS);
@@ -314,13 +314,24 @@ fn the_dead_are_replaced_at_once_and_back_off_when_it_goes_on() {
         if expected == 0
             && world.sent.iter().filter(|sent| matches!(sent, FromManager::Died { .. })).count() == 1
         {
-            world.die(pid, Death::Killed(9));
+            world.die(pid, Death::Killed(11));
             pid = world.all_ready()[0];
         }
     }
     world.pass(11 * SEC);
-    world.die(pid, Death::Killed(9));
+    world.die(pid, Death::Killed(11));
     assert_eq!(world.started.len(), 1, "a long life is forgiven");
+}
+
+#[test]
+fn who_is_killed_again_and_again_is_replaced_all_the_same() {
+    let mut world = World::running();
+    let mut pid = 101;
+    for _ in 0..50 {
+        world.die(pid, Death::Killed(9));
+        world.pass(100 * MS);
+        pid = world.all_ready()[0];
+    }
 }
 
 #[test]
@@ -390,7 +401,7 @@ fn a_new_manager_adopts_and_replaces_what_is_missing() {
     world.say(ToManager::Begin);
     assert_eq!(world.started.iter().map(|(slot, ..)| *slot).collect::<Vec<_>>(), [1]);
     world.all_ready();
-    world.die(50, Death::Unknown);
+    world.say(ToManager::Died { pid: 50, how: Death::Killed(9) });
     assert_eq!(world.started.len(), 1, "an adopted one is replaced, too");
     world.pass(20 * SEC);
     assert!(world.killed.contains(&41), "and an adopted one's drain has its limit");

@@ -8,6 +8,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use super::Conductor;
 use crate::command::Command;
 use crate::instance::InstanceId;
+use crate::ipc::control::ToManager;
 use crate::manager::Death;
 use crate::master::instance::{Instance, Reactors, Stage};
 
@@ -30,7 +31,7 @@ impl Conductor {
         self.receive_from(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let (starting, slot) = (instance.is_starting(), instance.slot);
-        let (pid, orphan) = (instance.pid, reap(instance));
+        let (pid, adopted, orphan) = (instance.pid, instance.adopted, reap(instance));
         // A manager that was not its parent does not know; then this process is.
         let how = how.filter(|how| *how != Death::Unknown).or(orphan).or(how);
         instance.stage = Stage::Dead { how, until: Instant::now() + GRACE };
@@ -38,7 +39,10 @@ impl Conductor {
         let (http, upgrades) = instance.link.close();
         (0..http).for_each(|_| self.core.give_http_place_back());
         (0..upgrades).for_each(|_| self.core.give_place_back());
-        if let Some(how) = orphan.filter(|how| *how != Death::Exited(0)) {
+        if adopted {
+            let how = how.unwrap_or(Death::Unknown);
+            self.steward.send(&ToManager::Died { pid, how }, None);
+        } else if let Some(how) = orphan.filter(|how| *how != Death::Exited(0)) {
             tracing::error!(pid, "{}, whose manager had died, {how}", self.name(slot));
         }
         let state = &mut self.slots[usize::from(slot)];
@@ -50,6 +54,15 @@ impl Conductor {
         // It may have stood in for others.
         for state in self.slots.iter_mut().filter(|state| state.routed == Some(id)) {
             state.routed = None;
+        }
+    }
+
+    /// Waits for everything that dead managers have left behind, as nobody else does.
+    pub(super) fn reap(&mut self) {
+        for (pid, how) in self.steward.reap() {
+            if let Some(id) = self.instance_of(pid) {
+                self.ended(id, Some(how));
+            }
         }
     }
 

@@ -170,6 +170,7 @@ impl Conductor {
             limits: Limits::of(config),
             listening: self.core.listening.clone(),
             processes: self.welcome.processes.clone(),
+            files: self.welcome.files.clone(),
         };
         let bells: Vec<_> = self.core.inboxes.iter().map(|inbox| inbox.bell().as_fd()).collect();
         let (first, further) = bells.split_at(bells.len().min(DESCRIPTORS_MAX - SETUP_DESCRIPTORS));

@@ -23,7 +23,7 @@ impl Conductor {
         self.steward.start()?;
         let executable = self.executable.as_ref().map(AsFd::as_fd);
         self.steward.send(&ToManager::Welcome(Box::new(self.welcome.clone())), executable);
-        for instance in self.instances.values().filter(|instance| instance.lives()) {
+        for instance in self.instances.values_mut().filter(|instance| instance.lives()) {
             let draining = instance.stage != Stage::Active;
             // Who had not taken over when the last manager died has nobody to make it do so.
             if instance.is_starting() {
@@ -31,6 +31,7 @@ impl Conductor {
                 continue;
             }
             let Instance { slot, generation, pid, .. } = *instance;
+            instance.adopted = true;
             let adopt = ToManager::Adopt { slot, generation, pid, draining };
             self.steward.send(&adopt, Some(instance.process.as_fd()));
         }
@@ -75,6 +76,7 @@ impl Conductor {
 
     fn manager_died(&mut self) {
         let how = self.steward.died(Instant::now());
+        self.reap();
         if self.stop.is_some() {
             return;
         }
@@ -147,6 +149,7 @@ impl Conductor {
             go: false,
             http_idle: false,
             retiring: false,
+            adopted: false,
             outbox: VecDeque::new(),
             requests: 0,
             doomed: None,
@@ -154,7 +157,7 @@ impl Conductor {
         self.instances.insert(id, instance);
     }
 
-    fn instance_of(&self, pid: u32) -> Option<InstanceId> {
+    pub(super) fn instance_of(&self, pid: u32) -> Option<InstanceId> {
         // The dead may have left their number to another.
         let of_pid = self.instances.values().filter(|instance| instance.pid == pid);
         of_pid.filter(|instance| !matches!(instance.stage, Stage::Detaching { .. })).map(|one| one.id).next()
@@ -162,12 +165,8 @@ impl Conductor {
 
     /// All workers have started: from now on there are clients.
     fn begin_to_serve(&mut self) {
-        if self.core.is_stopping() {
-            return;
-        }
-        if let Err(error) = self.threads.start(&self.handle) {
-            self.failure.get_or_insert(error);
-            self.core.stop();
+        if !self.core.is_stopping() {
+            self.threads.open(&self.handle);
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct Beginning {
     pub(super) handle: Handle,
     pub(super) news: NewsReceiver,
     pub(super) signals: Option<Signals>,
+    pub(super) children: Signals,
     pub(super) welcome: Welcome,
     pub(super) threads: Threads,
 }
@@ -54,6 +55,8 @@ pub(super) struct Conductor {
     core: Arc<Core>,
     news: NewsReceiver,
     signals: Option<Signals>,
+    /// SIGCHLD.
+    children: Signals,
     /// Memory to receive into, that nobody uses now.
     inbounds: Vec<Inbound>,
     steward: Steward,
@@ -105,13 +108,14 @@ enum Source {
 
 impl Conductor {
     pub(super) fn new(beginning: Beginning) -> Conductor {
-        let Beginning { handle, news, signals, welcome, threads } = beginning;
+        let Beginning { handle, news, signals, children, welcome, threads } = beginning;
         let slots = usize::from(welcome.workers) + welcome.processes.len();
         Conductor {
             core: handle.core().clone(),
             handle,
             news,
             signals,
+            children,
             inbounds: Vec::new(),
             steward: Steward::default(),
             welcome,
@@ -132,6 +136,10 @@ impl Conductor {
     pub(super) fn run(mut self) -> Result<(), StartError> {
         if let Err(source) = self.start_manager() {
             return Err(StartError::System { what: "cannot start the manager", source });
+        }
+        if let Err(error) = self.threads.start(&self.handle) {
+            self.failure = Some(error);
+            self.core.stop();
         }
         while !self.has_ended() {
             self.turn().map_err(|source| StartError::System { what: "the master cannot go on", source })?;
@@ -165,7 +173,8 @@ impl Conductor {
             sources.push(source);
         };
         add(Source::News, self.news.descriptor(), false);
-        for descriptor in self.signals.iter().flat_map(Signals::descriptors) {
+        let signals = self.signals.iter().chain([&self.children]);
+        for descriptor in signals.flat_map(Signals::descriptors) {
             add(Source::Signal, descriptor, false);
         }
         if let Some((control, output)) = self.steward.descriptor() {
@@ -197,6 +206,9 @@ impl Conductor {
     }
 
     fn take_signals(&mut self) {
+        if !self.children.take().is_empty() {
+            self.reap();
+        }
         let came = self.signals.as_ref().map(Signals::take).unwrap_or_default();
         for signal in came {
             if signal == SIGUSR1 {
@@ -217,7 +229,7 @@ impl Conductor {
             News::Lane(report) => self.lane_report(report),
             News::Request(ConductorRequest::Reload(answer)) => self.reload(Asker::Here(answer)),
             News::Request(ConductorRequest::Status(answer)) => {
-                let _ = answer.send(self.status());
+                let _ = answer.send(Ok(self.status()));
             }
             News::Request(ConductorRequest::Stop) => {
                 self.core.stop();

@@ -144,6 +144,7 @@ impl Conductor {
             let _ = pidfd_send_signal(&instance.process, Signal::KILL);
         }
         self.steward.finish();
+        self.steward.reap();
         let stuck = self.threads.running() > 0;
         if !stuck {
             self.threads.join();

@@ -14,10 +14,10 @@ use crate::event::{Event, EventKind, EventSource, Flow};
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::codec::{Order, encode_answer, encode_echo, encode_session};
-use crate::ipc::ring::{Payload, Records, Sleeping};
+use crate::ipc::ring::{Payload as Fetched, Record, Sleeping};
 use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
-use crate::worker::Dispatch;
-use crate::{Config, ConnectionId, PeerAddr};
+use crate::worker::{Batch, Dispatch, Payload};
+use crate::{Config, ConnectionId, Message, PeerAddr};
 
 impl Dispatch for Lanes {
     fn deliver(&mut self, _key: u32, event: Event, _context: &mut Context<'_>) -> Flow {
@@ -27,6 +27,29 @@ impl Dispatch for Lanes {
             self.assign(key, id);
         }
         self.offer(key, Parcel::new(event))
+    }
+
+    fn deliver_message(
+        &mut self,
+        key: u32,
+        id: ConnectionId,
+        session: Bytes,
+        payload: Payload<'_>,
+        context: &mut Context<'_>,
+    ) -> Flow {
+        if self.give_message(id, &session, payload) {
+            return Flow::Go;
+        }
+        let message = Message::from_checked(payload.kind, payload.bytes);
+        self.deliver(key, Event::new(id, session, EventKind::Message(message)), context)
+    }
+
+    fn tell_when_settled(&mut self, id: ConnectionId) -> bool {
+        let route = self.routes.get_mut(&SourceKey::connection(id));
+        let route = route.filter(|route| route.outstanding > 0 || !route.detained.is_empty());
+        let Some(route) = route else { return false };
+        self.awaited += usize::from(!std::mem::replace(&mut route.awaited, true));
+        true
     }
 
     fn forget(&mut self, _key: u32, id: ConnectionId) {
@@ -88,7 +111,7 @@ impl Dispatch for Lanes {
         self.lanes.is_empty()
     }
 
-    fn fetch(&mut self, commands: &mut Vec<Command>) {
+    fn fetch(&mut self) {
         if std::mem::take(&mut self.asleep) {
             self.lanes.iter().for_each(|lane| lane.rings.reactor_sleeping.cancel());
         }
@@ -101,14 +124,36 @@ impl Dispatch for Lanes {
                 continue;
             }
             if let Err(what) = lane.sample().and_then(|()| lane.fetch()) {
-                self.violated(index, what);
+                self.distrust(index, what);
             }
         }
-        for index in 0..self.lanes.len() {
-            if let Err(what) = self.read_batch(index, commands) {
-                self.violated(index, what);
+        self.next_batch = 0;
+    }
+
+    fn next_batch(&mut self) -> Option<Batch> {
+        loop {
+            let lane = self.lanes.get_mut(self.next_batch)?;
+            self.next_batch += 1;
+            let (bytes, start) = std::mem::take(&mut lane.batch);
+            if !bytes.is_empty() && !lane.broken {
+                return Some(Batch { instance: lane.instance, bytes, start });
             }
         }
+    }
+
+    fn take_record(&mut self, batch: &Batch, record: Record<'_>, commands: &mut Vec<Command>) {
+        // The lane that gave the batch out last.
+        let index = self.next_batch - 1;
+        if self.lanes[index].broken {
+            return;
+        }
+        if let Err(what) = self.read_record(index, &batch.bytes, record, commands) {
+            self.distrust(index, what);
+        }
+    }
+
+    fn violated(&mut self, _batch: &Batch, what: Corrupt) {
+        self.distrust(self.next_batch - 1, what);
     }
 
     fn settle(&mut self, commands: &mut Vec<Command>) {
@@ -118,7 +163,7 @@ impl Dispatch for Lanes {
             lane.judge(&mut done);
         }
         for handled in done.drain(..) {
-            self.handled(handled);
+            self.handled(handled, commands);
         }
         self.done = done;
         while let Some(index) = self.lanes.iter().position(|lane| lane.dead.is_some()) {
@@ -205,11 +250,11 @@ impl Lanes {
 
     /// Does somebody wait for events to be handled?
     fn anything_waits(&self) -> bool {
-        self.stopping || self.slots.iter().any(|slot| slot.queued > 0)
+        self.stopping || self.awaited > 0 || self.slots.iter().any(|slot| slot.queued > 0)
     }
 
     /// A process has written what cannot be. Nothing of it is believed any more.
-    fn violated(&mut self, index: usize, what: Corrupt) {
+    fn distrust(&mut self, index: usize, what: Corrupt) {
         let lane = &mut self.lanes[index];
         if !std::mem::replace(&mut lane.broken, true) {
             let instance = lane.instance;
@@ -218,18 +263,19 @@ impl Lanes {
         }
     }
 
-    fn read_batch(&mut self, index: usize, commands: &mut Vec<Command>) -> Result<(), Corrupt> {
-        let (batch, start) = std::mem::take(&mut self.lanes[index].batch);
-        let mut records = Records::new(&batch, start);
-        while let Some(record) = records.next()? {
-            let Some(whole) = self.lanes[index].assembler.push(record)? else { continue };
-            let order = match whole.payload {
-                Payload::Fetched(part) => Order::decode(&batch.slice_ref(part))?,
-                Payload::Assembled(bytes) => Order::decode(&bytes)?,
-            };
-            self.take_order(index, order, commands)?;
-        }
-        Ok(())
+    fn read_record(
+        &mut self,
+        index: usize,
+        batch: &Bytes,
+        record: Record<'_>,
+        commands: &mut Vec<Command>,
+    ) -> Result<(), Corrupt> {
+        let Some(whole) = self.lanes[index].assembler.push(record)? else { return Ok(()) };
+        let order = match whole.payload {
+            Fetched::Fetched(part) => Order::decode(&batch.slice_ref(part))?,
+            Fetched::Assembled(bytes) => Order::decode(&bytes)?,
+        };
+        self.take_order(index, order, commands)
     }
 
     fn take_order(&mut self, index: usize, order: Order, commands: &mut Vec<Command>) -> Result<(), Corrupt> {

@@ -11,6 +11,7 @@ use crate::config::DispatchBy;
 use crate::event::{EventKind, Flow};
 use crate::ipc::codec::encode_taken;
 use crate::pipe::Slot;
+use crate::worker::Payload;
 use crate::{ConnectionId, PeerAddr};
 
 impl Lanes {
@@ -33,6 +34,25 @@ impl Lanes {
             }
             None => Flow::Go,
         }
+    }
+
+    /// Gives out a message where it stands, which is how most go. False: nothing has been done.
+    pub(super) fn give_message(&mut self, id: ConnectionId, session: &[u8], payload: Payload<'_>) -> bool {
+        let key = SourceKey::connection(id);
+        let slot = self.slot_of(key);
+        let Some(target) = self.slots[usize::from(slot)].instance else { return false };
+        let route = self.routes.entry(key).or_default();
+        if !route.detained.is_empty() || route.outstanding > 0 && route.instance != Some(target) {
+            return false;
+        }
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.instance == target) else { return false };
+        if !lane.give_message(key, id, session, payload) {
+            return false;
+        }
+        route.instance = Some(target);
+        route.outstanding += 1;
+        self.unfinished += 1;
+        true
     }
 
     /// Gives an event to the process that its slot is routed to, unless events of the same source are with another.
@@ -125,13 +145,27 @@ impl Lanes {
                 commands.push(Command::HandlerReady { id });
             }
         }
+        if self.routes.get(&key).is_some_and(|route| route.outstanding == 0 && route.detained.is_empty()) {
+            self.tell_settled(key, commands);
+        }
         self.drop_route(key);
+    }
+
+    /// Nothing of the source is left to be handled.
+    fn tell_settled(&mut self, key: SourceKey, commands: &mut Vec<Command>) {
+        let route = self.routes.get_mut(&key);
+        let awaited = route.is_some_and(|route| std::mem::take(&mut route.awaited));
+        if let (true, Some(id)) = (awaited, key.id()) {
+            self.awaited -= 1;
+            commands.push(Command::Settled { id });
+        }
     }
 
     /// Forgets what need not be known any more.
     fn drop_route(&mut self, key: SourceKey) {
         if self.routes.get(&key).is_some_and(|route| route.is_over()) {
-            self.routes.remove(&key);
+            let route = self.routes.remove(&key);
+            self.awaited -= usize::from(route.is_some_and(|route| route.awaited));
             if !self.assigned.is_empty()
                 && let Some(id) = key.id()
                 && self.core.table.find(id).is_none()
@@ -142,7 +176,7 @@ impl Lanes {
     }
 
     /// An event of the source has been handled.
-    pub(super) fn handled(&mut self, (key, credit): Done) {
+    pub(super) fn handled(&mut self, (key, credit): Done, commands: &mut Vec<Command>) {
         self.unfinished = self.unfinished.saturating_sub(1);
         if let (Some((sender, weight)), Some(to)) = (credit, key.recipient())
             && let Some(lane) = self.lane(sender)
@@ -158,10 +192,10 @@ impl Lanes {
             return;
         }
         if !route.detained.is_empty() {
-            self.list(key);
-        } else {
-            self.drop_route(key);
+            return self.list(key);
         }
+        self.tell_settled(key, commands);
+        self.drop_route(key);
     }
 
     /// The slot that handles a source's events.

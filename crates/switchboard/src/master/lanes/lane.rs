@@ -8,13 +8,15 @@ use bytes::{Bytes, BytesMut};
 use super::parcel::{Credit, Parcel};
 use super::route::SourceKey;
 use super::{Gauge, HttpGate, LaneSetup};
+use crate::ConnectionId;
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::channel::{Marks, MasterLane};
-use crate::ipc::codec::{Mark, encode_event};
+use crate::ipc::codec::{Mark, MessageHead, encode_event};
 use crate::ipc::ring::{Assembler, PieceWriter, Records};
 use crate::pipe::Slot;
 use crate::sys::Doorbell;
+use crate::worker::Payload;
 
 /// See the module. Everything that the process can write is checked.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(super) struct Lane {
     pub(super) assembler: Assembler,
     /// Commands that have been fetched, and where they start in the ring.
     pub(super) batch: (Bytes, u64),
+    /// Memory for batches, used again when nothing refers to it any more.
+    memory: BytesMut,
     /// Something has been written since the bell was last thought of.
     dirty: bool,
     pub(super) broken: bool,
@@ -111,6 +115,7 @@ impl Lane {
             piped: 0,
             assembler: Assembler::new(order_bytes_max),
             batch: (Bytes::new(), 0),
+            memory: BytesMut::new(),
             dirty: false,
             broken: false,
             dead: None,
@@ -157,6 +162,35 @@ impl Lane {
         self.writing = Some((PieceWriter::new(head, body), given));
         self.write_pieces();
         Ok(())
+    }
+
+    /// As [`give`](Lane::give), for a message that fits into one record. False: it cannot be given like this.
+    pub(super) fn give_message(
+        &mut self,
+        key: SourceKey,
+        id: ConnectionId,
+        session: &[u8],
+        payload: Payload<'_>,
+    ) -> bool {
+        let head = MessageHead::new(id, session, payload.kind);
+        let parts = [&head.before_session[..], session, &head.before_payload, payload.bytes];
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        if !self.is_open() || len > self.rings.events.payload_max() {
+            return false;
+        }
+        if len + 16 > self.rings.events.free() && !self.make_room(len + 16) {
+            return false;
+        }
+        let start = self.rings.events.position();
+        if !self.rings.events.try_write(&parts) {
+            return false;
+        }
+        let end = self.rings.events.position();
+        let progress = Progress::Given;
+        self.given.push_back(Given { key, start, end, progress, blame: 0, credit: None, retained: None });
+        self.outstanding += 1;
+        self.dirty = true;
+        true
     }
 
     fn write_pieces(&mut self) {
@@ -258,9 +292,8 @@ impl Lane {
         if !self.rings.commands.has_more() {
             return Ok(());
         }
-        let mut bytes = BytesMut::new();
-        let start = self.rings.commands.fetch(&mut bytes)?;
-        self.batch = (bytes.freeze(), start);
+        let start = self.rings.commands.fetch(&mut self.memory)?;
+        self.batch = (self.memory.split().freeze(), start);
         Ok(())
     }
 

@@ -117,12 +117,16 @@ pub(crate) struct Lanes {
     assigned: HashMap<SourceKey, Slot, KeyHasher>,
     /// Events that are outstanding or wait.
     unfinished: usize,
+    /// Connections of which the reactor waits for everything to be handled.
+    awaited: usize,
     /// Reused for heads of records.
     head: Vec<u8>,
     /// Turns through the workers for HTTP connections.
     next_http: usize,
     /// Whose events have been handled in this turn.
     done: Vec<Done>,
+    /// The lane whose batch comes next.
+    next_batch: usize,
     /// The processes have been told that the reactor sleeps.
     asleep: bool,
     stopping: bool,
@@ -152,9 +156,11 @@ impl Lanes {
             routes: HashMap::default(),
             assigned: HashMap::default(),
             unfinished: 0,
+            awaited: 0,
             head: Vec::new(),
             next_http: 0,
             done: Vec::new(),
+            next_batch: 0,
             asleep: false,
             stopping: false,
             was_quiet: false,

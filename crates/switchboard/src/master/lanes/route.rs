@@ -51,6 +51,8 @@ pub(super) struct Route {
     pub(super) behind: bool,
     /// The reactor has been told not to read from the connection.
     pub(super) held: bool,
+    /// The reactor waits for everything to be handled.
+    pub(super) awaited: bool,
     /// It stands in its slot's list of those that wait.
     pub(super) listed: bool,
     /// The session, if that has changed since the oldest of these events.

@@ -122,7 +122,13 @@ impl Rig {
     /// One turn of the reactor; the commands that it would carry out are kept.
     fn turn(&mut self) {
         let mut commands = Vec::new();
-        self.lanes.fetch(&mut commands);
+        self.lanes.fetch();
+        while let Some(batch) = self.lanes.next_batch() {
+            let mut records = Records::new(&batch.bytes, batch.start);
+            while let Some(record) = records.next().unwrap() {
+                self.lanes.take_record(&batch, record, &mut commands);
+            }
+        }
         self.lanes.settle(&mut commands);
         self.lanes.publish(false);
         self.commands.append(&mut commands);
@@ -168,7 +174,7 @@ impl Instance {
                 EventKind::Close(_) => "close".into(),
                 other => format!("{other:?}"),
             };
-            let (start, end) = (whole.start, whole.end);
+            let (start, end) = (whole.start, record.end);
             let (attempt, suspect, session) = (event.attempt, event.suspect, event.session);
             seen.push(Seen { start, end, text, attempt, suspect, session });
         }

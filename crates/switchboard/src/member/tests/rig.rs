@@ -87,6 +87,7 @@ pub(super) fn attached(reactors: usize, config: Config) -> (Master, Attached) {
         limits: Limits::of(&config),
         listening: Vec::new(),
         processes: vec!["hub".into()],
+        files: Vec::new(),
     };
     let mut descriptors =
         vec![table.fd().unwrap(), side.down.as_fd(), side.up.as_fd(), bell.as_fd(), bells[0].as_fd()];
