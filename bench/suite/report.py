@@ -10,7 +10,7 @@ from . import machine
 from .build import Built
 from .loads import Load, Plan
 from .runner import Run
-from .servers import FLOOR
+from .servers import FLOOR, PROCESSES, SUBJECT
 from .storms import Result
 
 
@@ -52,9 +52,9 @@ class Results:
         figures = list(self.values(load, server, value).values())
         return format(median(figures), show) if figures else "failed"
 
-    def ratio(self, load: Load, server: str, value: _Value) -> str:
-        """The median of the ratios to the floor of the same round, with the smallest and the largest."""
-        own, floor = self.values(load, server, value), self.values(load, FLOOR, value)
+    def ratio(self, load: Load, server: str, value: _Value, to: str = FLOOR) -> str:
+        """The median of the ratios to another server of the same round, with the smallest and the largest."""
+        own, floor = self.values(load, server, value), self.values(load, to, value)
         ratios = [own[number] / floor[number] for number in own if floor.get(number)]
         if not ratios:
             return "failed"
@@ -89,6 +89,8 @@ def markdown(built: Built, plan: Plan, runs: list[Run], storms: list[Result], ho
         loads = [load for load in plan.loads if load.measure == measure]
         if loads:
             text += section(results, loads)
+    if {SUBJECT, PROCESSES} <= set(results.names):
+        text += _second_hop(results, [load for load in plan.loads if load.measure in ("echo", "broadcast")])
     if runs:
         text += _correctness(results)
     return text + _storms(storms) + _servers(built)
@@ -141,6 +143,15 @@ def _broadcast(results: Results, loads: list[Load]) -> str:
         text += f"### Time to the last receiver, {quantile} ÷ floor\n\n"
         text += _ratios(results, loads, lambda report: (_completion(quantile)(report) or 0) / 1000, "ms")
     return text
+
+
+def _second_hop(results: Results, loads: list[Load]) -> str:
+    rows = [[load.measure, load.name, results.ratio(load, PROCESSES, _cpu, to=SUBJECT)] for load in loads]
+    text = (
+        "## The second hop: CPU time in Process mode ÷ Base mode\n\n"
+        "The same loads as above; all processes of the server on one core.\n\n"
+    )
+    return text + _table(["measure", "load", "Process ÷ Base"], rows) if rows else ""
 
 
 def _idle(results: Results, loads: list[Load]) -> str:

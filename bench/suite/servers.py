@@ -9,6 +9,8 @@ from pathlib import Path
 
 FLOOR = "floor"
 SUBJECT = "switchboard"
+PROCESSES = "switchboard-process"
+"""The subject in Process mode: what a second hop costs."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,22 @@ def _node_peer(name: str, note: str) -> Server:
 
 
 # More than any load opens, so that the limit is not what is measured.
-_SWITCHBOARD_FLAGS = ["--mode", "base", "--reactors", "1", "--max-connections", "20000"]
+_SWITCHBOARD_FLAGS = ["--reactors", "1", "--workers", "1", "--max-connections", "20000"]
+
+
+def _switchboard(name: str, mode: str, note: str) -> Server:
+    return Server(
+        name=name,
+        group="switchboard",
+        command=lambda places, load: [
+            str(places.target / "release/examples" / load),
+            f"--mode={mode}",
+            *_SWITCHBOARD_FLAGS,
+        ],
+        version=_workspace_version,
+        note=note,
+    )
+
 
 ALL = [
     Server(
@@ -93,13 +110,8 @@ ALL = [
         version=_workspace_version,
         note="bare epoll loop, no checks; one send for each connection and message (broadcast) or each read (echo)",
     ),
-    Server(
-        name=SUBJECT,
-        group="switchboard",
-        command=lambda places, load: [str(places.target / "release/examples" / load), *_SWITCHBOARD_FLAGS],
-        version=_workspace_version,
-        note="the examples `echo` and `broadcast`, Base mode, one reactor",
-    ),
+    _switchboard(SUBJECT, "base", "the examples `echo` and `broadcast`, Base mode, one reactor"),
+    _switchboard(PROCESSES, "process", "the same in Process mode: master, manager, one worker"),
     _node_peer("uwebsockets", "uWebSockets in C++ under JavaScript handlers; `publish` to a topic"),
     _rust_peer("fastwebsockets", "fastwebsockets", "behind hyper, one write for each frame"),
     _rust_peer("tungstenite", "tokio-tungstenite", "feeds all that is ready, then flushes"),

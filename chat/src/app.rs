@@ -1,34 +1,78 @@
-//! What happens on a connection: frames are read here, on the thread of the connection's worker, and what they ask for
-//! goes to the hub. A handler keeps nothing between two events; what it must know of a connection is in its session.
+//! What happens on a connection: frames are read here, in the connection's worker, and what they ask for goes to the hub.
+//! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
-use switchboard::{Closed, Conn, Decision, Handler, HttpService, Message, Request};
+use switchboard::{Closed, Conn, Decision, Handle, Handler, HttpService, Message, Request};
 
 use crate::http;
+use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
-use crate::protocol::{Code, Envelope, Refusal, SUBPROTOCOL_V1};
+use crate::protocol::request::shown_room;
+use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
+use crate::store::reader::{ReadError, Reader, Wanted};
+use crate::ticket::random_key;
 
 /// The chat's handler, one for each worker.
 pub(crate) struct Chat {
-    hub: HubSender,
+    hub: HubSender<Handle>,
+    reader: Reader,
 }
 
 impl Chat {
-    pub(crate) fn new(hub: HubSender) -> Self {
-        Self { hub }
+    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader) -> Self {
+        Self { hub, reader }
     }
+
+    async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
+        match history_to_read(conn, &envelope) {
+            Some(wanted) => {
+                let frame = self.history(envelope.id, wanted).await?;
+                // In the turn of the clients that read slowly, as the hub's answers.
+                outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
+                Ok(())
+            }
+            None => self.hub.ask(conn.into(), envelope).await,
+        }
+    }
+
+    async fn history(&self, id: Option<String>, wanted: Wanted) -> Result<String, Refusal> {
+        let room = wanted.room.clone();
+        match self.reader.read(wanted).await {
+            Ok(page) => Ok(event::history(id.as_deref(), &room, &page)),
+            Err(ReadError::NoSuchRoom) => Err(Refusal::no_such_room().room(shown_room(&room)).id(id)),
+            Err(ReadError::Busy) => Err(Refusal::busy().room(room).id(id)),
+            Err(error @ (ReadError::Store(_) | ReadError::Ended)) => {
+                tracing::error!(%error, "messages could not be read");
+                Err(Refusal::internal().room(room).id(id))
+            }
+        }
+    }
+}
+
+/// Older history is read here, by whoever has connected. Until the session tells so, only the hub knows whether it has.
+fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
+    let Asked::History { room, before, limit } = &envelope.request else { return None };
+    let Session { v1, name, client, .. } = Session::decode(conn.session())?;
+    (v1 && !name.is_empty()).then(|| Wanted {
+        room: room.clone(),
+        before: before.unwrap_or(u64::MAX),
+        limit: *limit,
+        viewer: client,
+    })
 }
 
 impl Handler for Chat {
     async fn authorize(&self, request: Request) -> Decision {
         let v1 = request.protocols().contains(&SUBPROTOCOL_V1);
-        let decision = Decision::accept().session(Session { v1, ..Session::default() }.encode());
-        if v1 { decision.subprotocol(SUBPROTOCOL_V1) } else { decision }
+        // Without a key of the client's own, what it sends again is recognised as long as its connection lasts.
+        let session = Session { v1, client: random_key(), ..Session::default() };
+        let decision = Decision::accept().session(session.encode());
+        // Plain clients are in the lobby before they know it.
+        if v1 { decision.subprotocol(SUBPROTOCOL_V1) } else { decision.user(PLAIN) }
     }
 
     async fn on_open(&self, conn: Conn, _: Request) {
-        let v1 = Session::decode(conn.session()).v1;
-        self.hub.tell(conn.id(), What::Opened { v1 }).await;
+        self.hub.tell((&conn).into(), What::Opened).await;
     }
 
     async fn on_message(&self, conn: Conn, message: Message) {
@@ -40,7 +84,7 @@ impl Handler for Chat {
             )),
         };
         let asked = match envelope {
-            Ok(envelope) => self.hub.ask(conn.id(), envelope).await,
+            Ok(envelope) => self.ask(&conn, envelope).await,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = asked
@@ -52,7 +96,7 @@ impl Handler for Chat {
     }
 
     async fn on_close(&self, conn: Conn, _: Closed) {
-        self.hub.tell(conn.id(), What::Closed).await;
+        self.hub.tell((&conn).into(), What::Closed).await;
     }
 
     fn http(&self) -> Option<HttpService> {

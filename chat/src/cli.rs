@@ -4,21 +4,37 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use clap::builder::PossibleValuesParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use switchboard::Mode;
 use tracing::Level;
+
+use crate::control::Order;
 
 /// Where the server listens if nobody says otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:9502";
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) enum Task {
+    Serve(ServeOptions),
+    /// Something of the server that runs on this data directory.
+    Control(Order, PathBuf),
+}
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeOptions {
     /// `HOST:PORT` or `unix:PATH`.
     pub(crate) listen: Vec<String>,
     pub(crate) data: PathBuf,
+    pub(crate) mode: Mode,
     /// None: one for each core.
     pub(crate) reactors: Option<usize>,
+    /// None: one for each core.
+    pub(crate) workers: Option<usize>,
+    /// Reload when the program on disk has changed.
+    pub(crate) watch: bool,
     /// None: the library's default.
     pub(crate) max_connections: Option<usize>,
     /// Empty: any.
@@ -26,27 +42,46 @@ pub(crate) struct Options {
     pub(crate) log: Level,
 }
 
-impl Options {
+impl Task {
     /// Prints help, the version or what is wrong, and ends the process, where that is asked for.
     pub(crate) fn from_arguments() -> anyhow::Result<Self> {
         Self::from_matches(&command().get_matches())
     }
 
     fn from_matches(matches: &ArgMatches) -> anyhow::Result<Self> {
-        // Flags may stand before or after `serve`.
-        let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+        // Flags may stand before or after the command.
+        let (name, matches) = matches.subcommand().unwrap_or(("serve", matches));
+        let data = match matches.get_one::<PathBuf>("data") {
+            Some(data) => data.clone(),
+            None => data_default(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))?,
+        };
+        Ok(match Order::from_name(name) {
+            Some(order) => Self::Control(order, data),
+            None => Self::Serve(ServeOptions::from_matches(matches, data)?),
+        })
+    }
+}
+
+impl ServeOptions {
+    fn from_matches(matches: &ArgMatches, data: PathBuf) -> anyhow::Result<Self> {
+        let text = |name| matches.get_one::<String>(name).map(String::as_str);
         let many = |name| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
-        let log: &String = matches.get_one("log").context("--log has no value")?;
+        let number = |name| matches.get_one(name).copied().map(whole);
+        let mode = if text("mode") == Some("base") { Mode::Base } else { Mode::Process };
+        let watch = matches.get_flag("watch");
+        if watch && mode == Mode::Base {
+            bail!("--watch needs --mode process: in one process code cannot be reloaded");
+        }
         Ok(Self {
             listen: many("listen"),
-            data: match matches.get_one::<PathBuf>("data") {
-                Some(data) => data.clone(),
-                None => data_default(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))?,
-            },
-            reactors: matches.get_one("reactors").copied().map(whole),
-            max_connections: matches.get_one("max-connections").copied().map(whole),
+            data,
+            mode,
+            reactors: number("reactors"),
+            workers: number("workers"),
+            watch,
+            max_connections: number("max-connections"),
             allowed_origins: many("allowed-origin"),
-            log: log.parse()?,
+            log: text("log").context("--log has no value")?.parse()?,
         })
     }
 }
@@ -87,21 +122,31 @@ fn command() -> Command {
         .long_about(
             "A chat server in one program: the page, the WebSocket and the database.\n\n\
              Started without anything it serves the chat at http://127.0.0.1:9502 and keeps its data in your home \
-             directory. Stop it with Ctrl+C: clients are told, and everything is on disk.",
+             directory. Stop it with Ctrl+C: clients are told, and everything is on disk. A new version of the program, \
+             put in its place on disk, takes over by `switchboard-chat reload`: clients stay connected.",
         )
         .after_help(
             "Every option can be given as the environment variable named beside it; the command line wins.\n\n\
              Examples:\n  \
              switchboard-chat\n  \
              switchboard-chat --listen 0.0.0.0:9502 --data /var/lib/switchboard\n  \
-             switchboard-chat --listen unix:/run/switchboard.sock --allowed-origin https://chat.example",
+             switchboard-chat --listen unix:/run/switchboard.sock --allowed-origin https://chat.example\n  \
+             switchboard-chat reload --data /var/lib/switchboard",
         )
         .subcommand(Command::new("serve").about("Runs the server; this is what happens without a command"))
+        .subcommands(Order::ALL.map(|order| {
+            Command::new(order.name()).about(order.description()).args(arguments().map(|argument| {
+                match argument.get_id() == "data" {
+                    true => argument.help("Data directory of the server [default: as for the server itself]"),
+                    false => argument.hide(true),
+                }
+            }))
+        }))
         .disable_help_subcommand(true)
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 7] {
+fn arguments() -> [Arg; 9] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -115,12 +160,25 @@ fn arguments() -> [Arg; 7] {
             .value_parser(value_parser!(PathBuf))
             .help("Directory of the database; made if missing [default: ~/.local/share/switchboard-chat]"),
         option("mode", "SWITCHBOARD_MODE", "MODE")
-            .value_parser(PossibleValuesParser::new(["base"]))
-            .default_value("base")
-            .help("Process model; base: one process"),
+            .value_parser(PossibleValuesParser::new(["process", "base"]))
+            .default_value("process")
+            .help(
+                "process: the code can be replaced, and crash, while clients stay connected; base: all in one process",
+            ),
         option("reactors", "SWITCHBOARD_REACTORS", "N")
             .value_parser(value_parser!(u32).range(1..=256))
             .help("Threads that own sockets [default: one for each core]"),
+        option("workers", "SWITCHBOARD_WORKERS", "N")
+            .value_parser(value_parser!(u32).range(1..=256))
+            .help("Processes that handle what clients send; not with --mode base [default: one for each core]"),
+        Arg::new("watch")
+            .long("watch")
+            .env("SWITCHBOARD_WATCH")
+            .global(true)
+            .hide_env_values(true)
+            .action(ArgAction::SetTrue)
+            .value_parser(FalseyValueParser::new())
+            .help("Reload when the program on disk has changed, for development"),
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
             .help("Clients at a time; more are turned away with 503 [default: 65536]"),
@@ -143,10 +201,17 @@ fn arguments() -> [Arg; 7] {
 mod tests {
     use super::*;
 
-    fn options(arguments: &[&str]) -> Options {
+    fn task(arguments: &[&str]) -> anyhow::Result<Task> {
         let matches =
             command().try_get_matches_from([&["switchboard-chat"], arguments].concat()).expect("legal");
-        Options::from_matches(&matches).expect("complete")
+        Task::from_matches(&matches)
+    }
+
+    fn options(arguments: &[&str]) -> ServeOptions {
+        match task(arguments).expect("complete") {
+            Task::Serve(options) => options,
+            other => panic!("{arguments:?}: {other:?}"),
+        }
     }
 
     #[test]
@@ -159,27 +224,50 @@ mod tests {
         for arguments in [
             &["--data", "/d", "--listen", "a:1", "--listen", "b:2", "--mode", "base"][..],
             &["serve", "--data", "/d", "--listen", "a:1,b:2", "--mode=base"],
-            &["--data", "/d", "serve", "--listen", "a:1", "--listen", "b:2"],
-            &["--data", "/d", "--listen", "a:1", "--listen", "b:2", "serve"],
+            &["--data", "/d", "serve", "--listen", "a:1", "--listen", "b:2", "--mode=base"],
+            &["--data", "/d", "--listen", "a:1", "--listen", "b:2", "--mode=base", "serve"],
         ] {
             let options = options(arguments);
             assert_eq!(
-                (options.listen.join(" "), options.data),
-                ("a:1 b:2".into(), "/d".into()),
+                (options.listen.join(" "), options.data, options.mode),
+                ("a:1 b:2".into(), "/d".into(), Mode::Base),
                 "{arguments:?}"
             );
         }
-        assert_eq!(options(&["--data", "/d"]).listen, [LISTEN_DEFAULT]);
+        let default = options(&["--data", "/d"]);
+        assert_eq!((default.listen, default.mode), (vec![LISTEN_DEFAULT.to_owned()], Mode::Process));
+        assert_eq!((default.workers, default.watch), (None, false));
+        let options = options(&["--data", "/d", "--workers", "3", "--watch"]);
+        assert_eq!((options.workers, options.watch), (Some(3), true));
+    }
+
+    #[test]
+    fn a_running_server_is_named_by_its_data_directory() {
+        for arguments in [["reload", "--data", "/d"], ["--data", "/d", "reload"]] {
+            match task(&arguments).expect("complete") {
+                Task::Control(order, data) => assert_eq!((order, data), (Order::Reload, "/d".into())),
+                other => panic!("{arguments:?}: {other:?}"),
+            }
+        }
+        assert!(matches!(task(&["status", "--data", "/d"]), Ok(Task::Control(Order::Status, _))));
+        assert!(matches!(task(&["stop", "--data", "/d"]), Ok(Task::Control(Order::Stop, _))));
     }
 
     #[test]
     fn values_out_of_range_are_refused() {
-        for arguments in
-            [["--reactors", "0"], ["--max-connections", "0"], ["--mode", "both"], ["--log", "loud"]]
-        {
+        for arguments in [
+            ["--reactors", "0"],
+            ["--workers", "257"],
+            ["--max-connections", "0"],
+            ["--mode", "both"],
+            ["--log", "loud"],
+        ] {
             let result = command().try_get_matches_from([&["switchboard-chat"], &arguments[..]].concat());
             assert!(result.is_err(), "{arguments:?}");
         }
+        let error =
+            task(&["--data", "/d", "--mode", "base", "--watch"]).expect_err("nothing to reload").to_string();
+        assert!(error.contains("--mode process"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(crate) const ROOMS_MAX: usize = 1_000;
 /// Rooms that one connection is in at a time.
 pub(crate) const ROOMS_PER_CONNECTION_MAX: usize = 50;
 
+/// Bytes of what the server keeps with a connection. The longest session has some 600 bytes; a newer build may need more.
+pub(crate) const SESSION_BYTES_MAX: usize = 1024;
+
 /// Groups of the library that one connection is in: its rooms, one for what goes to everybody, and some that it has
 /// just left: the library counts those until the reactor has carried that out.
 pub(crate) const GROUPS_PER_CONNECTION_MAX: usize = ROOMS_PER_CONNECTION_MAX + 1 + 16;
@@ -57,12 +60,35 @@ pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
 pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
 
-/// Requests that wait for the hub, over all connections.
-pub(crate) const REQUESTS_QUEUED_MAX: usize = 2_048;
+/// Bytes of requests that one worker may have on their way to the hub: some 4,000 ordinary ones.
+pub(crate) const HUB_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Milliseconds that a request waits for its place in that queue before it is answered with `busy`. A connection
-/// whose request waits is not read from, so a flood is slowed down by TCP and waits in its turn.
+/// Milliseconds that a request waits for its place among them before it is answered with `busy`. A connection whose
+/// request waits is not read from, so a flood is slowed down by TCP and waits in its turn.
 pub(crate) const REQUEST_WAIT_MS_MAX: u64 = 5_000;
+
+/// Milliseconds that a hub waits for one of a server that is gone to be gone, too.
+pub(crate) const PREDECESSOR_WAIT_MS_MAX: u64 = 10_000;
+
+/// Bytes of the memory through which a process and a reactor reach each other, in each direction.
+pub(crate) const RING_BYTES: usize = 256 * 1024;
+
+/// Bytes of commands that the hub sends before it is sure that the reactors have taken them: half of what there is room
+/// for. The other half is for acknowledgements.
+pub(crate) const UNCONFIRMED_BYTES_MAX: usize = RING_BYTES / 2;
+
+/// Milliseconds after which requests that a dead hub had in hand do not come again: they are on their way as soon as
+/// there is another one.
+pub(crate) const REPEATS_WITHIN_MS_MAX: u64 = 10_000;
+
+/// Requests of hubs that have died that are remembered until then: those of some batches.
+pub(crate) const REPEATS_MAX: usize = 4 * BATCH_REQUESTS_MAX;
+
+/// How often a request is begun together with others. If a hub dies each time it may be the cause, and comes alone.
+pub(crate) const REQUEST_ATTEMPTS_TOGETHER_MAX: u32 = 2;
+
+/// How often a request is begun. One that has ended so many hubs, or was in hand each time, is refused.
+pub(crate) const REQUEST_ATTEMPTS_MAX: u32 = 6;
 
 /// Requests that share one transaction: enough to spread the cost of a commit, few enough that the first of them
 /// does not wait long for the last.
@@ -71,17 +97,32 @@ pub(crate) const BATCH_REQUESTS_MAX: usize = 512;
 /// Bytes of answers that wait for one commit: a batch of many long ones is split.
 pub(crate) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Reads of older history that wait for the reader thread; more are answered with `busy`.
+/// Reads of older history that wait for a worker's reader thread; more are answered with `busy`.
 pub(crate) const READS_QUEUED_MAX: usize = 512;
 
 /// Milliseconds that the hub waits for a reactor that has more commands queued than it takes; after it what was to be
 /// sent is lost to those who should have received it, and the log says so.
 pub(crate) const REACTOR_WAIT_MS_MAX: u64 = 10_000;
 
+/// Bytes of an order to a running server (`switchboard-chat status` and its like), and of the answer: a status of some
+/// hundred processes has 40 KB.
+pub(crate) const ORDER_BYTES_MAX: usize = 32;
+/// See [`ORDER_BYTES_MAX`].
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Orders that a server deals with at one time; the others wait.
+pub(crate) const ORDERS_MAX: usize = 8;
+
 /// A message in JSON: the text with every character a control character (6 bytes each), and its other keys.
 const MESSAGE_JSON_BYTES_MAX: usize = TEXT_CHARS_MAX * 6 + 2 * ROOM_CHARS_MAX * 4 + 1024;
 /// A room in a list: key and title of characters of four bytes, and the other keys.
 const ROOM_JSON_BYTES_MAX: usize = 2 * ROOM_CHARS_MAX * 4 + 128;
+
+/// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.
+const REQUEST_BYTES_MAX: usize =
+    TEXT_CHARS_MAX * 4 + ROOMS_PER_CONNECTION_MAX * (ROOM_CHARS_MAX * 4 + 16) + SESSION_BYTES_MAX + 1024;
+const _: () = assert!(TEXT_CHARS_MAX * 4 <= u16::MAX as usize && ROOM_CHARS_MAX * 4 + 4 <= u8::MAX as usize);
+const _: () = assert!(REQUEST_BYTES_MAX <= HUB_QUEUE_BYTES_MAX / 16);
 
 // The longest legal text, every scalar value escaped as a surrogate pair (12 bytes), must fit a frame …
 const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 <= FRAME_BYTES_MAX);

@@ -1,25 +1,31 @@
 //! A chat server in one program, built on the library `switchboard`.
 //!
-//! The way of a message: [`app`] reads the frame on the connection's worker, [`hub`] numbers and stores it on its own
-//! thread, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
+//! The way of a message: [`app`] reads the frame in the connection's worker, [`hub`] numbers and stores it in a process of
+//! its own, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
 
 mod app;
+mod binary;
 mod cli;
+mod control;
 mod http;
 mod hub;
 mod limits;
+mod log;
 mod names;
 mod presence;
 mod protocol;
+mod role;
 mod rooms;
 mod serve;
 mod session;
 mod store;
 #[cfg(test)]
 mod testing;
+mod ticket;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
+
+use cli::Task;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,11 +41,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let options = cli::Options::from_arguments()?;
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(options.log)
-        .init();
-    serve::serve(&options)
+    match Task::from_arguments()? {
+        Task::Serve(options) => {
+            log::start(options.log, role::title());
+            serve::serve(&options)
+        }
+        Task::Control(order, data) => control::carry_out(order, &data),
+    }
 }

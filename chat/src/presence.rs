@@ -33,6 +33,10 @@ impl Members {
         }
     }
 
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.counts.contains_key(name)
+    }
+
     /// The number of different names.
     pub(crate) fn len(&self) -> usize {
         self.counts.len()

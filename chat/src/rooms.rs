@@ -43,6 +43,7 @@ pub(crate) struct RoomIndex(usize);
 pub(crate) struct Rooms {
     rooms: Vec<Room>,
     by_key: HashMap<Arc<str>, RoomIndex>,
+    by_id: HashMap<i64, RoomIndex>,
 }
 
 impl Rooms {
@@ -58,6 +59,7 @@ impl Rooms {
         let index = RoomIndex(self.rooms.len());
         let key: Arc<str> = row.key.into();
         self.by_key.insert(key.clone(), index);
+        self.by_id.insert(row.id, index);
         self.rooms.push(Room {
             id: row.id,
             key,
@@ -77,8 +79,8 @@ impl Rooms {
         self.by_key.get(key).copied()
     }
 
-    pub(crate) fn with_id(&self, id: i64) -> Option<&Room> {
-        self.rooms.iter().find(|room| room.id == id)
+    pub(crate) fn with_id(&self, id: i64) -> Option<RoomIndex> {
+        self.by_id.get(&id).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RoomIndex, &Room)> {

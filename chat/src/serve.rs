@@ -1,64 +1,66 @@
 //! Starts everything, and stops it in the right order.
 
 use std::io::Write as _;
-use std::sync::mpsc;
-use std::thread;
 
-use anyhow::{Context as _, anyhow};
-use switchboard::{BoxError, Config, Handle, ListenAddr, Overflow, Server, Worker};
+use anyhow::anyhow;
+use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, Worker};
 
 use crate::app::Chat;
-use crate::cli::Options;
-use crate::hub::{self, Hub};
-use crate::limits::{FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, OUTPUT_BYTES_MAX};
+use crate::cli::ServeOptions;
+use crate::hub::{self, HUB, HubSender};
+use crate::limits::{
+    FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
+    SESSION_BYTES_MAX,
+};
 use crate::store::reader::Reader;
-use crate::store::{DataDirectory, Writer};
+use crate::store::{DataDirectory, data_path, database_in};
+use crate::{control, role};
 
-/// Runs the server until it is told to stop. What was acknowledged is on disk when it returns.
-pub(crate) fn serve(options: &Options) -> anyhow::Result<()> {
-    let directory = DataDirectory::open(&options.data)?;
-    let writer = Writer::open(&directory.database())?;
-    let reader = Reader::start(&directory.database())?;
-    let hub = Hub::load(writer, reader)?;
-    let (requests, queue) = hub::queue();
-    // The hub begins when it is handed the way to the clients, and ends with the last worker.
-    let (attach, attached) = mpsc::channel::<Handle>();
-    let hub = thread::Builder::new().name("hub".into()).spawn(move || {
-        let Ok(handle) = attached.recv() else { return Ok(()) };
-        let _alarm = Alarm(handle.clone());
-        hub.attach(handle).run(queue)
-    })?;
+/// Runs the server until it is told to stop. What was acknowledged is on disk when it returns. Every process of the server
+/// comes here; only the master returns.
+pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
+    // The master holds the directory for all of them, until it ends.
+    let directory = role::is_master().then(|| DataDirectory::open(&options.data)).transpose()?;
+    let data = data_path(&options.data)?;
+    let database = database_in(&data);
 
-    let data = directory.path().display().to_string();
-    let worker_start = async move |_: Worker| Ok::<_, BoxError>(Chat::new(requests.clone()));
-    let mut server = Server::with_handler(config(options), worker_start).on_start(move |handle| {
-        // The hub waits for it.
-        let _ = attach.send(handle.clone());
-        announce(handle.listening(), &data);
+    let hub_data = data.clone();
+    let hub = async move |process: Process| hub::run(process, &hub_data).await;
+    let worker_start = async move |worker: Worker| {
+        let reader = Reader::start(database.clone())?;
+        Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader))
+    };
+    let mut server = Server::with_handler(config(options), worker_start).process(HUB, hub);
+    server = server.on_start(move |handle| {
+        control::serve(handle, &data);
+        announce(handle.listening(), &data.display().to_string());
     });
     for address in &options.listen {
         server = server.listen(address.clone());
     }
-    let served = server.start().context("the server did not start");
-
-    let closed = hub.join().map_err(|_| anyhow!("the hub panicked; the log says where"))?;
-    served?;
-    closed.context("the database was not closed properly; what was acknowledged is stored")?;
+    // Its sentence is whole.
+    server.start().map_err(|error| anyhow!("the server did not start: {error}"))?;
     drop(directory);
     Ok(())
 }
 
-fn config(options: &Options) -> Config {
+fn config(options: &ServeOptions) -> Config {
     let default = Config::default();
     let origins = &options.allowed_origins;
     Config {
+        mode: options.mode,
         reactors: options.reactors.unwrap_or(default.reactors),
+        workers: options.workers.unwrap_or(default.workers),
+        watch: options.watch,
         max_connections: options.max_connections.unwrap_or(default.max_connections),
         allowed_origins: (!origins.is_empty()).then(|| origins.clone()),
         message_bytes_max: FRAME_BYTES_MAX,
         output_bytes_max: OUTPUT_BYTES_MAX,
         overflow: Overflow::Close,
+        session_bytes_max: SESSION_BYTES_MAX,
         groups_per_connection_max: GROUPS_PER_CONNECTION_MAX,
+        pipe_bytes_max: HUB_QUEUE_BYTES_MAX,
+        ring_bytes: RING_BYTES,
         ..default
     }
 }
@@ -75,16 +77,4 @@ fn announce(addresses: &[ListenAddr], data: &str) {
     // Whoever closed standard output does not want to know.
     let _ = writeln!(out, "Its data is in {data}");
     let _ = out.flush();
-}
-
-/// Stops the server if the hub panics: without it nobody would be answered.
-struct Alarm(Handle);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            tracing::error!("the hub panicked: the server stops");
-            self.0.shutdown();
-        }
-    }
 }

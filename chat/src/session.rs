@@ -1,75 +1,113 @@
-//! What the server keeps with each connection: the session bytes that the library holds beside the socket. Nothing
-//! else about a connection is known outside the hub, so a handler has no state of its own to lose.
+//! What the server keeps with each connection: the session bytes that the library holds beside the socket. They outlive
+//! every process that runs this code, so neither a handler nor the hub has state of a connection to lose.
 
 use bytes::Bytes;
 
-/// The layout's version, its first byte: whoever reads bytes of another version treats the client as a new one.
-const VERSION: u8 = 1;
+use crate::binary::{Input, Output};
+use crate::limits::{ID_BYTES_MAX, NAME_CHARS_MAX, ROOMS_PER_CONNECTION_MAX, SESSION_BYTES_MAX};
+use crate::ticket::Ticket;
+
+/// The layout's version, its first byte. Fields are only ever added at the end, so that builds of one version
+/// understand each other; bytes of another version are not understood.
+const VERSION: u8 = 2;
 const FLAG_V1: u8 = 1;
 
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection, and where. What the hub must know of a connection is here, so that another
+/// hub can go on from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Session {
     /// Asked for the subprotocol `switchboard.v1`.
     pub(crate) v1: bool,
     /// The name given in `connect`; empty before it.
     pub(crate) name: String,
-    /// The client's stable key, by which resent messages are recognised; empty if there is none yet.
+    /// The client's stable key, by which resent messages are recognised: the client's own, or one that the server made.
     pub(crate) client: String,
+    /// The last request that changed this, its effects on others included.
+    pub(crate) changed_by: Ticket,
+    /// The rooms that it is in, by their ids in the database.
+    pub(crate) rooms: Vec<i64>,
 }
 
 impl Session {
-    /// Some 10 to 200 bytes, within the library's bound on sessions.
+    /// Some 60 to 700 bytes.
     pub(crate) fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(4 + self.name.len() + self.client.len());
-        out.push(VERSION);
-        out.push(if self.v1 { FLAG_V1 } else { 0 });
-        for text in [&self.name, &self.client] {
-            // The bounds on names (128 bytes) and keys (64) are below one byte's 255.
-            let text = &text[..text.floor_char_boundary(usize::from(u8::MAX))];
-            out.push(text.len() as u8);
-            out.extend_from_slice(text.as_bytes());
+        let mut out = Output::default();
+        out.byte(VERSION);
+        out.byte(if self.v1 { FLAG_V1 } else { 0 });
+        // The bounds on names (128 bytes) and keys (64) are below those of short texts.
+        out.short_text(&self.name);
+        out.short_text(&self.client);
+        out.number(self.changed_by.origin);
+        out.number(self.changed_by.number);
+        let rooms = &self.rooms[..self.rooms.len().min(ROOMS_PER_CONNECTION_MAX)];
+        out.byte(rooms.len() as u8);
+        rooms.iter().for_each(|room| out.number(room.cast_unsigned()));
+        out.finish().into()
+    }
+
+    /// None if the bytes are of another version.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut input = Input::new(bytes);
+        if input.byte()? != VERSION {
+            return None;
         }
-        out.into()
-    }
-
-    /// The default, a plain client without a name, for bytes of another version.
-    pub(crate) fn decode(bytes: &[u8]) -> Self {
-        Self::read(bytes).unwrap_or_default()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let [VERSION, flags, rest @ ..] = bytes else { return None };
-        let (name, rest) = read_text(rest)?;
-        let (client, _) = read_text(rest)?;
-        Some(Self { v1: flags & FLAG_V1 != 0, name, client })
+        let v1 = input.byte()? & FLAG_V1 != 0;
+        let name = input.short_text()?.to_owned();
+        let client = input.short_text()?.to_owned();
+        let changed_by = Ticket { origin: input.number()?, number: input.number()? };
+        let count = usize::from(input.byte()?).min(ROOMS_PER_CONNECTION_MAX);
+        let rooms = (0..count).map(|_| input.number().map(u64::cast_signed)).collect::<Option<_>>()?;
+        Some(Self { v1, name, client, changed_by, rooms })
     }
 }
 
-fn read_text(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let (&len, rest) = bytes.split_first()?;
-    let (text, rest) = rest.split_at_checked(usize::from(len))?;
-    Some((str::from_utf8(text).ok()?.to_owned(), rest))
-}
+const _: () = assert!(ROOMS_PER_CONNECTION_MAX <= u8::MAX as usize);
+const _: () = assert!(
+    NAME_CHARS_MAX * 4 + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 21 <= SESSION_BYTES_MAX / 4 * 3,
+    "a newer build finds room for more"
+);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{ID_BYTES_MAX, NAME_CHARS_MAX};
 
-    #[test]
-    fn a_session_survives_its_encoding() {
-        let longest =
-            Session { v1: true, name: "𝄞".repeat(NAME_CHARS_MAX), client: "x".repeat(ID_BYTES_MAX) };
-        for session in [Session::default(), longest] {
-            assert_eq!(Session::decode(&session.encode()), session);
+    fn longest() -> Session {
+        Session {
+            v1: true,
+            name: "𝄞".repeat(NAME_CHARS_MAX),
+            client: "x".repeat(ID_BYTES_MAX),
+            changed_by: Ticket { origin: u64::MAX, number: 7 },
+            rooms: (1..=ROOMS_PER_CONNECTION_MAX as i64).collect(),
         }
     }
 
     #[test]
-    fn bytes_that_are_no_session_are_a_plain_client() {
-        for bytes in [&b""[..], b"\x02\x01\0\0", b"\x01\x01\xff", b"\x01\x01\x01\xff\0"] {
-            assert_eq!(Session::decode(bytes), Session::default());
+    fn a_session_survives_its_encoding() {
+        for session in [Session::default(), longest()] {
+            let bytes = session.encode();
+            assert!(bytes.len() <= SESSION_BYTES_MAX);
+            assert_eq!(Session::decode(&bytes), Some(session));
         }
+    }
+
+    #[test]
+    fn what_a_newer_build_adds_is_ignored() {
+        let bytes = [&longest().encode()[..], b"and more"].concat();
+        assert_eq!(Session::decode(&bytes), Some(longest()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_session_are_none() {
+        let whole = longest().encode();
+        for end in 0..whole.len() {
+            assert_eq!(Session::decode(&whole[..end]), None, "the first {end} bytes");
+        }
+        for at in 0..whole.len() {
+            let mut changed = whole.to_vec();
+            changed[at] ^= 0xff;
+            // Whatever it is: no panic.
+            let _ = Session::decode(&changed);
+        }
+        assert_eq!(Session::decode(b"\x01\x01\0\0"), None, "another version");
     }
 }

@@ -197,5 +197,8 @@ def test_a_worker_gone_mad_takes_nobody_with_it(start_processes, raw, noise):
             say(newcomer, text)
             assert hear(newcomer) == text
     assert others.failure is None
+    # They do not answer close frames, and would be waited for.
+    for connection in [*connections, newcomer]:
+        connection.close()
     server.signal(signal.SIGTERM)
     assert server.wait_for_exit() == 0

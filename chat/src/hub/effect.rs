@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use switchboard::{ConnectionId, Text};
 
 use super::Hub;
-use super::outbox::{Group, Outbox};
+use super::outbox::{Group, Outbox, Outgoing};
 use crate::limits::{
     PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_MESSAGES_MAX, RESUME_ROOM_BYTES_MAX,
 };
@@ -15,36 +14,19 @@ use crate::protocol::{LOBBY, Refusal};
 use crate::rooms::RoomIndex;
 use crate::store::StoreError;
 use crate::store::history::RoomRef;
-use crate::store::reader::Read;
 
-/// Something that clients will see, or that the library keeps for them.
+/// What a request leads to.
 #[derive(Debug)]
 pub(super) enum Effect {
-    Push {
-        conn: ConnectionId,
-        frame: Text,
-    },
-    Publish {
-        group: Group,
-        frame: Text,
-        except: Option<ConnectionId>,
-    },
-    Join {
-        conn: ConnectionId,
-        group: Group,
-    },
-    Leave {
-        conn: ConnectionId,
-        group: Group,
-    },
-    Session {
-        conn: ConnectionId,
-        session: Bytes,
-    },
+    Send(Outgoing),
     /// A message of the transaction: to its room, or an error to its sender.
     Deliver(Delivery),
-    /// A message that was known already: to its sender alone.
-    Repeat(Delivery),
+    /// A message that was known already: to whoever sent it again, alone.
+    Repeat {
+        asker: Asker,
+        room: Arc<str>,
+        message: Message,
+    },
     Joined(View),
     Resumed {
         views: Vec<(View, u64)>,
@@ -57,10 +39,12 @@ pub(super) enum Effect {
     },
 }
 
-/// A message and its sender.
+/// A message to a room.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) conn: ConnectionId,
+    pub(super) row: i64,
+    pub(super) conn: Option<ConnectionId>,
+    /// The sender's name for it.
     pub(super) id: Option<String>,
     pub(super) group: Group,
     pub(super) room: Arc<str>,
@@ -88,53 +72,63 @@ pub(super) struct View {
 
 impl<O: Outbox> Hub<O> {
     /// `stored`: whether what the transaction recorded is in the database.
-    pub(super) fn carry_out(&mut self, effect: Effect, stored: bool) {
+    pub(super) async fn carry_out(&mut self, effect: Effect, stored: bool) {
         match effect {
-            Effect::Push { conn, frame } => self.outbox.push(conn, frame),
-            Effect::Publish { group, frame, except } => self.outbox.publish(group, frame, except),
-            Effect::Join { conn, group } => self.outbox.join(conn, group),
-            Effect::Leave { conn, group } => self.outbox.leave(conn, group),
-            Effect::Session { conn, session } => self.outbox.set_session(conn, session),
-            Effect::Deliver(Delivery { conn, id, room, .. })
-            | Effect::Repeat(Delivery { conn, id, room, .. })
-                if !stored =>
-            {
-                self.outbox.push(conn, Refusal::internal().id(id).room(&*room).to_json().into());
+            Effect::Send(outgoing) => self.outbox.send(outgoing).await,
+            Effect::Deliver(delivery) if stored => self.deliver(delivery).await,
+            Effect::Deliver(Delivery { conn, id, room, .. }) => {
+                if let Some(conn) = conn {
+                    self.answer(conn, Refusal::internal().id(id).room(&*room).to_json()).await;
+                }
             }
-            Effect::Deliver(delivery) => self.deliver(delivery),
-            Effect::Repeat(Delivery { conn, id, room, message, .. }) => {
-                self.outbox.push(conn, event::message(&room, &message, id.as_deref()).into());
+            Effect::Repeat { asker, room, message } => {
+                let id = asker.id;
+                let frame = match stored {
+                    true => event::message(&room, &message, id.as_deref()),
+                    false => Refusal::internal().id(id).room(&*room).to_json(),
+                };
+                self.answer(asker.conn, frame).await;
             }
-            Effect::Joined(view) => self.answer_join(view),
-            Effect::Resumed { views } => self.answer_resume(views),
-            Effect::History { asker, room, before, limit } => self.read_history(asker, room, before, limit),
+            Effect::Joined(view) => self.answer_join(view).await,
+            Effect::Resumed { views } => self.answer_resume(views).await,
+            Effect::History { asker, room, before, limit } => {
+                let room = self.rooms[room].reference();
+                let page = self.writer.page(&room, before, limit, PAGE_BYTES_MAX, &asker.client);
+                let frame = page.map(|page| event::history(asker.id.as_deref(), &room.key, &page));
+                self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
+            }
         }
     }
 
     /// One frame for all, encoded once; the sender's own has its id.
-    fn deliver(&self, Delivery { conn, id, group, room, message }: Delivery) {
-        let except = id.map(|id| {
-            self.outbox.push(conn, event::message(&room, &message, Some(&id)).into());
-            conn
-        });
+    async fn deliver(&self, Delivery { row, conn, id, group, room, message }: Delivery) {
+        let except = conn.filter(|_| id.is_some());
+        if let Some(conn) = except {
+            self.answer(conn, event::message(&room, &message, id.as_deref())).await;
+        }
         let frame: Text = event::message(&room, &message, None).into();
         if &*room == LOBBY {
-            self.outbox.publish(Group::Plain, frame.clone(), except);
+            self.outbox.send(Outgoing::Publish { group: Group::Plain, frame: frame.clone(), except }).await;
         }
-        self.outbox.publish(group, frame, except);
+        self.outbox.send(Outgoing::Publish { group, frame, except }).await;
+        self.outbox.note_published(row);
     }
 
-    fn answer_join(&self, View { asker, room, seq, members }: View) {
+    async fn answer(&self, conn: ConnectionId, frame: String) {
+        self.outbox.send(Outgoing::Push { conn, frame: frame.into() }).await;
+    }
+
+    async fn answer_join(&self, View { asker, room, seq, members }: View) {
         let room = &self.rooms[room];
         // What was recorded before it and could not be stored is not there.
         let seq = seq.min(room.committed());
         let page = self.page(room.reference(), seq, PAGE_BYTES_MAX, &asker);
         let frame =
             page.map(|page| event::joined(asker.id.as_deref(), &room.key, &room.title, &page, seq, &members));
-        self.answer(&asker, &room.key, frame);
+        self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
     }
 
-    fn answer_resume(&self, views: Vec<(View, u64)>) {
+    async fn answer_resume(&self, views: Vec<(View, u64)>) {
         let mut bytes_left = RESUME_BYTES_MAX;
         for (View { asker, room, seq, members }, after) in views {
             let room = &self.rooms[room];
@@ -146,7 +140,7 @@ impl<O: Outbox> Hub<O> {
                 bytes_left = bytes_left.saturating_sub(bytes);
                 event::resumed(asker.id.as_deref(), &room.key, missed.as_deref(), seq, &members)
             });
-            self.answer(&asker, &room.key, frame);
+            self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
         }
     }
 
@@ -171,31 +165,6 @@ impl<O: Outbox> Hub<O> {
 
     fn page(&self, room: RoomRef, last: u64, bytes_max: usize, asker: &Asker) -> Result<Page, StoreError> {
         self.writer.page(&room, last.saturating_add(1), PAGE_MESSAGES_MAX, bytes_max, &asker.client)
-    }
-
-    fn answer(&self, asker: &Asker, room: &str, frame: Result<String, StoreError>) {
-        self.outbox.push(asker.conn, or_internal(frame, asker, room).into());
-    }
-
-    fn read_history(&self, asker: Asker, room: RoomIndex, before: u64, limit: usize) {
-        let outbox = self.outbox.clone();
-        let room = self.rooms[room].reference();
-        let key = room.key.clone();
-        let waiting = asker.clone();
-        let read = Read {
-            room,
-            before,
-            limit,
-            viewer: asker.client.to_string(),
-            done: Box::new(move |page| {
-                let frame = page.map(|page| event::history(asker.id.as_deref(), &key, &page));
-                outbox.push(asker.conn, or_internal(frame, &asker, &key).into());
-            }),
-        };
-        if let Err(read) = self.reader.read(read) {
-            let refusal = Refusal::busy().id(waiting.id).room(&*read.room.key);
-            self.outbox.push(waiting.conn, refusal.to_json().into());
-        }
     }
 }
 

@@ -1,52 +1,78 @@
-//! The one place where things happen: a thread that owns rooms, presence and the database's write connection.
+//! The one place where things happen: a process of its own that has rooms, presence and the database's write connection.
 //!
-//! Requests reach it through a bounded queue. It takes many at a time, works out what each of them does (to its own
-//! state at once, to the database in one transaction, to the clients as a list of [`Effect`]s), commits, and only then
-//! carries the effects out, in order. So nobody is told of a message that is not stored; all clients of a room see
-//! the same order, that of `seq`; and a client that joins is given the history and then, without a gap or an overlap,
-//! everything that comes after it.
+//! Requests reach it as messages of the workers ([`HubSender`]). It takes many at a time, works out what each of them
+//! does (to its own state at once, to the database in one transaction, to the clients as a list of [`Effect`]s), commits,
+//! and only then carries the effects out, in order. So nobody is told of a message that is not stored; all clients of a
+//! room see the same order, that of `seq`; and a client that joins is given the history and then, without a gap or an
+//! overlap, everything that comes after it.
+//!
+//! Everything that it knows it can know again: rooms and messages are in the database, and who is where is in the
+//! sessions that the server keeps with the connections. So another hub goes on where one has ended ([`rebuild`]), or was
+//! killed: then the batch that it had in hand comes again ([`again`]).
 
+mod again;
 mod effect;
 pub(crate) mod outbox;
 mod people;
-mod queue;
+mod process;
+mod rebuild;
+mod refuse;
 mod requests;
+mod sender;
+mod wire;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use switchboard::ConnectionId;
-use tokio::sync::mpsc;
 
-use crate::limits::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX};
-use crate::protocol::Envelope;
+use crate::limits::BATCH_BYTES_MAX;
+use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
-use crate::store::reader::Reader;
 use crate::store::{StoreError, Writer};
+use crate::ticket::Ticket;
 use effect::Effect;
 use outbox::Outbox;
 use people::People;
-pub(crate) use queue::{HubSender, queue};
+pub(crate) use process::run;
+pub(crate) use sender::{HUB, HubSender};
 
 /// Something that a connection did.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) conn: ConnectionId,
+    pub(crate) ticket: Ticket,
+    /// 1, or more if a hub that was given it has died.
+    pub(crate) attempt: u32,
+    /// A worker that was given the event has died: the same may have been sent before, with another ticket.
+    pub(crate) repeated: bool,
+    /// The connection's session when it happened.
+    pub(crate) session: Bytes,
     pub(crate) what: What,
 }
 
 /// What a connection did.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    Opened { v1: bool },
-    Asked(Envelope),
+    Opened,
+    Asked {
+        envelope: Envelope,
+        /// The same for requests that are the same word for word.
+        fingerprint: u64,
+    },
     Closed,
+}
+
+impl Command {
+    fn creates_room(&self) -> bool {
+        matches!(&self.what, What::Asked { envelope: Envelope { request: Request::Create { .. }, .. }, .. })
+    }
 }
 
 /// See the module.
 pub(crate) struct Hub<O> {
     outbox: O,
     writer: Writer,
-    reader: Reader,
     rooms: Rooms,
     people: People,
     /// What is to be done once the open transaction is committed.
@@ -55,50 +81,29 @@ pub(crate) struct Hub<O> {
     effects_bytes: usize,
 }
 
-impl Hub<()> {
-    /// Takes over the database.
-    pub(crate) fn load(writer: Writer, reader: Reader) -> Result<Self, StoreError> {
-        let rooms = Rooms::load(writer.rooms()?);
-        let people = People::new(writer.nonce()?);
-        Ok(Self { outbox: (), writer, reader, rooms, people, effects: Vec::new(), effects_bytes: 0 })
-    }
-
-    /// A hub without clients is no use: this gives it the way to them.
-    pub(crate) fn attach<O: Outbox>(self, outbox: O) -> Hub<O> {
-        let Self { outbox: (), writer, reader, rooms, people, effects, effects_bytes } = self;
-        Hub { outbox, writer, reader, rooms, people, effects, effects_bytes }
-    }
-}
-
 impl<O: Outbox> Hub<O> {
-    /// Runs until every sender is gone and the queue is empty, then closes the database.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Command>) -> Result<(), StoreError> {
-        let mut batch = Vec::with_capacity(BATCH_REQUESTS_MAX);
-        while queue.blocking_recv_many(&mut batch, BATCH_REQUESTS_MAX) > 0 {
-            self.handle(batch.drain(..));
-        }
-        // Its connection first: the last one to close takes the log with it.
-        drop(self.reader);
-        self.writer.close()
+    /// Takes over the database.
+    pub(crate) fn load(outbox: O, writer: Writer) -> Result<Self, StoreError> {
+        let rooms = Rooms::load(writer.rooms()?);
+        let people = People::default();
+        Ok(Self { outbox, writer, rooms, people, effects: Vec::new(), effects_bytes: 0 })
     }
 
     /// Carries out a batch of commands, in order.
-    fn handle(&mut self, batch: impl IntoIterator<Item = Command>) {
-        for Command { conn, what } in batch {
-            match what {
-                What::Opened { v1 } => self.opened(conn, v1),
-                What::Asked(envelope) => self.asked(conn, envelope),
-                What::Closed => self.closed(conn),
+    async fn handle(&mut self, batch: Vec<Command>) {
+        self.writer.begin_batch();
+        for command in batch {
+            // Rooms come into being rarely: one transaction each, and nothing to undo if it fails.
+            if command.creates_room() || self.effects_bytes > BATCH_BYTES_MAX {
+                self.settle().await;
             }
-            if self.effects_bytes > BATCH_BYTES_MAX {
-                self.settle();
-            }
+            self.apply(command);
         }
-        self.settle();
+        self.settle().await;
     }
 
     /// Commits what was recorded and then does everything that waited for it.
-    fn settle(&mut self) {
+    async fn settle(&mut self) {
         let stored = if self.writer.in_transaction() {
             let committed = self.writer.commit();
             match &committed {
@@ -114,8 +119,13 @@ impl<O: Outbox> Hub<O> {
         };
         self.effects_bytes = 0;
         for effect in std::mem::take(&mut self.effects) {
-            self.carry_out(effect, stored);
+            self.carry_out(effect, stored).await;
         }
+    }
+
+    /// Writes the database's log back and closes it.
+    fn close(self) -> Result<(), StoreError> {
+        self.writer.close()
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use switchboard::ConnectionId;
 
-use crate::rooms::RoomIndex;
+use crate::rooms::{RoomIndex, Rooms};
 use crate::session::Session;
+use crate::ticket::Ticket;
 
 /// What the hub knows of one connection.
 #[derive(Debug)]
@@ -15,51 +16,85 @@ pub(super) struct Person {
     pub(super) v1: bool,
     /// Given by `connect`.
     pub(super) name: Option<Arc<str>>,
-    /// What `connect` gave, or a key of the hub's making: it makes ids unique to this connection.
+    /// What `connect` gave, or a key of the server's making: it makes ids unique to this connection.
     pub(super) client: Arc<str>,
     /// The rooms whose members list has the name: a plain client with a name is in the lobby.
     pub(super) rooms: Vec<RoomIndex>,
+    /// The last request that changed the above.
+    changed_by: Ticket,
+    last_request: Option<LastRequest>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LastRequest {
+    fingerprint: u64,
+    /// The one before it was the same, word for word.
+    is_habit: bool,
 }
 
 impl Person {
-    pub(super) fn session(&self) -> Session {
+    pub(super) fn from_session(session: Session, rooms: &Rooms) -> Self {
+        let Session { v1, name, client, changed_by, rooms: ids } = session;
+        Self {
+            v1,
+            name: Some(name).filter(|name| !name.is_empty()).map(Into::into),
+            client: client.into(),
+            rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
+            changed_by,
+            last_request: None,
+        }
+    }
+
+    pub(super) fn session(&self, rooms: &Rooms) -> Session {
         Session {
             v1: self.v1,
             name: self.name.as_deref().unwrap_or_default().to_owned(),
             client: self.client.to_string(),
+            changed_by: self.changed_by,
+            rooms: self.rooms.iter().map(|index| rooms[*index].id).collect(),
         }
     }
-}
 
-/// All open connections; as many as the server allows.
-#[derive(Debug)]
-pub(super) struct People {
-    people: HashMap<ConnectionId, Person>,
-    /// Differs from run to run, so that the hub's client keys are never given twice.
-    nonce: String,
-    opened: u64,
-}
-
-impl People {
-    pub(super) fn new(nonce: String) -> Self {
-        Self { people: HashMap::new(), nonce, opened: 0 }
+    pub(super) fn change(&mut self, ticket: Ticket) {
+        self.changed_by = ticket;
     }
 
-    pub(super) fn add(&mut self, conn: ConnectionId, v1: bool) {
-        self.opened += 1;
-        let client = format!("{}.{}", self.nonce, self.opened).into();
-        self.people.insert(conn, Person { v1, name: None, client, rooms: Vec::new() });
+    /// Have the changes of this request been carried out? Requests of one sender come in order.
+    pub(super) fn was_changed_by(&self, ticket: Ticket) -> bool {
+        self.changed_by.origin == ticket.origin && self.changed_by.number >= ticket.number
+    }
+
+    /// Notes a request, and says whether it is the last one once more. `repeated`: its sender may have died after it had
+    /// sent it the first time; then nothing of this connection has come in between. Who is in the habit of saying the same
+    /// again and again is believed to say it again.
+    pub(super) fn has_just_asked(&mut self, fingerprint: u64, repeated: bool) -> bool {
+        let same = self.last_request.filter(|last| last.fingerprint == fingerprint);
+        if repeated && same.is_some_and(|last| !last.is_habit) {
+            return true;
+        }
+        self.last_request = Some(LastRequest { fingerprint, is_habit: same.is_some() });
+        false
+    }
+}
+
+/// The open connections, as far as the hub has heard of them; as many as the server allows.
+#[derive(Debug, Default)]
+pub(super) struct People(HashMap<ConnectionId, Person>);
+
+impl People {
+    pub(super) fn add(&mut self, conn: ConnectionId, person: Person) {
+        self.0.insert(conn, person);
     }
 
     pub(super) fn get(&self, conn: ConnectionId) -> Option<&Person> {
-        self.people.get(&conn)
+        self.0.get(&conn)
     }
 
     pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Person> {
-        self.people.get_mut(&conn)
+        self.0.get_mut(&conn)
     }
 
     pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {
-        self.people.remove(&conn)
+        self.0.remove(&conn)
     }
 }

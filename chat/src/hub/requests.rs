@@ -1,94 +1,182 @@
 //! What each request does: to the hub's state at once, to everything else by [`Effect`]s that wait for the commit.
+//!
+//! A request that changes a connection's name or rooms changes its session last, after everything that it does to others:
+//! see [`again`](super::again).
 
 use std::sync::Arc;
 
 use switchboard::{ConnectionId, Text};
 
 use super::effect::{Asker, Delivery, Effect, View};
-use super::outbox::{Group, Outbox};
+use super::outbox::{Group, Outbox, Outgoing};
 use super::people::Person;
-use super::{Hub, now_ms};
+use super::{Command, Hub, What, now_ms};
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::protocol::event::{self, Message, RoomSummary};
 use crate::protocol::request::{shown_room, too_many_rooms};
 use crate::protocol::{Code, Envelope, GUEST, LOBBY, Refusal, Request, SUBPROTOCOL_V1};
 use crate::rooms::{Room, RoomIndex};
-use crate::store::{NewMessage, Recorded, RoomRow};
+use crate::session::Session;
+use crate::store::{NewMessage, Recorded, RoomRow, Stored};
+use crate::ticket::Ticket;
+
+/// Who asks for something.
+#[derive(Clone, Debug)]
+struct Caller {
+    conn: ConnectionId,
+    ticket: Ticket,
+    /// The client's name for the request.
+    id: Option<String>,
+}
 
 impl<O: Outbox> Hub<O> {
-    pub(super) fn opened(&mut self, conn: ConnectionId, v1: bool) {
-        self.people.add(conn, v1);
-        if !v1 {
-            self.effects.push(Effect::Join { conn, group: Group::Plain });
+    pub(super) fn apply(&mut self, command: Command) {
+        let Command { conn, ticket, repeated, session, what, .. } = command;
+        match what {
+            What::Opened => self.opened(conn, &session),
+            What::Closed => self.closed(conn, &session),
+            What::Asked { envelope: Envelope { id, request }, fingerprint } => {
+                let Some(person) = self.person(conn, &session) else { return };
+                if person.has_just_asked(fingerprint, repeated) {
+                    return;
+                }
+                let caller = Caller { conn, ticket, id };
+                if self.was_done(&caller, &request) {
+                    return;
+                }
+                self.asked(caller, request);
+            }
         }
     }
 
-    pub(super) fn closed(&mut self, conn: ConnectionId) {
-        let Some(Person { name: Some(name), rooms, .. }) = self.people.remove(conn) else { return };
-        for room in rooms {
-            self.depart(room, &name, None);
+    fn opened(&mut self, conn: ConnectionId, session: &[u8]) {
+        if self.person(conn, session).is_some_and(|person| !person.v1) {
+            self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Plain }));
         }
     }
 
-    pub(super) fn asked(&mut self, conn: ConnectionId, Envelope { id, request }: Envelope) {
-        // A connection that is gone asks for nothing more.
-        let Some(person) = self.people.get(conn) else { return };
-        if let Err(refusal) = may_ask(person, &request).and_then(|()| self.grant(conn, id.clone(), request)) {
-            self.push(conn, refusal.id(id).to_json());
+    /// Who is at the other end. A hub that was started since does not know connections that have closed meanwhile, but
+    /// what they had asked for before is still carried out.
+    fn person(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Person> {
+        if self.people.get(conn).is_none() {
+            let Some(session) = Session::decode(session) else {
+                tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
+                self.effects.push(Effect::Send(Outgoing::Disconnect { conn }));
+                return None;
+            };
+            self.admit(conn, session);
+        }
+        self.people.get_mut(conn)
+    }
+
+    /// Knows a connection from here on, which is what its session says; nobody is told.
+    pub(super) fn admit(&mut self, conn: ConnectionId, session: Session) {
+        let person = Person::from_session(session, &self.rooms);
+        if let Some(name) = &person.name {
+            for room in &person.rooms {
+                self.rooms[*room].members.enter(name);
+            }
+        }
+        self.people.add(conn, person);
+    }
+
+    fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
+        match self.people.remove(conn) {
+            Some(Person { name: Some(name), rooms, .. }) => {
+                for room in rooms {
+                    self.depart(room, &name, None);
+                }
+            }
+            Some(_) => {}
+            // It closed before this hub began, and nobody has been told.
+            None => {
+                let Some(Session { name, rooms, .. }) = Session::decode(session) else { return };
+                for room in rooms.into_iter().filter_map(|id| self.rooms.with_id(id)).collect::<Vec<_>>() {
+                    if !name.is_empty() && !self.rooms[room].members.contains(&name) {
+                        self.tell_departure(room, &name, None);
+                    }
+                }
+            }
         }
     }
 
-    fn grant(&mut self, conn: ConnectionId, id: Option<String>, request: Request) -> Result<(), Refusal> {
+    /// Does what is left to do of a request that comes again, if a hub that has died had carried it out.
+    fn was_done(&mut self, caller: &Caller, request: &Request) -> bool {
+        if request.changes_session()
+            && self.people.get(caller.conn).is_some_and(|person| person.was_changed_by(caller.ticket))
+        {
+            return true;
+        }
+        match self.writer.find_repeat(caller.ticket) {
+            None => return false,
+            Some(Stored::Message { .. }) => {}
+            Some(Stored::Room { row }) => {
+                if let Some(room) = self.rooms.with_id(row) {
+                    self.tell_creation(caller, room);
+                }
+            }
+        }
+        true
+    }
+
+    fn asked(&mut self, caller: Caller, request: Request) {
+        let Some(person) = self.people.get(caller.conn) else { return };
+        if let Err(refusal) = may_ask(person, &request).and_then(|()| self.grant(&caller, request)) {
+            self.push(caller.conn, refusal.id(caller.id).to_json());
+        }
+    }
+
+    fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {
+        let id = caller.id.as_deref();
         match request {
-            Request::Connect { name, client } => self.connect(conn, id, name.into(), client),
-            Request::Message { room, text } => return self.message(conn, id, &room, text),
-            Request::Join { room } => return self.join(conn, id, &room),
-            Request::Leave { room } => return self.leave(conn, id, &room),
-            Request::Create { title, key } => return self.create(conn, id, &title, key),
+            Request::Connect { name, client } => self.connect(caller, name.into(), client),
+            Request::Message { room, text } => return self.message(caller, &room, text),
+            Request::Join { room } => return self.join(caller, &room),
+            Request::Leave { room } => return self.leave(caller, &room),
+            Request::Create { title, key } => return self.create(caller, &title, key),
             Request::Rooms => {
-                let frame = event::rooms(id.as_deref(), self.summaries(conn));
-                self.push(conn, frame);
+                let frame = event::rooms(id, self.summaries(caller.conn));
+                self.push(caller.conn, frame);
             }
             Request::History { room, before, limit } => {
                 let room = self.find(&room)?;
                 let before = before.unwrap_or(u64::MAX);
-                self.effects.push(Effect::History { asker: self.asker(conn, id), room, before, limit });
+                self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
             }
-            Request::Resume { rooms } => self.resume(conn, id, rooms),
+            Request::Resume { rooms } => self.resume(caller, rooms),
             Request::Who { room } => {
                 let room = &self.rooms[self.find(&room)?];
-                let frame = event::who(id.as_deref(), &room.key, &room.members.list());
-                self.push(conn, frame);
+                let frame = event::who(id, &room.key, &room.members.list());
+                self.push(caller.conn, frame);
             }
         }
         Ok(())
     }
 
     /// A first name, or another one.
-    fn connect(&mut self, conn: ConnectionId, id: Option<String>, name: Arc<str>, client: Option<String>) {
+    fn connect(&mut self, caller: &Caller, name: Arc<str>, client: Option<String>) {
+        let conn = caller.conn;
         let lobby = self.rooms.find(LOBBY);
         let Some(person) = self.people.get_mut(conn) else { return };
         let before = person.name.replace(name.clone());
         if let Some(client) = client {
             person.client = client.into();
         }
-        let session = person.session().encode();
         let v1 = person.v1;
         let rooms = person.rooms.clone();
         if !v1 && rooms.is_empty() {
             person.rooms.extend(lobby);
         }
-        self.effects.push(Effect::Session { conn, session });
         if v1 && before.is_none() {
-            self.effects.push(Effect::Join { conn, group: Group::V1 });
+            self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::V1 }));
         }
         if v1 {
-            let frame = event::welcome(id.as_deref(), &name, self.summaries(conn));
+            let frame = event::welcome(caller.id.as_deref(), &name, self.summaries(conn));
             self.push(conn, frame);
         }
         let frame: Text = event::connect(&name).into();
         for group in [Group::Plain, Group::V1] {
-            self.effects.push(Effect::Publish { group, frame: frame.clone(), except: None });
+            self.publish(group, frame.clone(), None);
         }
         match before {
             Some(before) if before != name => {
@@ -104,15 +192,11 @@ impl<O: Outbox> Hub<O> {
             }
             _ => {}
         }
+        self.changed(caller);
     }
 
-    fn message(
-        &mut self,
-        conn: ConnectionId,
-        id: Option<String>,
-        room: &str,
-        text: String,
-    ) -> Result<(), Refusal> {
+    fn message(&mut self, caller: &Caller, room: &str, text: String) -> Result<(), Refusal> {
+        let Caller { conn, ticket, id } = caller.clone();
         let Some(person) = self.people.get(conn) else { return Ok(()) };
         let index = self.find(room)?;
         if person.v1 && !person.rooms.contains(&index) || !person.v1 && room != LOBBY {
@@ -122,6 +206,8 @@ impl<O: Outbox> Hub<O> {
         let room = &mut self.rooms[index];
         let message = Message { seq: room.seq + 1, from, text, ts: now_ms() };
         let recorded = self.writer.record(&NewMessage {
+            ticket,
+            conn: conn.get(),
             room_id: room.id,
             seq: message.seq,
             ts: message.ts,
@@ -129,21 +215,23 @@ impl<O: Outbox> Hub<O> {
             text: &message.text,
             client_id: id.as_deref().map(|id| (&*person.client, id)),
         });
-        let delivery = |room: &Room, message| Delivery {
-            conn,
-            id,
-            group: Group::Room(room.id),
-            room: room.key.clone(),
-            message,
-        };
         match recorded {
-            Ok(Recorded::New) => {
+            Ok(Recorded::New { row }) => {
                 room.seq = message.seq;
-                self.effects.push(Effect::Deliver(delivery(room, message)));
+                let (group, room) = (Group::Room(room.id), room.key.clone());
+                self.effects.push(Effect::Deliver(Delivery {
+                    row,
+                    conn: Some(conn),
+                    id,
+                    group,
+                    room,
+                    message,
+                }));
             }
             Ok(Recorded::Known { room_id, message }) => {
                 let room = self.rooms.with_id(room_id).ok_or_else(Refusal::internal)?;
-                self.effects.push(Effect::Repeat(delivery(room, message)));
+                let room = self.rooms[room].key.clone();
+                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message });
             }
             Err(error) => {
                 tracing::error!(%error, "a message was not stored");
@@ -153,39 +241,45 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    fn join(&mut self, conn: ConnectionId, id: Option<String>, room: &str) -> Result<(), Refusal> {
+    fn join(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let room = self.find(room)?;
-        let (view, notice) = self.come_in(conn, id, room)?;
+        let Entrance { view, is_new, notice } = self.come_in(caller, room)?;
         self.effects.push(Effect::Joined(view));
         self.effects.extend(notice);
+        if is_new {
+            self.changed(caller);
+        }
         Ok(())
     }
 
-    fn resume(&mut self, conn: ConnectionId, id: Option<String>, rooms: Vec<(String, u64)>) {
+    fn resume(&mut self, caller: &Caller, rooms: Vec<(String, u64)>) {
         let mut views = Vec::new();
         let mut notices = Vec::new();
+        let mut has_changed = false;
         for (key, after) in rooms {
-            match self.find(&key).and_then(|room| self.come_in(conn, id.clone(), room)) {
-                Ok((view, notice)) => {
+            match self.find(&key).and_then(|room| self.come_in(caller, room)) {
+                Ok(Entrance { view, is_new, notice }) => {
                     views.push((view, after));
                     notices.extend(notice);
+                    has_changed |= is_new;
                 }
-                Err(refusal) => self.push(conn, refusal.room(shown_room(&key)).id(id.clone()).to_json()),
+                Err(refusal) => {
+                    let refusal = refusal.room(shown_room(&key)).id(caller.id.clone());
+                    self.push(caller.conn, refusal.to_json());
+                }
             }
         }
         self.effects.push(Effect::Resumed { views });
         self.effects.extend(notices);
+        if has_changed {
+            self.changed(caller);
+        }
     }
 
-    /// Puts a connection into a room, if it is not there yet. What it will be shown, and what the others are told.
-    fn come_in(
-        &mut self,
-        conn: ConnectionId,
-        id: Option<String>,
-        room: RoomIndex,
-    ) -> Result<(View, Option<Effect>), Refusal> {
-        let asker = self.asker(conn, id);
-        let mut notice = None;
+    /// Puts a connection into a room, if it is not there yet.
+    fn come_in(&mut self, caller: &Caller, room: RoomIndex) -> Result<Entrance, Refusal> {
+        let conn = caller.conn;
+        let mut entrance = None;
         if let Some(person) = self.people.get_mut(conn)
             && let Some(name) = person.name.clone()
             && !person.rooms.contains(&room)
@@ -194,15 +288,18 @@ impl<O: Outbox> Hub<O> {
                 return Err(too_many_rooms().room(&*self.rooms[room].key));
             }
             person.rooms.push(room);
-            self.effects.push(Effect::Join { conn, group: Group::Room(self.rooms[room].id) });
-            notice = self.entered(room, &name, conn);
+            self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Room(self.rooms[room].id) }));
+            entrance = Some(self.entered(room, &name, conn));
         }
+        let asker = self.asker(caller);
         let members = self.rooms[room].members.list();
         self.effects_bytes += members.names.len();
-        Ok((View { asker, room, seq: self.rooms[room].seq, members }, notice))
+        let view = View { asker, room, seq: self.rooms[room].seq, members };
+        Ok(Entrance { view, is_new: entrance.is_some(), notice: entrance.flatten() })
     }
 
-    fn leave(&mut self, conn: ConnectionId, id: Option<String>, room: &str) -> Result<(), Refusal> {
+    fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
+        let conn = caller.conn;
         let index = self.find(room)?;
         let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let Some(at) = person.rooms.iter().position(|joined| *joined == index) else {
@@ -210,21 +307,16 @@ impl<O: Outbox> Hub<O> {
         };
         person.rooms.swap_remove(at);
         let name = person.name.clone();
-        self.effects.push(Effect::Leave { conn, group: Group::Room(self.rooms[index].id) });
-        self.push(conn, event::left(id.as_deref(), room));
+        self.effects.push(Effect::Send(Outgoing::Leave { conn, group: Group::Room(self.rooms[index].id) }));
+        self.push(conn, event::left(caller.id.as_deref(), room));
         if let Some(name) = name {
             self.depart(index, &name, None);
         }
+        self.changed(caller);
         Ok(())
     }
 
-    fn create(
-        &mut self,
-        conn: ConnectionId,
-        id: Option<String>,
-        title: &str,
-        key: String,
-    ) -> Result<(), Refusal> {
+    fn create(&mut self, caller: &Caller, title: &str, key: String) -> Result<(), Refusal> {
         if self.rooms.find(&key).is_some() {
             return Err(room_exists(&key));
         }
@@ -232,14 +324,10 @@ impl<O: Outbox> Hub<O> {
             let sentence = "The server has as many rooms as it may have. Use one of them.";
             return Err(Refusal::new(Code::TooManyRooms, sentence));
         }
-        // Rooms come into being rarely: one transaction each, and nothing to undo if it fails.
-        self.settle();
-        match self.writer.create_room(&key, title, now_ms()) {
-            Ok(Some(row_id)) => {
-                self.rooms.add(RoomRow { id: row_id, key: key.clone(), title: title.to_owned(), seq: 0 });
-                self.push(conn, event::created(id.as_deref(), &key, title));
-                let frame = event::room(&key, title).into();
-                self.effects.push(Effect::Publish { group: Group::V1, frame, except: None });
+        match self.writer.create_room(caller.ticket, &key, title, now_ms()) {
+            Ok(Some(id)) => {
+                let room = self.rooms.add(RoomRow { id, key, title: title.to_owned(), seq: 0 });
+                self.tell_creation(caller, room);
                 Ok(())
             }
             Ok(None) => Err(room_exists(&key)),
@@ -250,21 +338,38 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
+    fn tell_creation(&mut self, caller: &Caller, room: RoomIndex) {
+        let Room { key, title, .. } = &self.rooms[room];
+        let created = event::created(caller.id.as_deref(), key, title);
+        let frame = event::room(key, title).into();
+        self.push(caller.conn, created);
+        self.publish(Group::V1, frame, None);
+    }
+
+    /// The server keeps what has become of a connection, once all else has been done.
+    fn changed(&mut self, caller: &Caller) {
+        let Some(person) = self.people.get_mut(caller.conn) else { return };
+        person.change(caller.ticket);
+        let session = person.session(&self.rooms).encode();
+        self.effects.push(Effect::Send(Outgoing::Session { conn: caller.conn, session }));
+    }
+
     fn push(&mut self, conn: ConnectionId, frame: String) {
         self.effects_bytes += frame.len();
-        self.effects.push(Effect::Push { conn, frame: frame.into() });
+        self.effects.push(Effect::Send(Outgoing::Push { conn, frame: frame.into() }));
+    }
+
+    fn publish(&mut self, group: Group, frame: Text, except: Option<ConnectionId>) {
+        self.effects.push(Effect::Send(Outgoing::Publish { group, frame, except }));
     }
 
     fn find(&self, room: &str) -> Result<RoomIndex, Refusal> {
-        self.rooms.find(room).ok_or_else(|| {
-            let sentence = "There is no such room. Ask for the `rooms` there are, or `create` it.";
-            Refusal::new(Code::NoSuchRoom, sentence).room(shown_room(room))
-        })
+        self.rooms.find(room).ok_or_else(|| Refusal::no_such_room().room(shown_room(room)))
     }
 
-    fn asker(&self, conn: ConnectionId, id: Option<String>) -> Asker {
-        let client = self.people.get(conn).map_or_else(|| Arc::from(""), |person| person.client.clone());
-        Asker { conn, id, client }
+    fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {
+        let client = self.people.get(*conn).map_or_else(|| Arc::from(""), |person| person.client.clone());
+        Asker { conn: *conn, id: id.clone(), client }
     }
 
     fn summaries(&self, conn: ConnectionId) -> impl Iterator<Item = RoomSummary<'_>> {
@@ -282,10 +387,12 @@ impl<O: Outbox> Hub<O> {
     fn entered(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) -> Option<Effect> {
         let room = &mut self.rooms[room];
         let first = room.members.enter(name);
-        (first && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| Effect::Publish {
-            group: Group::Room(room.id),
-            frame: event::join(&room.key, name, room.members.len()).into(),
-            except: Some(conn),
+        (first && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
+            Effect::Send(Outgoing::Publish {
+                group: Group::Room(room.id),
+                frame: event::join(&room.key, name, room.members.len()).into(),
+                except: Some(conn),
+            })
         })
     }
 
@@ -296,13 +403,28 @@ impl<O: Outbox> Hub<O> {
 
     /// A member less; the room is told when it was the last of that name.
     fn depart(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
-        let room = &mut self.rooms[room];
-        let last = room.members.leave(name);
-        if last && room.members.len() < NOTICE_MEMBERS_MAX {
-            let frame = event::leave(&room.key, name, room.members.len()).into();
-            self.effects.push(Effect::Publish { group: Group::Room(room.id), frame, except });
+        if self.rooms[room].members.leave(name) {
+            self.tell_departure(room, name, except);
         }
     }
+
+    fn tell_departure(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
+        let room = &self.rooms[room];
+        if room.members.len() < NOTICE_MEMBERS_MAX {
+            let frame = event::leave(&room.key, name, room.members.len()).into();
+            self.publish(Group::Room(room.id), frame, except);
+        }
+    }
+}
+
+/// What follows from coming into a room.
+struct Entrance {
+    /// What the connection will be shown.
+    view: View,
+    /// It was not there before.
+    is_new: bool,
+    /// What the others are told.
+    notice: Option<Effect>,
 }
 
 /// What a client must have done, or be, before it can ask for something.

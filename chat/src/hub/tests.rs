@@ -1,12 +1,10 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::rc::Rc;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
-use switchboard::Text;
 
-use super::outbox::Group;
+use super::outbox::Outgoing;
 use super::*;
 use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
@@ -14,54 +12,90 @@ use crate::testing::TempDirectory;
 
 mod messages;
 mod presence;
+mod repeats;
 mod resume;
+mod successor;
 
-/// Stands in for the library: knows the groups and what each connection was sent.
+/// Stands in for the library: knows what it keeps for each connection, and what each was sent.
 #[derive(Clone, Default)]
-struct Clients(Arc<Mutex<State>>);
+struct Clients(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
     groups: HashMap<String, BTreeSet<u64>>,
     received: BTreeMap<u64, Vec<Value>>,
-    sessions: HashMap<u64, Session>,
+    /// Of open connections.
+    sessions: BTreeMap<u64, Bytes>,
+    /// So many commands are carried out; the hub dies before the others.
+    lasts_for: Option<usize>,
+    carried_out: usize,
+    /// The row of the last message that was published.
+    published: Option<i64>,
 }
 
 impl Outbox for Clients {
-    fn push(&self, conn: ConnectionId, frame: Text) {
-        self.deliver(&[conn.get()], &frame);
+    async fn send(&self, outgoing: Outgoing) {
+        let mut state = self.0.borrow_mut();
+        if !state.goes_on() {
+            return;
+        }
+        match &outgoing {
+            Outgoing::Push { conn, frame } => state.deliver(&[conn.get()], frame),
+            Outgoing::Publish { group, frame, except } => {
+                let members = state.groups.get(&*group.name()).cloned().unwrap_or_default();
+                let except = except.map(ConnectionId::get);
+                let receivers: Vec<_> = members.into_iter().filter(|conn| Some(*conn) != except).collect();
+                state.deliver(&receivers, frame);
+            }
+            Outgoing::Join { conn, group } if state.is_open(*conn) => {
+                state.groups.entry(group.name().into_owned()).or_default().insert(conn.get());
+            }
+            Outgoing::Leave { conn, group } => {
+                state.groups.entry(group.name().into_owned()).or_default().remove(&conn.get());
+            }
+            Outgoing::Session { conn, session } if state.is_open(*conn) => {
+                state.sessions.insert(conn.get(), session.clone());
+            }
+            Outgoing::Disconnect { conn } => state.close(conn.get()),
+            Outgoing::Join { .. } | Outgoing::Session { .. } => {}
+        }
     }
 
-    fn publish(&self, group: Group, frame: Text, except: Option<ConnectionId>) {
-        let members = self.lock().groups.get(&*group.name()).cloned().unwrap_or_default();
-        let receivers: Vec<_> =
-            members.into_iter().filter(|conn| except.is_none_or(|except| except.get() != *conn)).collect();
-        self.deliver(&receivers, &frame);
-    }
-
-    fn join(&self, conn: ConnectionId, group: Group) {
-        self.lock().groups.entry(group.name().into_owned()).or_default().insert(conn.get());
-    }
-
-    fn leave(&self, conn: ConnectionId, group: Group) {
-        self.lock().groups.entry(group.name().into_owned()).or_default().remove(&conn.get());
-    }
-
-    fn set_session(&self, conn: ConnectionId, session: Bytes) {
-        self.lock().sessions.insert(conn.get(), Session::decode(&session));
+    fn note_published(&self, row: i64) {
+        let mut state = self.0.borrow_mut();
+        if state.goes_on() {
+            state.published = Some(row);
+        }
     }
 }
 
-impl Clients {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().expect("no test panics with it")
+impl State {
+    /// Is the hub still alive?
+    fn goes_on(&mut self) -> bool {
+        if self.lasts_for == Some(0) {
+            return false;
+        }
+        self.lasts_for = self.lasts_for.map(|left| left - 1);
+        self.carried_out += 1;
+        true
     }
 
-    fn deliver(&self, conns: &[u64], frame: &str) {
+    fn is_open(&self, conn: ConnectionId) -> bool {
+        self.sessions.contains_key(&conn.get())
+    }
+
+    fn deliver(&mut self, conns: &[u64], frame: &str) {
         let frame: Value = serde_json::from_str(frame).expect(frame);
-        for conn in conns {
-            self.lock().received.entry(*conn).or_default().push(frame.clone());
+        for conn in conns.iter().filter(|conn| self.sessions.contains_key(conn)) {
+            self.received.entry(*conn).or_default().push(frame.clone());
         }
+    }
+
+    fn close(&mut self, conn: u64) {
+        self.sessions.remove(&conn);
+        self.groups.values_mut().for_each(|members| {
+            members.remove(&conn);
+        });
     }
 }
 
@@ -70,34 +104,78 @@ struct World {
     hub: Hub<Clients>,
     clients: Clients,
     directory: TempDirectory,
+    /// Of the last request.
+    number: u64,
+    /// What the hub was given last, and has not been told that it is done.
+    in_hand: Vec<Command>,
 }
 
 fn id(conn: u64) -> ConnectionId {
     ConnectionId::new(conn).expect("a legal id")
 }
 
-fn asked(conn: u64, frame: &Value) -> Command {
-    let envelope = Envelope::parse(&frame.to_string()).expect("a legal frame");
-    Command { conn: id(conn), what: What::Asked(envelope) }
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}
+
+fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
+    let writer = Writer::open(&directory.database()).expect("opened");
+    Hub::load(clients.clone(), writer).expect("loaded")
 }
 
 impl World {
     fn new() -> Self {
         let directory = TempDirectory::new();
-        let writer = Writer::open(&directory.database()).expect("opened");
-        let reader = Reader::start(&directory.database()).expect("started");
         let clients = Clients::default();
-        let hub = Hub::load(writer, reader).expect("loaded").attach(clients.clone());
-        Self { hub, clients, directory }
+        let hub = hub_on(&directory, &clients);
+        Self { hub, clients, directory, number: 0, in_hand: Vec::new() }
+    }
+
+    /// What a worker makes of an event.
+    fn command(&mut self, conn: u64, what: What) -> Command {
+        self.number += 1;
+        let session = self.clients.0.borrow().sessions.get(&conn).cloned().unwrap_or_default();
+        let ticket = Ticket { origin: 1, number: self.number };
+        let command = Command { conn: id(conn), ticket, attempt: 1, repeated: false, session, what };
+        Command::decode(&command.encode().into(), 1).expect("readable")
+    }
+
+    fn asked(&mut self, conn: u64, frame: &Value) -> Command {
+        let envelope = Envelope::parse(&frame.to_string()).expect("a legal frame");
+        self.command(conn, What::Asked { envelope, fingerprint: 0 })
+    }
+
+    fn handle(&mut self, batch: Vec<Command>) {
+        self.in_hand.clone_from(&batch);
+        run(self.hub.handle(batch));
+    }
+
+    /// All that these connections ask for, at one time.
+    fn ask_all<'a>(&mut self, frames: impl IntoIterator<Item = (u64, &'a Value)>) {
+        let batch = frames.into_iter().map(|(conn, frame)| self.asked(conn, frame)).collect();
+        self.handle(batch);
+    }
+
+    /// All that one connection says in the lobby, at one time.
+    fn say_many(&mut self, conn: u64, texts: impl IntoIterator<Item = String>) {
+        let frames: Vec<_> = texts.into_iter().map(|text| say("lobby", &text)).collect();
+        self.ask_all(frames.iter().map(|frame| (conn, frame)));
+    }
+
+    fn open(&mut self, conn: u64, v1: bool) {
+        let session = Session { v1, client: format!("key of {conn}"), ..Session::default() };
+        self.clients.0.borrow_mut().sessions.insert(conn, session.encode());
+        let opened = self.command(conn, What::Opened);
+        self.handle(vec![opened]);
     }
 
     fn plain(&mut self, conn: u64) {
-        self.hub.handle([Command { conn: id(conn), what: What::Opened { v1: false } }]);
+        self.open(conn, false);
     }
 
     /// A v1 client that has not given its name.
     fn v1(&mut self, conn: u64) {
-        self.hub.handle([Command { conn: id(conn), what: What::Opened { v1: true } }]);
+        self.open(conn, true);
     }
 
     /// A v1 client of this name, in these rooms; what it was sent on the way is forgotten.
@@ -111,7 +189,7 @@ impl World {
     }
 
     fn ask(&mut self, conn: u64, frame: Value) {
-        self.hub.handle([asked(conn, &frame)]);
+        self.ask_all([(conn, &frame)]);
     }
 
     /// Asks, and takes what was sent to the asker.
@@ -130,33 +208,33 @@ impl World {
     }
 
     fn close(&mut self, conn: u64) {
-        let mut state = self.clients.lock();
-        state.groups.values_mut().for_each(|members| {
-            members.remove(&conn);
-        });
-        drop(state);
-        self.hub.handle([Command { conn: id(conn), what: What::Closed }]);
+        let closed = self.closes(conn);
+        self.handle(vec![closed]);
+    }
+
+    /// A connection ends, and the hub has not heard of it.
+    fn closes(&mut self, conn: u64) -> Command {
+        let closed = self.command(conn, What::Closed);
+        self.clients.0.borrow_mut().close(conn);
+        closed
     }
 
     /// Takes what a connection was sent.
     fn received(&mut self, conn: u64) -> Vec<Value> {
-        self.clients.lock().received.remove(&conn).unwrap_or_default()
+        self.clients.0.borrow_mut().received.remove(&conn).unwrap_or_default()
     }
 
     fn forget(&mut self) {
-        self.clients.lock().received.clear();
+        self.clients.0.borrow_mut().received.clear();
     }
 
-    /// Waits for what comes from the reader's thread.
-    fn await_frame(&mut self, conn: u64) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            if let Some(frame) = self.received(conn).pop() {
-                return frame;
-            }
-            assert!(Instant::now() < deadline, "no answer");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    fn session(&self, conn: u64) -> Session {
+        Session::decode(&self.clients.0.borrow().sessions[&conn]).expect("readable")
+    }
+
+    fn who(&mut self, conn: u64, room: &str) -> Value {
+        let answer = self.answer(conn, json!({"type": "who", "room": room}));
+        answer.into_iter().last().expect("an answer")["members"].clone()
     }
 
     /// From here on the database has no room for more.

@@ -77,6 +77,10 @@ impl Refusal {
         self
     }
 
+    pub(crate) fn no_such_room() -> Self {
+        Self::new(Code::NoSuchRoom, "There is no such room. Ask for the `rooms` there are, or `create` it.")
+    }
+
     /// More requests than the server can carry out; nothing was done.
     pub(crate) fn busy() -> Self {
         Self::new(

@@ -13,7 +13,7 @@ use crate::limits::{
 use crate::names::{self, BadName};
 
 /// A request and the client's name for it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
     /// Echoed in the answer or the error.
     pub(crate) id: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Envelope {
 }
 
 /// The types of frame that a client sends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Connect {
         name: String,
@@ -105,6 +105,11 @@ impl Request {
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
             unknown => Err(unknown_type(unknown)),
         }
+    }
+
+    /// Does it change what the server keeps with the connection: its name, or the rooms that it is in?
+    pub(crate) fn changes_session(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
     }
 
     /// Does a client need the subprotocol `switchboard.v1` for it?

@@ -10,7 +10,6 @@ use super::StoreError;
 /// A data directory that this process holds. The lock goes with the process, however it ends.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
-    path: PathBuf,
     _lock: File,
 }
 
@@ -20,17 +19,17 @@ impl DataDirectory {
         let create = |reason| StoreError::Create { path: path.to_owned(), reason };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(create)?;
         let path = fs::canonicalize(path).map_err(create)?;
-        let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { _lock: lock(&path)? })
     }
+}
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
+/// The data directory's one name, by which all processes of a server know it. It must be there.
+pub(crate) fn data_path(path: &Path) -> Result<PathBuf, StoreError> {
+    fs::canonicalize(path).map_err(|reason| StoreError::Missing { path: path.to_owned(), reason })
+}
 
-    pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("chat.db")
-    }
+pub(crate) fn database_in(directory: &Path) -> PathBuf {
+    directory.join("chat.db")
 }
 
 /// The file's content, the process that holds it, is for people; what counts is the lock.

@@ -1,19 +1,23 @@
 //! Rooms and messages on disk: one SQLite database in the data directory.
 //!
-//! There is one connection that writes, the [`Writer`], owned by the hub's thread, and one that reads older history,
-//! on a thread of its own ([`reader`]). With a write-ahead log neither waits for the other.
+//! There is one connection that writes, the [`Writer`], owned by the hub, and one in each worker that reads older history
+//! ([`reader`]). With a write-ahead log neither waits for the other.
 
+mod batch;
 mod directory;
 pub(crate) mod history;
+mod published;
 pub(crate) mod reader;
 mod schema;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-pub(crate) use directory::DataDirectory;
+pub(crate) use batch::Stored;
+pub(crate) use directory::{DataDirectory, data_path, database_in};
+pub(crate) use published::Published;
 pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};
 
 /// How long a statement waits for a lock that somebody outside (a backup, the `sqlite3` program) holds.
@@ -25,6 +29,8 @@ const BUSY_TIMEOUT_MS: u32 = 5_000;
 pub(crate) enum StoreError {
     #[error("cannot create the data directory {}: {reason}; choose another one with --data", path.display())]
     Create { path: PathBuf, reason: std::io::Error },
+    #[error("there is no data directory {}: {reason}; name it with --data", path.display())]
+    Missing { path: PathBuf, reason: std::io::Error },
     #[error("cannot write to the data directory {}: {reason}; choose another one with --data", path.display())]
     Lock { path: PathBuf, reason: std::io::Error },
     #[error("another switchboard-chat{} uses the data directory {}; stop it, or choose another directory with --data", in_process(owner), path.display())]
@@ -60,7 +66,23 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn open_reader(path: &std::path::Path) -> rusqlite::Result<Connection> {
+/// Looks whether this program understands the database, if there is one, without changing anything. So whoever is to
+/// take it over from a running process finds out before that one ends.
+pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let open = |reason| StoreError::Open { path: path.to_owned(), reason };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+    configure(&connection).map_err(open)?;
+    match schema::version(&connection) {
+        Err(StoreError::Sqlite(reason)) => Err(open(reason)),
+        other => other.map(drop),
+    }
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection)?;

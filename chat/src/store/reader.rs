@@ -1,11 +1,13 @@
-//! Reads older history on a thread of its own, so that somebody who scrolls through years holds up nobody who
-//! writes. Nothing here has to be in order with what is published: a page ends before a `seq` that its reader has.
+//! Reads older history, in the workers: somebody who scrolls through years holds up nobody who writes. A thread of its own
+//! reads, so that the worker's other connections do not wait for the disk. Nothing here has to be in order with what is
+//! published: a page ends before a `seq` that its reader has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
+use tokio::sync::oneshot;
 
 use super::history::{self, RoomRef};
 use super::{StoreError, open_reader};
@@ -13,39 +15,55 @@ use crate::limits::{PAGE_BYTES_MAX, READS_QUEUED_MAX};
 use crate::protocol::event::Page;
 
 /// A page of history that somebody wants.
-pub(crate) struct Read {
-    pub(crate) room: RoomRef,
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The room's key.
+    pub(crate) room: String,
     /// Messages with a smaller `seq`.
     pub(crate) before: u64,
     pub(crate) limit: usize,
     /// The client key of whoever asks.
     pub(crate) viewer: String,
-    /// Called on the reader's thread.
-    pub(crate) done: Box<dyn FnOnce(Result<Page, StoreError>) + Send>,
 }
 
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("too many reads wait")]
+    Busy,
+    #[error("there is no such room")]
+    NoSuchRoom,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the thread that reads has ended")]
+    Ended,
+}
+
+type Answer = Result<Page, ReadError>;
+
 /// The reader thread. Dropping it ends the thread when what is queued has been read.
+#[derive(Debug)]
 pub(crate) struct Reader {
-    reads: Option<SyncSender<Read>>,
+    reads: Option<SyncSender<(Wanted, oneshot::Sender<Answer>)>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reader {
-    pub(crate) fn start(database: &Path) -> anyhow::Result<Self> {
-        let connection = open_reader(database)?;
+    /// The database need not be there yet: it is opened when something is read.
+    pub(crate) fn start(database: PathBuf) -> std::io::Result<Self> {
         let (reads, queue) = mpsc::sync_channel(READS_QUEUED_MAX);
-        let thread = thread::Builder::new().name("reader".into()).spawn(move || serve(&connection, queue))?;
+        let thread = thread::Builder::new().name("reader".into()).spawn(move || serve(&database, queue))?;
         Ok(Self { reads: Some(reads), thread: Some(thread) })
     }
 
-    /// Queues a read, or gives it back if too many wait.
-    pub(crate) fn read(&self, read: Read) -> Result<(), Read> {
-        match &self.reads {
-            Some(reads) => reads.try_send(read).map_err(|error| match error {
-                TrySendError::Full(read) | TrySendError::Disconnected(read) => read,
-            }),
-            None => Err(read),
-        }
+    pub(crate) async fn read(&self, wanted: Wanted) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let reads = self.reads.as_ref().ok_or(ReadError::Ended)?;
+        reads.try_send((wanted, answer)).map_err(|error| match error {
+            TrySendError::Full(_) => ReadError::Busy,
+            TrySendError::Disconnected(_) => ReadError::Ended,
+        })?;
+        answered.await.unwrap_or(Err(ReadError::Ended))
     }
 }
 
@@ -58,8 +76,26 @@ impl Drop for Reader {
     }
 }
 
-fn serve(connection: &Connection, queue: Receiver<Read>) {
-    for Read { room, before, limit, viewer, done } in queue {
-        done(history::page(connection, &room, before, limit, PAGE_BYTES_MAX, &viewer));
+fn serve(database: &Path, queue: Receiver<(Wanted, oneshot::Sender<Answer>)>) {
+    let mut connection = None;
+    for (wanted, answer) in queue {
+        // Nobody may be waiting any more.
+        let _ = answer.send(read(&mut connection, database, &wanted));
     }
+}
+
+fn read(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -> Answer {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(open_reader(database).map_err(StoreError::from)?),
+    };
+    let Some(room) = find_room(connection, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
+    let Wanted { before, limit, viewer, .. } = wanted;
+    Ok(history::page(connection, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
+}
+
+fn find_room(connection: &Connection, key: &str) -> Result<Option<RoomRef>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM rooms WHERE key = ?1")?;
+    let id = statement.query_row([key], |row| row.get(0)).optional()?;
+    Ok(id.map(|id| RoomRef { id, key: key.into() }))
 }

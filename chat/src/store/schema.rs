@@ -6,7 +6,7 @@ use super::StoreError;
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     // `seq` counts each room's messages from 1 without holes: that is what `resume` relies on. `client` and
     // `client_id` are the sender's key and its own name for the message; the pair makes a resend idempotent.
     "CREATE TABLE rooms (
@@ -28,16 +28,25 @@ const MIGRATIONS: &[&str] = &[
      ) STRICT;
      CREATE UNIQUE INDEX messages_by_client_id ON messages (client, client_id) WHERE client_id IS NOT NULL;
      INSERT INTO rooms (key, title, created_ms) VALUES ('lobby', 'Lobby', unixepoch() * 1000);",
+    // One row: what `store/batch.rs` keeps of the last batch.
+    "CREATE TABLE last_batch (id INTEGER PRIMARY KEY CHECK (id = 1), stored BLOB NOT NULL) STRICT;
+     INSERT INTO last_batch (id, stored) VALUES (1, x'');",
 ];
 
-/// Applies what is missing, all of it or nothing.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+/// The number of entries that have been applied.
+pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let applied = usize::try_from(version).unwrap_or(usize::MAX);
     if applied > MIGRATIONS.len() {
         return Err(StoreError::TooNew { found: version, known: MIGRATIONS.len() });
     }
+    Ok(applied)
+}
+
+/// Applies what is missing, all of it or nothing.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let applied = version(&transaction)?;
     for migration in &MIGRATIONS[applied..] {
         transaction.execute_batch(migration)?;
     }

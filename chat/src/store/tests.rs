@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use super::history::{self, RoomRef};
-use super::reader::{Read, Reader};
+use super::reader::{ReadError, Reader, Wanted};
 use super::*;
 use crate::testing::TempDirectory;
+use crate::ticket::Ticket;
 
 const NO_LIMIT: usize = usize::MAX;
 
@@ -13,8 +12,21 @@ fn lobby() -> RoomRef {
     RoomRef { id: 1, key: Arc::from("lobby") }
 }
 
+fn ticket(number: u64) -> Ticket {
+    Ticket { origin: 1, number }
+}
+
 fn message(seq: u64, text: &str) -> NewMessage<'_> {
-    NewMessage { room_id: 1, seq, ts: 1_000 + seq, from: "Ann", text, client_id: None }
+    NewMessage {
+        ticket: ticket(seq),
+        conn: 77,
+        room_id: 1,
+        seq,
+        ts: 1_000 + seq,
+        from: "Ann",
+        text,
+        client_id: None,
+    }
 }
 
 fn fill(writer: &mut Writer, seqs: impl IntoIterator<Item = u64>) {
@@ -41,8 +53,8 @@ fn a_new_database_has_an_empty_lobby() {
 fn what_was_committed_is_there_after_opening_again() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
-    let tea = writer.create_room("tea", "Tea", 5).expect("created").expect("new");
-    assert_eq!(writer.create_room("tea", "TEA", 6).expect("no error"), None, "the key is taken");
+    let tea = writer.create_room(ticket(1), "tea", "Tea", 5).expect("created").expect("new");
+    assert_eq!(writer.create_room(ticket(2), "tea", "TEA", 6).expect("no error"), None, "the key is taken");
     writer.record(&NewMessage { room_id: tea, ..message(1, "茶 \"quoted\"\n") }).expect("recorded");
     writer.commit().expect("committed");
     writer.record(&NewMessage { room_id: tea, ..message(2, "never committed") }).expect("recorded");
@@ -86,14 +98,15 @@ fn the_same_client_and_id_is_the_same_message() {
             ts: 1_000 + seq,
         },
     };
-    assert_eq!(writer.record(&with(1, "first", "ann", "1")).expect("new"), Recorded::New);
+    let new = |row| Recorded::New { row };
+    assert_eq!(writer.record(&with(1, "first", "ann", "1")).expect("new"), new(1));
     assert_eq!(writer.record(&with(2, "again", "ann", "1")).expect("in one transaction"), known(1, "first"));
     writer.commit().expect("committed");
     assert_eq!(writer.record(&with(2, "again", "ann", "1")).expect("in a later one"), known(1, "first"));
-    assert_eq!(writer.record(&with(2, "other id", "ann", "2")).expect("new"), Recorded::New);
-    assert_eq!(writer.record(&with(3, "other client", "bob", "1")).expect("new"), Recorded::New);
-    assert_eq!(writer.record(&message(4, "no id")).expect("new"), Recorded::New);
-    assert_eq!(writer.record(&message(5, "no id")).expect("new"), Recorded::New);
+    assert_eq!(writer.record(&with(2, "other id", "ann", "2")).expect("new"), new(2));
+    assert_eq!(writer.record(&with(3, "other client", "bob", "1")).expect("new"), new(3));
+    assert_eq!(writer.record(&message(4, "no id")).expect("new"), new(4));
+    assert_eq!(writer.record(&message(5, "no id")).expect("new"), new(5));
     writer.commit().expect("committed");
     let page = writer.page(&lobby(), u64::MAX, 50, NO_LIMIT, "ann").expect("page");
     assert_eq!(seqs(&page.messages), [1, 2, 3, 4, 5]);
@@ -179,25 +192,96 @@ fn history_is_read_along_an_index() {
 }
 
 #[test]
-fn the_reader_answers_on_its_own_thread_and_ends_with_its_owner() {
+fn what_the_last_batch_left_is_known_after_opening_again() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
-    fill(&mut writer, 1..=10);
-    let reader = Reader::start(&directory.database()).expect("started");
-    let (answer, answers) = mpsc::channel();
-    let read = Read {
-        room: lobby(),
-        before: 9,
-        limit: 3,
-        viewer: String::new(),
-        done: Box::new(move |page| {
-            answer.send(page.map(|page| seqs(&page.messages))).expect("the test waits")
-        }),
+    fill(&mut writer, 1..=2);
+    writer.begin_batch();
+    fill(&mut writer, 3..=4);
+    let tea = writer.create_room(ticket(10), "tea", "Tea", 5).expect("created").expect("new");
+    // A transaction that fails leaves nothing, and takes nothing of what was there.
+    writer.record(&message(5, "rolled back")).expect("recorded");
+    assert!(writer.record(&message(4, "taken")).is_err());
+    assert!(writer.commit().is_err());
+    let with_id = NewMessage { client_id: Some(("ann", "x")), ..message(5, "with an id") };
+    writer.record(&with_id).expect("recorded");
+    let again = NewMessage { ticket: ticket(6), ..with_id };
+    assert!(matches!(writer.record(&again), Ok(Recorded::Known { .. })));
+    writer.commit().expect("committed");
+    assert_eq!(writer.find_repeat(ticket(5)), None, "whoever has done it knows");
+    drop(writer);
+
+    let open = || Writer::open(&directory.database()).expect("opened again");
+    let found = |writer: &mut Writer| {
+        [2, 3, 4, 5, 6, 7, 10]
+            .map(|number| (number, writer.find_repeat(ticket(number))))
+            .into_iter()
+            .filter_map(|(number, stored)| Some((number, stored?)))
+            .collect::<Vec<_>>()
     };
-    assert!(reader.read(read).is_ok());
-    let answered = answers.recv_timeout(Duration::from_secs(10)).expect("in time").expect("read");
-    assert_eq!(answered, [6, 7, 8]);
-    drop(reader);
+    let message_in = |row| Stored::Message { row, conn: 77 };
+    let room = Stored::Room { row: tea };
+    assert_eq!(found(&mut open()), [(3, message_in(3)), (4, message_in(4)), (5, message_in(5)), (10, room)]);
+    assert_eq!(open().last_senders(), [(3, 77), (4, 77), (5, 77)].into());
+
+    // Those that have not come again yet, and those that have and are not acknowledged, still may.
+    let mut writer = open();
+    writer.begin_batch();
+    assert_eq!(writer.find_repeat(ticket(3)), Some(message_in(3)));
+    writer.begin_batch();
+    assert_eq!(writer.find_repeat(ticket(4)), Some(message_in(4)));
+    writer.record(&NewMessage { ticket: ticket(7), ..message(6, "new") }).expect("recorded");
+    writer.commit().expect("committed");
+    drop(writer);
+    assert_eq!(found(&mut open()), [(4, message_in(4)), (5, message_in(5)), (7, message_in(6)), (10, room)]);
+}
+
+#[test]
+fn what_was_stored_after_a_message_is_found_in_the_order_of_its_storing() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    assert_eq!(writer.last_row().expect("read"), 0);
+    fill(&mut writer, 1..=3);
+    writer.record(&NewMessage { client_id: Some(("ann", "x")), ..message(4, "own") }).expect("recorded");
+    writer.commit().expect("committed");
+    assert_eq!(writer.last_row().expect("read"), 4);
+    let after = |row, max| writer.stored_after(row, max).expect("read");
+    let texts: Vec<_> = after(1, 10).into_iter().map(|stored| stored.message.text).collect();
+    assert_eq!(texts, ["text 2", "text 3", "own"]);
+    let last = after(1, 1);
+    assert_eq!((last[0].row, last[0].room_id, last[0].client_id.as_deref()), (4, 1, Some("x")));
+    assert!(after(4, 10).is_empty());
+}
+
+#[test]
+fn what_has_been_published_is_known_to_the_next_process() {
+    let directory = TempDirectory::new();
+    let open = || Published::open(directory.path()).expect("there");
+    let published = open().expect("nobody has it");
+    assert_eq!(published.last(), None);
+    published.note(41);
+    published.note(42);
+    assert!(open().is_none(), "one process at a time");
+    drop(published);
+    assert_eq!(open().expect("it was given back").last(), Some(42));
+}
+
+fn wanted(room: &str, before: u64) -> Wanted {
+    Wanted { room: room.to_owned(), before, limit: 3, viewer: String::new() }
+}
+
+#[test]
+fn the_reader_answers_from_its_own_thread_as_soon_as_there_is_a_database() {
+    let directory = TempDirectory::new();
+    let reader = Reader::start(directory.database()).expect("started");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let read = |wanted| runtime.block_on(reader.read(wanted));
+    assert!(matches!(read(wanted("lobby", 9)), Err(ReadError::Store(_))), "not yet");
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    fill(&mut writer, 1..=10);
+    let page = read(wanted("lobby", 9)).expect("read");
+    assert_eq!((seqs(&page.messages), page.more), (vec![6, 7, 8], true));
+    assert!(matches!(read(wanted("tea", 9)), Err(ReadError::NoSuchRoom)));
 }
 
 #[test]
@@ -243,8 +327,38 @@ fn a_file_that_is_no_database_is_left_alone() {
 fn a_database_of_a_newer_version_is_left_alone() {
     let directory = TempDirectory::new();
     let writer = Writer::open(&directory.database()).expect("opened");
+    assert!(check(&directory.database()).is_ok(), "while somebody writes");
     writer.connection().pragma_update(None, "user_version", 99).expect("changed");
+    let error = check(&directory.database()).expect_err("and it is known before it is taken over");
+    assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
     drop(writer);
     let error = Writer::open(&directory.database()).err().expect("refused");
     assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let directory = TempDirectory::new();
+    let connection = Connection::open(directory.database()).expect("opened");
+    connection.execute_batch(schema::MIGRATIONS[0]).expect("the tables of version 1");
+    connection.pragma_update(None, "user_version", 1).expect("changed");
+    let text = "INSERT INTO messages (room_id, seq, sent_ms, sender, text) VALUES (1, 1, 5, 'Ann', 'old')";
+    connection.execute_batch(text).expect("inserted");
+    drop(connection);
+    assert!(check(&directory.database()).is_ok());
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    assert_eq!(writer.rooms().expect("rooms")[0].seq, 1);
+    fill(&mut writer, [2]);
+    assert_eq!(writer.last_row().expect("read"), 2);
+}
+
+#[test]
+fn what_is_no_database_is_found_out_without_touching_it() {
+    let directory = TempDirectory::new();
+    assert!(check(&directory.database()).is_ok(), "there is none yet");
+    let letter = "I am a letter, not a database. ".repeat(100);
+    std::fs::write(directory.database(), &letter).expect("written");
+    let error = check(&directory.database()).expect_err("refused").to_string();
+    assert!(error.contains("chat.db"), "{error}");
+    assert_eq!(std::fs::read_to_string(directory.database()).expect("there"), letter);
 }

@@ -1,19 +1,23 @@
 //! The one connection that writes. Messages of many requests share one transaction, so that they share the cost of
 //! one commit; nothing may be told to anybody before [`Writer::commit`] has answered.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
+use super::batch::{BatchRecord, Stored};
 use super::history::{self, RoomRef};
 use super::{StoreError, configure, integer, schema, unsigned};
 use crate::protocol::event::{Message, Page};
+use crate::ticket::Ticket;
 
 /// The write connection and its open transaction.
 pub(crate) struct Writer {
     connection: Connection,
     transaction: Transaction,
+    batch: BatchRecord,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,10 @@ pub(crate) struct RoomRow {
 /// A message that is to be stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewMessage<'a> {
+    /// Of the request.
+    pub(crate) ticket: Ticket,
+    /// The number of the connection that sends it.
+    pub(crate) conn: u64,
     pub(crate) room_id: i64,
     pub(crate) seq: u64,
     pub(crate) ts: u64,
@@ -46,11 +54,20 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) client_id: Option<(&'a str, &'a str)>,
 }
 
+/// A message that is stored, and what only its sender is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredMessage {
+    pub(crate) row: i64,
+    pub(crate) room_id: i64,
+    pub(crate) message: Message,
+    pub(crate) client_id: Option<String>,
+}
+
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
     /// It is part of the open transaction.
-    New,
+    New { row: i64 },
     /// Its client key and id are those of this message, which is stored, or about to be.
     Known { room_id: i64, message: Message },
 }
@@ -73,7 +90,8 @@ impl Writer {
         };
         let mut connection = open().map_err(|reason| StoreError::Open { path: path.to_owned(), reason })?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection, transaction: Transaction::None })
+        let batch = BatchRecord::load(&connection)?;
+        Ok(Self { connection, transaction: Transaction::None, batch })
     }
 
     /// All rooms, the oldest first: the lobby is the first one.
@@ -93,23 +111,66 @@ impl Writer {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A random text that no other run of the server has.
-    pub(crate) fn nonce(&self) -> Result<String, StoreError> {
-        Ok(self.connection.query_row("SELECT lower(hex(randomblob(12)))", [], |row| row.get(0))?)
+    /// What a request has left that whoever had the database before was given.
+    pub(crate) fn find_repeat(&mut self, ticket: Ticket) -> Option<Stored> {
+        self.batch.find(ticket)
+    }
+
+    /// The connections that have sent the last messages of whoever had the database before, by row.
+    pub(crate) fn last_senders(&self) -> HashMap<i64, u64> {
+        self.batch.senders()
+    }
+
+    /// The last messages of all rooms that were stored after the one of this row, in the order in which they were, and
+    /// not more than `max`.
+    pub(crate) fn stored_after(&self, row: i64, max: usize) -> Result<Vec<StoredMessage>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, sent_ms, sender, text, room_id, client_id, id FROM messages WHERE id > ?1
+             ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map((row, max as i64), |row| {
+            let message = history::message(row)?;
+            Ok(StoredMessage { message, room_id: row.get(4)?, client_id: row.get(5)?, row: row.get(6)? })
+        })?;
+        let mut messages = rows.collect::<Result<Vec<_>, _>>()?;
+        messages.reverse();
+        Ok(messages)
+    }
+
+    /// The row of the message that was stored last, in whatever room; 0: there is none.
+    pub(crate) fn last_row(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM messages", [], |row| row.get(0))?)
+    }
+
+    /// What is stored from here on belongs to another batch of requests: those before will not come again.
+    pub(crate) fn begin_batch(&mut self) {
+        self.batch.begin();
     }
 
     /// Stores a room at once, in a transaction of its own: None if its key is taken. No transaction may be open.
     pub(crate) fn create_room(
         &mut self,
+        ticket: Ticket,
         key: &str,
         title: &str,
         now_ms: u64,
     ) -> Result<Option<i64>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut statement = transaction.prepare_cached(
             "INSERT INTO rooms (key, title, created_ms) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
         )?;
-        let added = statement.execute((key, title, integer(now_ms)))?;
-        Ok((added == 1).then(|| self.connection.last_insert_rowid()))
+        if statement.execute((key, title, integer(now_ms)))? == 0 {
+            return Ok(None);
+        }
+        drop(statement);
+        let row = transaction.last_insert_rowid();
+        self.batch.add(ticket, Stored::Room { row });
+        let committed = self.batch.save(&transaction).and_then(|()| transaction.commit());
+        match committed {
+            Ok(()) => self.batch.commit(),
+            Err(_) => self.batch.roll_back(),
+        }
+        committed.map(|()| Some(row)).map_err(StoreError::from)
     }
 
     /// Adds a message to the open transaction, or begins one. After an error nothing of the transaction will be
@@ -146,7 +207,9 @@ impl Writer {
             client_id,
         ))?;
         if added == 1 {
-            return Ok(Recorded::New);
+            let row = self.connection.last_insert_rowid();
+            self.batch.add(message.ticket, Stored::Message { row, conn: message.conn });
+            return Ok(Recorded::New { row });
         }
         let mut known = self.connection.prepare_cached(
             "SELECT seq, sent_ms, sender, text, room_id FROM messages WHERE client = ?1 AND client_id = ?2",
@@ -165,10 +228,17 @@ impl Writer {
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         let committed = match self.transaction {
             Transaction::None => return Ok(()),
-            Transaction::Open => self.connection.execute_batch("COMMIT").map_err(StoreError::from),
+            Transaction::Open => {
+                let saved = self.batch.save(&self.connection);
+                saved.and_then(|()| self.connection.execute_batch("COMMIT")).map_err(StoreError::from)
+            }
             Transaction::Failed => Err(StoreError::Aborted),
         };
         self.transaction = Transaction::None;
+        match committed {
+            Ok(()) => self.batch.commit(),
+            Err(_) => self.batch.roll_back(),
+        }
         if committed.is_err() && !self.connection.is_autocommit() {
             // SQLite rolls some errors back by itself. If this fails too, the next BEGIN does, and says so.
             if let Err(error) = self.connection.execute_batch("ROLLBACK") {

@@ -2,12 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic like tests")]
 #![allow(unreachable_pub, reason = "it is one program")]
 
+/// How the servers of these tests run; `tests/base.rs` runs most of them the other way.
+const MODE: &str = "process";
+
 mod support;
 
+mod control;
 mod durability;
 mod errors;
 mod http;
 mod order;
 mod plain;
+mod processes;
 mod program;
 mod rich;

@@ -1,17 +1,8 @@
 //! The program as whoever runs it sees it.
 
-use std::process::Output;
-
 use serde_json::json;
 
-use crate::support::{Client, Server, TempDirectory, command};
-
-fn run(arguments: &[&str]) -> (Output, String, String) {
-    let output = command().args(arguments).output().expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    (output, out, err)
-}
+use crate::support::{Client, Server, TempDirectory, command, run};
 
 #[test]
 fn it_prints_its_address_and_where_its_data_is() {
@@ -32,11 +23,16 @@ fn help_and_version_are_there() {
         "--listen",
         "--data",
         "--mode",
+        "--workers",
+        "--watch",
         "--reactors",
         "--max-connections",
         "--allowed-origin",
         "SWITCHBOARD_LISTEN",
         "9502",
+        "status",
+        "reload",
+        "stop",
     ] {
         assert!(help.contains(word), "{word} is not in\n{help}");
     }
@@ -49,7 +45,7 @@ fn help_and_version_are_there() {
 fn what_it_does_not_understand_it_says() {
     for (arguments, word) in [
         (&["--lisen", "x"][..], "--lisen"),
-        (&["--mode", "process"], "base"),
+        (&["--mode", "both"], "process"),
         (&["--reactors", "none"], "--reactors"),
         (&["--allowed-origin", "chat.example"], "https://chat.example"),
         (&["dance"], "dance"),
@@ -101,6 +97,30 @@ fn what_is_in_the_way_is_named() {
     let (output, _, err) = run(&["--listen", server.address(), "--data", &data]);
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains(server.address()), "{err}");
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_a_sentence() {
+    let directory = TempDirectory::new();
+    let data = directory.path().display().to_string();
+    std::fs::write(directory.path().join("chat.db"), "I am a letter. ".repeat(1_000)).expect("written");
+    let refused = || {
+        let (output, out, err) = run(&["--listen", "127.0.0.1:0", "--log", "error", "--data", &data]);
+        assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
+        let said: Vec<_> = err.lines().filter(|line| line.starts_with("switchboard-chat: ")).collect();
+        assert_eq!(said.len(), 1, "{err}");
+        said[0].to_owned()
+    };
+    let said = refused();
+    assert_eq!((said.matches("not a database").count(), said.matches("chat.db").count()), (1, 1), "{said}");
+
+    std::fs::remove_file(directory.path().join("chat.db")).expect("removed");
+    let mut server = Server::on(directory.path(), [""; 0]);
+    server.stop();
+    server.wait();
+    let database = rusqlite::Connection::open(directory.path().join("chat.db")).expect("opened");
+    database.pragma_update(None, "user_version", 99).expect("changed");
+    assert_eq!(refused().matches("version 99").count(), 1);
 }
 
 #[test]

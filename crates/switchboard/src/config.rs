@@ -30,8 +30,8 @@ pub struct Config {
     pub head_bytes_max: usize,
     /// Header fields of a request head; more gets 431. Default: 100.
     pub headers_max: usize,
-    /// From accept to the end of the handshake, [`Handler::authorize`](crate::Handler::authorize) included; slower
-    /// ones get 408. Default: 10 s.
+    /// From accept to the end of the handshake, [`Handler::authorize`](crate::Handler::authorize) included. A client that
+    /// is slower gets 408; where it is `authorize` that has not decided, 503. Default: 10 s.
     pub handshake_timeout: Duration,
     /// How long an HTTP client may take to send a request head, be silent between two requests, or read nothing of its
     /// response. A request body that comes slowly is the service's to bound. Default: 30 s.
@@ -120,6 +120,13 @@ pub enum Mode {
     Base,
     /// A master that owns the sockets, a manager, and workers whose code can be replaced, or crash, while every client stays
     /// connected (Swoole: `SWOOLE_PROCESS`).
+    ///
+    /// Who dies is replaced at once, from the executable that it ran. Who dies again and again, each time within a second of
+    /// being ready or before it is, waits: from the third time on 100 ms, and twice as long each further time, up to 10 s; a life
+    /// of 10 s, or a reload, ends that. A death by SIGKILL comes from outside and does not count: after three of them within a
+    /// second of being ready, the process is merely not started more often than every 100 ms. (Killed before it is ready, from
+    /// the second time on, it waits like the others.) While a worker is missing for more than a second, or cannot be started,
+    /// another one handles its connections' events.
     Process,
 }
 

@@ -54,6 +54,9 @@ mod table;
 // The two sides, and what starts them.
 mod base;
 mod descriptors;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod launch;
 mod manager;
 mod master;

@@ -76,7 +76,7 @@ fn a_message_that_is_sent_again_is_not_a_new_one() {
         world.ask(conn, connect.clone());
         world.ask(conn, json!({"type": "join", "room": "lobby"}));
         world.forget();
-        world.hub.handle([asked(conn, &hi), asked(conn, &hi)]);
+        world.ask_all([(conn, &hi), (conn, &hi)]);
         let expected =
             json!({"type": "message", "data": "hi", "room": "lobby", "seq": 1, "from": "Ann", "id": "1"});
         let frames = world.received(conn);
@@ -107,8 +107,8 @@ fn a_batch_is_one_transaction_and_everybody_sees_one_order() {
     world.plain(1);
     world.person(2, "Bob", &["lobby"]);
     world.person(3, "Cy", &["lobby"]);
-    let batch: Vec<_> = (0..100).map(|n| asked(1 + n % 3, &say("lobby", &format!("text {n}")))).collect();
-    world.hub.handle(batch);
+    let frames: Vec<_> = (0..100).map(|n| (1 + n % 3, say("lobby", &format!("text {n}")))).collect();
+    world.ask_all(frames.iter().map(|(conn, frame)| (*conn, frame)));
     for conn in [1, 2, 3] {
         let frames = world.received(conn);
         assert_eq!(each(&frames, "seq"), (1..=100).map(Value::from).collect::<Vec<_>>());
@@ -120,39 +120,36 @@ fn a_batch_is_one_transaction_and_everybody_sees_one_order() {
 #[derive(Clone)]
 struct Suspicious {
     database: std::path::PathBuf,
-    seen: Arc<Mutex<Vec<u64>>>,
+    seen: Rc<RefCell<Vec<u64>>>,
 }
 
 impl Outbox for Suspicious {
-    fn push(&self, _: ConnectionId, _: Text) {}
-
-    fn publish(&self, _: Group, frame: Text, _: Option<ConnectionId>) {
+    async fn send(&self, outgoing: Outgoing) {
+        let Outgoing::Publish { frame, .. } = outgoing else { return };
         let frame: Value = serde_json::from_str(&frame).expect("JSON");
         let Some(seq) = frame["seq"].as_u64() else { return };
         let database = rusqlite::Connection::open(&self.database).expect("opened");
         let query = "SELECT count(*) FROM messages WHERE room_id = 1 AND seq = ?1";
         let count: i64 = database.query_row(query, [seq as i64], |row| row.get(0)).expect("counted");
         assert_eq!(count, 1, "published, but not stored");
-        self.seen.lock().expect("no panic").push(seq);
+        self.seen.borrow_mut().push(seq);
     }
 
-    fn join(&self, _: ConnectionId, _: Group) {}
-    fn leave(&self, _: ConnectionId, _: Group) {}
-    fn set_session(&self, _: ConnectionId, _: Bytes) {}
+    fn note_published(&self, _: i64) {}
 }
 
 #[test]
 fn nobody_is_told_of_a_message_that_is_not_stored() {
-    let directory = TempDirectory::new();
-    let writer = Writer::open(&directory.database()).expect("opened");
-    let reader = Reader::start(&directory.database()).expect("started");
-    let outbox = Suspicious { database: directory.database(), seen: Arc::default() };
-    let mut hub = Hub::load(writer, reader).expect("loaded").attach(outbox.clone());
-    hub.handle([Command { conn: id(1), what: What::Opened { v1: false } }]);
-    hub.handle((0..10).map(|_| asked(1, &say("lobby", "hi"))));
-    let seen = outbox.seen.lock().expect("no panic");
+    let mut world = World::new();
+    world.plain(1);
+    let batch = (0..10).map(|_| world.asked(1, &say("lobby", "hi"))).collect();
+    let database = world.directory.database();
+    let seen = Rc::default();
+    let outbox = Suspicious { database: database.clone(), seen: Rc::clone(&seen) };
+    let mut hub = Hub::load(outbox, Writer::open(&database).expect("opened")).expect("loaded");
+    run(hub.handle(batch));
     // Once to the plain clients, and once to the others.
-    assert_eq!(*seen, (1..=10).flat_map(|seq| [seq, seq]).collect::<Vec<_>>());
+    assert_eq!(*seen.borrow(), (1..=10).flat_map(|seq| [seq, seq]).collect::<Vec<_>>());
 }
 
 #[test]
@@ -164,11 +161,11 @@ fn a_full_disk_is_an_error_to_the_senders_and_nothing_else() {
     world.forget();
     world.fill_disk();
     let long = "x".repeat(4_000);
-    let batch: Vec<_> = (0..8)
-        .map(|n| asked(1, &json!({"type": "message", "text": long, "id": format!("{n}")})))
-        .chain([asked(2, &json!({"type": "join", "room": "lobby", "id": "j"}))])
+    let frames: Vec<_> = (0..8)
+        .map(|n| (1, json!({"type": "message", "text": long, "id": format!("{n}")})))
+        .chain([(2, json!({"type": "join", "room": "lobby", "id": "j"}))])
         .collect();
-    world.hub.handle(batch);
+    world.ask_all(frames.iter().map(|(conn, frame)| (*conn, frame)));
     let errors = world.received(1);
     let mut ids: Vec<_> =
         each(&errors, "id").iter().map(|id| id.as_str().expect("an id").to_owned()).collect();
@@ -188,22 +185,9 @@ fn a_full_disk_is_an_error_to_the_senders_and_nothing_else() {
 }
 
 #[test]
-fn a_connection_that_is_gone_asks_for_nothing() {
-    let mut world = World::new();
-    world.person(1, "Ann", &["lobby"]);
-    world.person(2, "Bob", &["lobby"]);
-    world.close(1);
-    world.forget();
-    world.ask(1, say("lobby", "late"));
-    assert!(world.received(1).is_empty() && world.received(2).is_empty());
-}
-
-#[test]
-fn the_hub_ends_with_its_senders_and_closes_the_database() {
-    let world = World::new();
-    let (sender, queue) = queue();
-    let hub = std::thread::spawn(move || world.hub.run(queue).map(|()| world.directory));
-    drop(sender);
-    let directory = hub.join().expect("no panic").expect("closed");
+fn closing_writes_the_log_back() {
+    let World { hub, directory, .. } = World::new();
+    assert!(directory.path().join("chat.db-wal").exists());
+    hub.close().expect("closed");
     assert!(!directory.path().join("chat.db-wal").exists());
 }

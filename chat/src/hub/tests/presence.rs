@@ -22,21 +22,21 @@ fn a_v1_client_gives_its_name_first() {
         })
     );
     assert_eq!(frames[1], json!({"type": "connect", "data": "Welcome Ann to join us", "from": "Ann"}));
-    let session = world.clients.lock().sessions.get(&1).cloned();
-    assert_eq!(session, Some(Session { v1: true, name: "Ann".into(), client: "k".into() }));
+    let Session { v1, name, client, rooms, .. } = world.session(1);
+    assert_eq!((v1, name.as_str(), client.as_str(), rooms), (true, "Ann", "k", vec![]));
 }
 
 #[test]
 fn joining_shows_the_history_and_then_what_comes() {
     let mut world = World::new();
     world.plain(1);
-    world.hub.handle((0..60).map(|n| asked(1, &say("lobby", &format!("text {n}")))));
+    world.say_many(1, (0..60).map(|n| format!("text {n}")));
     world.person(2, "Bob", &[]);
     // All in one batch: the join sees the first message and is sent the second.
-    world.hub.handle([
-        asked(1, &say("lobby", "before")),
-        asked(2, &json!({"type": "join", "room": "lobby", "id": "j"})),
-        asked(1, &say("lobby", "after")),
+    world.ask_all([
+        (1, &say("lobby", "before")),
+        (2, &json!({"type": "join", "room": "lobby", "id": "j"})),
+        (1, &say("lobby", "after")),
     ]);
     let frames = world.received(2);
     assert_eq!(each(&frames, "type"), ["joined", "message"]);
@@ -199,13 +199,10 @@ fn rooms_are_bounded() {
 fn a_crowd_is_not_told_of_each_one_that_comes() {
     let mut world = World::new();
     world.person(1, "Ann", &["lobby"]);
-    let batch = (2..NOTICE_MEMBERS_MAX as u64 + 10).flat_map(|conn| {
-        [
-            Command { conn: id(conn), what: What::Opened { v1: false } },
-            asked(conn, &json!({"type": "connect", "text": format!("n{conn}")})),
-        ]
-    });
-    world.hub.handle(batch);
+    for conn in 2..NOTICE_MEMBERS_MAX as u64 + 10 {
+        world.plain(conn);
+        world.ask(conn, json!({"type": "connect", "text": format!("n{conn}")}));
+    }
     let notices = world.received(1).iter().filter(|frame| frame["type"] == "join").count();
     assert_eq!(notices, NOTICE_MEMBERS_MAX - 1);
 }
@@ -214,15 +211,13 @@ fn a_crowd_is_not_told_of_each_one_that_comes() {
 fn older_messages_come_by_the_page() {
     let mut world = World::new();
     world.person(1, "Ann", &["lobby"]);
-    world.hub.handle((0..70).map(|n| asked(1, &say("lobby", &format!("text {n}")))));
-    world.forget();
-    world.ask(1, json!({"type": "history", "room": "lobby", "before": 21, "limit": 50, "id": "h"}));
-    let page = world.await_frame(1);
+    world.say_many(1, (0..70).map(|n| format!("text {n}")));
+    let history = json!({"type": "history", "room": "lobby", "before": 21, "limit": 50, "id": "h"});
+    let page = world.answer(1, history).remove(0);
     assert_eq!((&page["type"], &page["id"], &page["more"]), (&json!("history"), &json!("h"), &json!(false)));
     let expected: Vec<Value> = (1..=20).map(Value::from).collect();
     assert_eq!(each(page["messages"].as_array().expect("messages"), "seq"), expected);
-    world.ask(1, json!({"type": "history", "room": "lobby", "limit": 2}));
-    let page = world.await_frame(1);
+    let page = world.answer(1, json!({"type": "history", "room": "lobby", "limit": 2})).remove(0);
     assert_eq!(each(page["messages"].as_array().expect("messages"), "seq"), [69, 70]);
     assert_eq!(page["more"], true);
 }

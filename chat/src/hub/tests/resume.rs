@@ -13,7 +13,7 @@ fn with_messages(count: u64, text: &str) -> World {
     let mut world = World::new();
     world.plain(9);
     for _ in 0..count {
-        world.hub.handle([asked(9, &say("lobby", text))]);
+        world.ask(9, say("lobby", text));
     }
     world.person(1, "Ann", &[]);
     world
@@ -22,7 +22,7 @@ fn with_messages(count: u64, text: &str) -> World {
 #[test]
 fn everything_missed_comes_in_order_and_then_what_follows() {
     let mut world = with_messages(0, "");
-    world.hub.handle((0..100).map(|n| asked(9, &say("lobby", &format!("text {n}")))));
+    world.say_many(9, (0..100).map(|n| format!("text {n}")));
     let frames = resume(&mut world, 1, json!({"lobby": 41}));
     assert_eq!(frames.len(), 1);
     let frame = &frames[0];
@@ -40,10 +40,10 @@ fn everything_missed_comes_in_order_and_then_what_follows() {
 #[test]
 fn a_resume_and_messages_in_one_batch_leave_no_gap_and_no_overlap() {
     let mut world = with_messages(3, "hi");
-    world.hub.handle([
-        asked(9, &say("lobby", "before")),
-        asked(1, &json!({"type": "resume", "rooms": {"lobby": 2}})),
-        asked(9, &say("lobby", "after")),
+    world.ask_all([
+        (9, &say("lobby", "before")),
+        (1, &json!({"type": "resume", "rooms": {"lobby": 2}})),
+        (9, &say("lobby", "after")),
     ]);
     let frames = world.received(1);
     assert_eq!(seqs(&frames[0]), [3, 4]);
@@ -60,7 +60,7 @@ fn nothing_missed_is_complete_and_empty() {
 #[test]
 fn too_much_or_unknown_is_the_last_page_instead() {
     let mut world = with_messages(0, "");
-    world.hub.handle((0..600).map(|n| asked(9, &say("lobby", &format!("text {n}")))));
+    world.say_many(9, (0..600).map(|n| format!("text {n}")));
     assert_eq!(resume(&mut world, 1, json!({"lobby": 100}))[0]["complete"], true, "500 missed");
     for position in [99, 0, 601] {
         let frames = resume(&mut world, 1, json!({"lobby": position}));
@@ -77,7 +77,8 @@ fn rooms_are_answered_in_the_order_of_the_frame_and_one_that_is_gone_is_an_error
     let frame = r#"{"type":"resume","rooms":{"tea":0,"coffee":1,"lobby":0},"id":"r"}"#;
     world.forget();
     let envelope = Envelope::parse(frame).expect("legal");
-    world.hub.handle([Command { conn: id(1), what: What::Asked(envelope) }]);
+    let command = world.command(1, What::Asked { envelope, fingerprint: 0 });
+    world.handle(vec![command]);
     let frames = world.received(1);
     assert_eq!(each(&frames, "type"), ["error", "resumed", "resumed"]);
     assert_eq!(each(&frames, "room"), ["coffee", "tea", "lobby"]);
@@ -88,7 +89,7 @@ fn rooms_are_answered_in_the_order_of_the_frame_and_one_that_is_gone_is_an_error
 fn what_does_not_fit_is_not_sent_in_part() {
     let mut world = with_messages(0, "");
     let long = "李".repeat(4_000);
-    world.hub.handle((0..60).map(|_| asked(9, &say("lobby", &long))));
+    world.say_many(9, (0..60).map(|_| long.clone()));
     let frames = resume(&mut world, 1, json!({"lobby": 0}));
     assert_eq!(frames[0]["complete"], false, "60 messages of 12 KB");
     let seqs = seqs(&frames[0]);

@@ -3,17 +3,22 @@
  * port of its own with a new data directory.
  */
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+import { until } from './browser.js';
+
+const run = promisify(execFile);
 
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 15_000;
 
-/** Whether these tests may stop and start the server. */
+/** Whether these tests may stop and start the server, and its processes. */
 export const CAN_RESTART = Boolean(process.env.SWITCHBOARD_CHAT_BIN);
 
 export class Server {
@@ -48,9 +53,42 @@ export class Server {
     await this.#run(`127.0.0.1:${this.port}`);
   }
 
+  /** Replaces the code of the running server; rejected when it was not. */
+  async reload() {
+    await this.#order('reload');
+  }
+
+  /**
+   * Ends one of its processes, as a crash does, and waits until another one runs in its place.
+   * @param {string} name as in `worker 0`
+   */
+  async crash(name) {
+    const victim = await this.#process(name);
+    if (victim === undefined) throw new Error(`no ${name} runs`);
+    process.kill(victim, 'SIGKILL');
+    await until(`there is another ${name}`, async () => {
+      const next = await this.#process(name);
+      return next !== undefined && next !== victim;
+    });
+  }
+
   async stop() {
     if (this.#child !== null) await this.#end('SIGTERM');
     if (this.#data !== '') await rm(this.#data, { recursive: true, force: true });
+  }
+
+  /** @param {string} name */
+  async #order(name) {
+    const { stdout } = await run(process.env.SWITCHBOARD_CHAT_BIN, [name, '--data', this.#data]);
+    return stdout;
+  }
+
+  /** The system's number of a process that runs. */
+  async #process(name) {
+    const [, table] = (await this.#order('status')).split('\n\n');
+    const rows = table.split('\n').map((line) => line.split(/ {2,}/));
+    const [, pid] = rows.find(([called, , , state]) => called === name && state === 'running') ?? [];
+    return pid === undefined ? undefined : Number(pid);
   }
 
   async #run(listen) {

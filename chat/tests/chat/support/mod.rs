@@ -4,9 +4,25 @@ mod client;
 mod server;
 
 pub use client::Client;
-pub use server::{Server, TempDirectory, command};
+#[allow(unused_imports, reason = "with one process there is none to tell apart")]
+pub use server::ProcessLine;
+pub use server::{DEADLINE, Server, TempDirectory, command, run};
+
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+/// Waits until there is an answer.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < DEADLINE, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
 
 /// A message without the time, which no test knows.
 pub fn without_ts(mut frame: Value) -> Value {

@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -13,15 +13,48 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Long enough for the slowest machine; reached only when something is wrong.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The program, with nothing of the environment that could change what it does.
+/// The program, in the mode of these tests and with nothing of the environment that could change what it does.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-chat"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_switchboard-chat")))
+}
+
+/// Another program that is the same.
+fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("SWITCHBOARD_MODE", crate::MODE);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SWITCHBOARD_") {
+        if name.to_string_lossy().starts_with("SWITCHBOARD_") && name != "SWITCHBOARD_MODE" {
             command.env_remove(name);
         }
     }
     command
+}
+
+/// Runs the program to its end: what became of it, its standard output, its standard error.
+pub fn run(arguments: &[&str]) -> (Output, String, String) {
+    let output = command().args(arguments).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// A line of `switchboard-chat status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessLine {
+    /// As in `worker 0`.
+    pub name: String,
+    pub pid: i32,
+    pub generation: String,
+    pub state: String,
+}
+
+impl ProcessLine {
+    fn parse(line: &str) -> Self {
+        let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let [name, pid, generation, state, ..] = cells[..] else { panic!("no process: {line}") };
+        let (name, generation, state) = (name.to_owned(), generation.to_owned(), state.to_owned());
+        Self { name, pid: pid.parse().expect("a process number"), generation, state }
+    }
 }
 
 /// A directory that is gone when the test is over.
@@ -71,6 +104,13 @@ impl Server {
     pub fn on<S: AsRef<OsStr>>(data: &Path, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = command();
         command.args(["--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data).args(arguments);
+        Self::from_command(command, data)
+    }
+
+    /// Another program than the one that was built.
+    pub fn of_program(program: &Path, data: &Path, arguments: &[&str]) -> Self {
+        let mut command = command_of(program);
+        command.args(["--listen", "127.0.0.1:0", "--log", "error", "--data"]).arg(data).args(arguments);
         Self::from_command(command, data)
     }
 
@@ -132,6 +172,26 @@ impl Server {
         ))
     }
 
+    /// Its processes, as `switchboard-chat status` shows them.
+    pub fn processes(&self) -> Vec<ProcessLine> {
+        let (output, out, err) = self.order("status");
+        assert!(output.status.success(), "{err}");
+        let table = out.split("\n\n").nth(1).unwrap_or_else(|| panic!("no table in {out}"));
+        table.lines().skip(1).map(ProcessLine::parse).collect()
+    }
+
+    /// Gives the running server an order by its command.
+    pub fn order(&self, order: &str) -> (Output, String, String) {
+        run(&[order, "--data", &self.data.display().to_string()])
+    }
+
+    /// Ends one of its processes at once, as a crash does.
+    pub fn kill_process(pid: i32) {
+        let pid = Pid::from_raw(pid).expect("a process number");
+        // It may just have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+
     /// Asks it to stop, as Ctrl+C and a service manager do.
     pub fn stop(&self) {
         self.signal(Signal::TERM);
@@ -145,6 +205,10 @@ impl Server {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
     }
 
     /// Waits until it has ended.

@@ -130,6 +130,7 @@ impl Flags {
     }
 
     /// What a handler is to do before it answers, so that somebody can catch it at it.
+    #[allow(dead_code, reason = "not all examples use it")]
     pub(crate) async fn dawdle(&self) {
         if self.sleep_ms > 0 {
             tokio::time::sleep(Duration::from_millis(self.sleep_ms)).await;

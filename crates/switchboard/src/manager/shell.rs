@@ -248,7 +248,8 @@ impl Shell {
         if let Err(error) = sent
             && self.master
         {
-            tracing::error!(%error, "cannot tell the master of a new process");
+            // The end of the master is dealt with when it is heard of.
+            tracing::debug!(%error, "cannot tell the master of a new process");
         }
         self.machine.spawned(Instant::now(), key, Ok(pid));
     }

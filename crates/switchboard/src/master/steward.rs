@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, WaitOptions, waitpgid};
+use signal_hook::consts::SIGKILL;
 
 use crate::ipc::control::ToManager;
 use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
@@ -18,6 +19,9 @@ use crate::role;
 const LONG: Duration = Duration::from_secs(10);
 const DELAY_MIN: Duration = Duration::from_millis(100);
 const DELAY_MAX: Duration = Duration::from_secs(10);
+/// Who is killed again and again is replaced at once so often in a row, and then after so long.
+const KILLS: u32 = 3;
+const KILLS_PACE: Duration = Duration::from_millis(100);
 /// How long the manager has to exit when all is done.
 const EXIT: Duration = Duration::from_secs(2);
 
@@ -26,6 +30,8 @@ const EXIT: Duration = Duration::from_secs(2);
 pub(super) struct Steward {
     manager: Option<Manager>,
     deaths: u32,
+    /// In a row: killed from outside soon after it was started.
+    kills: u32,
     /// When to start another.
     retry_at: Option<Instant>,
     /// What managers that have died have left behind: each its group of processes, which are this process's children now.
@@ -109,12 +115,20 @@ impl Steward {
         let Some(mut manager) = self.manager.take() else { return "was not there".into() };
         // It has closed its socket: there is nothing to wait for.
         let _ = manager.process.kill();
-        let how = manager.process.wait().map_or_else(|error| error.to_string(), |how| how.to_string());
+        let how = manager.process.wait();
         self.orphans.extend(Pid::from_raw(manager.process.id() as i32));
         let lived = now.saturating_duration_since(manager.born);
-        self.deaths = if lived >= LONG { 0 } else { self.deaths + 1 };
-        self.back_off(now);
-        how
+        let killed = how.as_ref().is_ok_and(|how| how.signal() == Some(SIGKILL));
+        if killed {
+            // From outside, which says nothing about the next one: it begins at once, but does not take a processor for itself.
+            self.kills = if lived >= KILLS_PACE { 0 } else { self.kills + 1 };
+            let delay = if self.kills > KILLS { KILLS_PACE } else { Duration::ZERO };
+            self.retry_at = Some(now + delay);
+        } else {
+            self.deaths = if lived >= LONG { 0 } else { self.deaths + 1 };
+            self.back_off(now);
+        }
+        how.map_or_else(|error| error.to_string(), |how| how.to_string())
     }
 
     /// How those have ended that managers have left behind, whoever they are.

@@ -1,6 +1,6 @@
 //! What the master is told of events that are not handled at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -17,11 +17,29 @@ pub(super) struct RingJournal {
     marks: Marks,
     /// Finished while commands waited for room: those are to be in their rings before.
     late: RefCell<VecDeque<EventPlace>>,
+    /// An event is being taken out of its ring.
+    taking: Cell<bool>,
+    /// One that was taken and polled, and that its reactor takes for untouched until it is released: it stays marked as
+    /// being polled for so long, or it would be handled again after a death and not say so.
+    unreleased: Cell<Option<EventPlace>>,
 }
 
 impl RingJournal {
     pub(super) fn new(ports: Arc<RingPorts>, marks: Marks) -> RingJournal {
-        RingJournal { ports, marks, late: RefCell::default() }
+        let (taking, unreleased) = (Cell::new(false), Cell::new(None));
+        RingJournal { ports, marks, late: RefCell::default(), taking, unreleased }
+    }
+
+    /// What is polled next is an event that is taken out of its ring, or is one no more.
+    pub(super) fn set_taking(&self, taking: bool) {
+        self.taking.set(taking);
+    }
+
+    /// Everything that has been taken has been released.
+    pub(super) fn released(&self) {
+        if self.unreleased.take().is_some() {
+            self.marks.set_polling(None);
+        }
     }
 
     /// Says what could not be said before, as far as it can be now. False: something is left.
@@ -52,7 +70,14 @@ fn place(receipt: &Receipt) -> Option<EventPlace> {
 
 impl Journal for RingJournal {
     fn polls(&self, receipt: Option<&Receipt>) {
-        self.marks.set_polling(receipt.and_then(place));
+        let polled = receipt.and_then(place);
+        if self.taking.get() {
+            match polled {
+                Some(_) => self.unreleased.set(polled),
+                None => return,
+            }
+        }
+        self.marks.set_polling(polled.or(self.unreleased.get()));
     }
 
     fn tries(&self, receipt: Option<&Receipt>) {

@@ -1,7 +1,7 @@
 //! The way of commands to the reactors, and of requests to the master.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -75,6 +75,8 @@ struct Port {
     bell: Doorbell,
     /// A bell that the turn owes.
     owed: AtomicBool,
+    /// For which last event of a turn the bell has been rung already.
+    rung_for: AtomicU64,
 }
 
 /// One reactor's end of a lane.
@@ -90,6 +92,20 @@ impl Port {
         self.outlet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Now, after something has been written? Else at the end of the turn.
+    fn is_to_be_rung(&self) -> bool {
+        if !turn::is_own() {
+            return true;
+        }
+        let last = turn::last_event();
+        if last == 0 || self.rung_for.load(Ordering::Relaxed) == last {
+            return false;
+        }
+        // Only the main task's thread comes here.
+        self.rung_for.store(last, Ordering::Relaxed);
+        true
+    }
+
     fn ring(&self) {
         if self.sleeping.wake() {
             self.bell.ring();
@@ -101,7 +117,8 @@ impl RingPorts {
     pub(super) fn new(lanes: Vec<ToReactor>, me: Identity, config: &Config, link: Link) -> RingPorts {
         let port = |lane: ToReactor| {
             let outlet = Mutex::new(Outlet::new(lane.commands));
-            Port { outlet, sleeping: lane.sleeping, bell: lane.bell, owed: AtomicBool::new(false) }
+            let (owed, rung_for) = (AtomicBool::new(false), AtomicU64::new(0));
+            Port { outlet, sleeping: lane.sleeping, bell: lane.bell, owed, rung_for }
         };
         RingPorts {
             lanes: lanes.into_iter().map(port).collect(),
@@ -148,7 +165,7 @@ impl RingPorts {
         };
         drop(outlet);
         let clogs = is_clogged && !was_clogged;
-        if clogs || (wrote && !turn::is_own()) {
+        if clogs || (wrote && port.is_to_be_rung()) {
             // Of a full ring nothing is taken before the reactor is awake.
             port.ring();
         } else if wrote {

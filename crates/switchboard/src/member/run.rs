@@ -15,7 +15,7 @@ use super::intake::Intake;
 use super::journal::RingJournal;
 use super::link::News;
 use super::ports::RingPorts;
-use super::turn::Turn;
+use super::turn::{self, Turn};
 use crate::ConnectionId;
 use crate::command::Command;
 use crate::core::Core;
@@ -202,9 +202,13 @@ impl<P: Part> Member<P> {
             let intake = &mut self.lanes[lane];
             if taken >= RECORDS_MAX || (taken > 0 && !turn.goes_on()) {
                 intake.release();
+                self.journal.released();
                 break;
             }
-            let Some(delivery) = intake.next(&self.core.pipes)? else { break };
+            let delivery = intake.next(&self.core.pipes)?;
+            self.journal.released();
+            let Some(delivery) = delivery else { break };
+            turn::begin_event(!self.lanes[lane].has_more());
             self.deal_with(lane, delivery, context)?;
         }
         let intake = &self.lanes[lane];
@@ -242,7 +246,10 @@ impl<P: Part> Member<P> {
         {
             event.session = session;
         }
-        let flow = self.part.take(event, context)?;
+        self.journal.set_taking(true);
+        let flow = self.part.take(event, context);
+        self.journal.set_taking(false);
+        let flow = flow?;
         if let (Flow::Hold, EventSource::Connection(id)) = (flow, source) {
             let _ = self.ports.send_always(lane, Command::HandlerBehind { id });
         }

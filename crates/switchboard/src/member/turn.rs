@@ -12,11 +12,26 @@ const TURN_MAX: Duration = Duration::from_millis(8);
 
 thread_local! {
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
+    /// Which event is being handled, if it is the last one that waits; else 0.
+    static LAST: Cell<u64> = const { Cell::new(0) };
+    static EVENTS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Is this thread in a turn, at the end of which all bells are rung?
 pub(super) fn is_own() -> bool {
     IN_TURN.get()
+}
+
+/// An event is about to be handled. With the last one that waits, there is nothing more that bells could be collected for, and
+/// its handler may block: each reactor's bell is rung at what that handler writes first.
+pub(super) fn begin_event(is_last: bool) {
+    EVENTS.set(EVENTS.get() + 1);
+    LAST.set(if is_last { EVENTS.get() } else { 0 });
+}
+
+/// The last event, so long as it is being handled; else 0.
+pub(super) fn last_event() -> u64 {
+    LAST.get()
 }
 
 /// One turn of the main task, on its thread.
@@ -54,6 +69,7 @@ fn now() -> Timespec {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         IN_TURN.set(false);
+        LAST.set(0);
         self.ports.ring_all();
     }
 }

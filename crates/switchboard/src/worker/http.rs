@@ -148,11 +148,14 @@ impl HttpServer {
             let mut stopped = pin!(stop.wait_for(|stop| *stop));
             let mut told = false;
             let served = poll_fn(|context| {
-                if !told && stopped.as_mut().poll(context).is_ready() {
+                // First: hyper ends a connection of which it has read nothing, but there is a request in `read`.
+                let polled = connection.as_mut().poll(context);
+                if polled.is_pending() && !told && stopped.as_mut().poll(context).is_ready() {
                     told = true;
                     connection.as_mut().graceful_shutdown();
+                    return connection.as_mut().poll(context);
                 }
-                connection.as_mut().poll(context)
+                polled
             });
             let served = served.await;
             if let Err(error) = served {

@@ -34,7 +34,6 @@ pub(crate) struct Payload<'a> {
 /// Records of one process's command ring.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) instance: InstanceId,
     pub(crate) bytes: Bytes,
     /// Where they start in the ring.
     pub(crate) start: u64,

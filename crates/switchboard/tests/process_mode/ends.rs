@@ -155,10 +155,12 @@ fn a_client_that_answers_pings_stays_while_its_worker_is_blocked() {
         let waiting: Vec<_> = blockers
             .iter_mut()
             .map(|member| {
-                scope.spawn(|| loop {
-                    match member.client.next() {
-                        Heard::Ping => {}
-                        heard => return heard,
+                scope.spawn(|| {
+                    loop {
+                        match member.client.next() {
+                            Heard::Ping => {}
+                            heard => return heard,
+                        }
                     }
                 })
             })

@@ -175,6 +175,6 @@ fn messages_during_on_open_wait_for_it() {
     let mut client = rig.connect_to("/busy");
     client.close(1000, "");
     client.next_close();
-    wait_until("all are closed", || rig.master("stats").starts_with("0 ") || rig.noted("close").len() == 5);
+    rig.wait_noted("close ", 5);
     rig.check_pairs();
 }

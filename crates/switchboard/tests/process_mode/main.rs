@@ -54,7 +54,9 @@ fn main() {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
+    // `--format terse`: it is terse anyhow.
+    let mut words = arguments.iter().filter(|argument| *argument != "terse");
+    let wanted = words.find(|argument| !argument.starts_with('-'));
     let chosen = |name: &str| match wanted {
         Some(wanted) if has("--exact") => name == wanted,
         Some(wanted) => name.contains(wanted.as_str()),

@@ -6,7 +6,7 @@ use std::task::Context;
 use bytes::Bytes;
 
 use super::lane::Lane;
-use super::parcel::Parcel;
+use super::parcel::{Credit, Parcel};
 use super::route::SourceKey;
 use super::{LaneReport, LaneSetup, Lanes};
 use crate::command::{Answer, Command, Question, Reply};
@@ -59,8 +59,9 @@ impl Dispatch for Lanes {
     fn pipe(&mut self, from: Slot, to: Slot, body: Bytes, receipt: Receipt, _context: &mut Context<'_>) {
         if usize::from(to) < self.slots.len() {
             let message = PipeMessage::new(None, body, 1);
-            let event = Event::pipe(from, message, receipt);
-            self.offer(SourceKey::pipe(from, to), Parcel::new(event));
+            let event = Event::pipe(from, message, Receipt::None);
+            let parcel = Parcel { credit: Some(Credit::Here(receipt)), ..Parcel::new(event) };
+            self.offer(SourceKey::pipe(from, to), parcel);
         }
     }
 
@@ -136,7 +137,7 @@ impl Dispatch for Lanes {
             self.next_batch += 1;
             let (bytes, start) = std::mem::take(&mut lane.batch);
             if !bytes.is_empty() && !lane.broken {
-                return Some(Batch { instance: lane.instance, bytes, start });
+                return Some(Batch { bytes, start });
             }
         }
     }
@@ -329,7 +330,7 @@ impl Lanes {
         // It may wait for long: it is not to keep a whole batch alive.
         let message = PipeMessage::new(None, Bytes::copy_from_slice(&body), 1);
         let event = Event::pipe(from, message, Receipt::None);
-        let parcel = Parcel { credit: Some((instance, weight)), ..Parcel::new(event) };
+        let parcel = Parcel { credit: Some(Credit::Tell(instance, weight)), ..Parcel::new(event) };
         self.offer(SourceKey::pipe(from, to), parcel);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::lane::Done;
-use super::parcel::Parcel;
+use super::parcel::{Credit, Parcel};
 use super::route::SourceKey;
 use super::{LaneReport, Lanes};
 use crate::command::Command;
@@ -21,8 +21,8 @@ impl Lanes {
         let is_message = parcel.is_message();
         if self.routes.get(&key).is_none_or(|route| route.detained.is_empty()) {
             match self.give(key, parcel) {
-                Ok(()) => return Flow::Go,
-                Err(parcel) => self.detain(key, parcel),
+                None => return Flow::Go,
+                Some(parcel) => self.detain(key, parcel),
             }
         } else {
             self.detain(key, parcel);
@@ -55,21 +55,24 @@ impl Lanes {
         true
     }
 
-    /// Gives an event to the process that its slot is routed to, unless events of the same source are with another.
-    fn give(&mut self, key: SourceKey, parcel: Parcel) -> Result<(), Parcel> {
+    /// Gives an event to the process that its slot is routed to, unless events of the same source are with another. Gives it
+    /// back if that cannot be done now.
+    fn give(&mut self, key: SourceKey, parcel: Parcel) -> Option<Parcel> {
         let slot = self.slot_of(key);
-        let Some(target) = self.slots[usize::from(slot)].instance else { return Err(parcel) };
+        let Some(target) = self.slots[usize::from(slot)].instance else { return Some(parcel) };
         let route = self.routes.entry(key).or_default();
         if route.outstanding > 0 && route.instance != Some(target) {
-            return Err(parcel);
+            return Some(parcel);
         }
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.instance == target) else {
-            return Err(parcel);
+            return Some(parcel);
         };
-        lane.give(key, parcel, &mut self.head)?;
+        if let Some(parcel) = lane.give(key, parcel, &mut self.head) {
+            return Some(parcel);
+        }
         route.instance = Some(target);
         route.outstanding += 1;
-        Ok(())
+        None
     }
 
     fn detain(&mut self, key: SourceKey, parcel: Parcel) {
@@ -119,7 +122,7 @@ impl Lanes {
     /// False: there is no more room.
     fn give_out_of(&mut self, key: SourceKey, slot: usize, commands: &mut Vec<Command>) -> bool {
         while let Some(parcel) = self.routes.get_mut(&key).and_then(|route| route.detained.pop_front()) {
-            if let Err(parcel) = self.give(key, parcel) {
+            if let Some(parcel) = self.give(key, parcel) {
                 let route = self.routes.entry(key).or_default();
                 route.detained.push_front(parcel);
                 // Its own events, with another process, are waited for; that is noticed when they are handled.
@@ -178,7 +181,7 @@ impl Lanes {
     /// An event of the source has been handled.
     pub(super) fn handled(&mut self, (key, credit): Done, commands: &mut Vec<Command>) {
         self.unfinished = self.unfinished.saturating_sub(1);
-        if let (Some((sender, weight)), Some(to)) = (credit, key.recipient())
+        if let (Some(Credit::Tell(sender, weight)), Some(to)) = (credit, key.recipient())
             && let Some(lane) = self.lane(sender)
         {
             lane.piped = lane.piped.saturating_sub(weight as usize);

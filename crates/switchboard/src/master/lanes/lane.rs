@@ -135,15 +135,15 @@ impl Lane {
     }
 
     /// Gives the process an event, or gives that back if there is no room.
-    pub(super) fn give(&mut self, key: SourceKey, parcel: Parcel, head: &mut Vec<u8>) -> Result<(), Parcel> {
+    pub(super) fn give(&mut self, key: SourceKey, parcel: Parcel, head: &mut Vec<u8>) -> Option<Parcel> {
         if !self.is_open() {
-            return Err(parcel);
+            return Some(parcel);
         }
         let bytes_max = parcel.bytes_max();
         let in_pieces = bytes_max > self.rings.events.payload_max();
         // The record's own header, and what it is rounded up to.
         if !in_pieces && bytes_max + 16 > self.rings.events.free() && !self.make_room(bytes_max + 16) {
-            return Err(parcel);
+            return Some(parcel);
         }
         let start = self.rings.events.position();
         let Parcel { event, blame, credit } = parcel;
@@ -155,13 +155,13 @@ impl Lane {
         if !in_pieces && self.rings.events.try_write(&[head, &body]) {
             given.end = self.rings.events.position();
             self.given.push_back(given);
-            return Ok(());
+            return None;
         }
         let head = Bytes::copy_from_slice(head);
         given.retained = Some(Box::new((head.clone(), body.clone())));
         self.writing = Some((PieceWriter::new(head, body), given));
         self.write_pieces();
-        Ok(())
+        None
     }
 
     /// As [`give`](Lane::give), for a message that fits into one record. False: it cannot be given like this.

@@ -2,6 +2,7 @@
 
 use crate::event::{Event, EventKind};
 use crate::instance::InstanceId;
+use crate::pipe::Receipt;
 
 /// An event that has not been given out, or is to be given out again.
 #[derive(Debug)]
@@ -12,8 +13,14 @@ pub(super) struct Parcel {
     pub(super) credit: Option<Credit>,
 }
 
-/// Who is told, when it has been handled, that a message of this weight has been.
-pub(super) type Credit = (InstanceId, u32);
+/// What a message between processes gives back when it has been handled.
+#[derive(Debug)]
+pub(super) enum Credit {
+    /// This process is told that a message of this weight has been.
+    Tell(InstanceId, u32),
+    /// Its sender is in this process.
+    Here(#[expect(dead_code, reason = "being dropped is all that it is for")] Receipt),
+}
 
 impl Parcel {
     pub(super) fn new(event: Event) -> Parcel {

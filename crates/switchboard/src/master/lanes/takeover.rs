@@ -46,7 +46,7 @@ impl Lanes {
         let mut returned = Vec::with_capacity(unfinished.len());
         for (given, bytes) in unfinished {
             let key = given.key;
-            let Some(parcel) = self.judge(&given, &bytes, &verdict) else {
+            let Some(parcel) = self.judge(given, &bytes, &verdict) else {
                 self.unfinished = self.unfinished.saturating_sub(1);
                 continue;
             };
@@ -94,7 +94,7 @@ impl Lanes {
     }
 
     /// Makes a parcel again of what the process had been given.
-    fn judge(&self, given: &Given, bytes: &Bytes, verdict: &Verdict) -> Option<Parcel> {
+    fn judge(&self, given: Given, bytes: &Bytes, verdict: &Verdict) -> Option<Parcel> {
         let Ok(Delivery::Event(mut event)) = Delivery::decode(bytes, Receipt::None, &self.core.pipes) else {
             return None;
         };

@@ -31,6 +31,26 @@ fn a_handler_that_is_done_at_once_is_not_mentioned() {
 }
 
 #[test]
+fn what_is_handled_and_cannot_be_released_stays_marked_as_polled() {
+    in_runtime(async {
+        let large = script(async |conn, _| conn.push("x".repeat(200_000)).unwrap());
+        let (mut master, mut member, _) = worker(Config::default(), large);
+        let id = master.open(1);
+        master.message(1, id, "one");
+        let end = master.message(1, id, "two");
+        turn(&mut member).await;
+        assert!(master.released(1) < end, "its commands need more room than there is");
+        let polling = master.side.marks.polling().unwrap();
+        assert_eq!((polling.reactor, polling.position), (1, 0));
+        while master.released(1) < end {
+            master.take(1);
+            turn(&mut member).await;
+        }
+        assert_eq!(master.side.marks.polling(), None);
+    });
+}
+
+#[test]
 fn marks_tell_of_those_that_wait_and_go_on() {
     in_runtime(async {
         let gate = Rc::new(Notify::new());

@@ -128,9 +128,9 @@ pub(super) fn process() -> (Master, Member<ProcessPart>, Process) {
     (master, member(attached, journal, part), process)
 }
 
-/// One turn of the member, and then of its tasks.
+/// One turn of the member, or several where the machine is too busy for one, and then of its tasks.
 pub(super) async fn turn<P: Part>(member: &mut Member<P>) {
-    poll_fn(|context| Poll::Ready(member.turn(context))).await.unwrap();
+    while poll_fn(|context| Poll::Ready(member.turn(context))).await.unwrap() {}
     for _ in 0..4 {
         tokio::task::yield_now().await;
     }

@@ -1,0 +1,46 @@
+//! What to do with requests that come again, because the hub that had them died before it was done with them.
+//!
+//! A batch is acknowledged when the next one is asked for. Until then a death leaves its requests in doubt, and the
+//! next hub is given them once more. Some of them may have been carried out:
+//!
+//! * A message, or a room: then its request's ticket is in the record that was stored in the same transaction. It is not
+//!   stored again. What of it had not been published the next hub publishes before it asks for anything
+//!   ([`Hub::publish_rest`]), whether the request comes again or not: it has smaller numbers than what is new.
+//! * A change of a connection's name or rooms: its session is changed last, and has the ticket. Then all of it was done.
+//! * Anything else is only an answer to whoever asked, and is given again.
+//!
+//! So everything is stored once. What was being sent at the moment of the death, one message or notice, may be sent twice:
+//! better than never. `seq` tells clients that they have a message.
+
+use switchboard::ConnectionId;
+
+use super::Hub;
+use super::effect::{Delivery, Effect};
+use super::outbox::{Group, Outbox};
+use crate::limits::BATCH_REQUESTS_MAX;
+use crate::store::StoreError;
+
+impl<O: Outbox> Hub<O> {
+    /// Publishes what the hub before has stored and not published. `last`: the row of what was published last; None if
+    /// nobody knows, which is so if there is nobody to have missed anything.
+    pub(super) async fn publish_rest(&mut self, last: Option<i64>) -> Result<(), StoreError> {
+        let last_row = self.writer.last_row()?;
+        let last = last.filter(|last| *last <= last_row).unwrap_or(last_row);
+        self.outbox.note_published(last);
+        let senders = self.writer.last_senders();
+        for stored in self.writer.stored_after(last, BATCH_REQUESTS_MAX)? {
+            let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
+            let room = &self.rooms[room];
+            self.effects.push(Effect::Deliver(Delivery {
+                row: stored.row,
+                conn: senders.get(&stored.row).and_then(|conn| ConnectionId::new(*conn)),
+                id: stored.client_id,
+                group: Group::Room(room.id),
+                room: room.key.clone(),
+                message: stored.message,
+            }));
+        }
+        self.settle().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,334 @@
+//! What workers send to the hub, as bytes. Builds of different versions meet during a reload, so a request begins with
+//! what every version understands: enough to tell the client that it was not understood.
+//!
+//! ```text
+//! version u8, flags u8, connection u64, id of the request (short text, empty: none)    in every version
+//! ticket 2 × u64, session (bytes), kind u8, fields of the kind                         in version 1
+//! ```
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use bytes::Bytes;
+use switchboard::ConnectionId;
+
+use super::refuse::Unreadable;
+use super::{Command, What};
+use crate::binary::{Input, Output};
+use crate::limits::ROOM_CHARS_MAX;
+use crate::protocol::{Envelope, Request};
+use crate::ticket::Ticket;
+
+const VERSION: u8 = 1;
+/// A client waits for an answer.
+const FLAG_ASKED: u8 = 1;
+/// The worker was not the first to be given the event.
+const FLAG_REPEATED: u8 = 2;
+/// A `before` that was left out; no client can ask for as much.
+const NO_POSITION: u64 = u64::MAX;
+
+// A room's key that is too long to be one is still that after it was cut.
+const _: () = assert!(ROOM_CHARS_MAX < u8::MAX as usize / 4);
+
+mod kind {
+    pub(super) const OPENED: u8 = 0;
+    pub(super) const CLOSED: u8 = 1;
+    pub(super) const CONNECT: u8 = 2;
+    pub(super) const MESSAGE: u8 = 3;
+    pub(super) const JOIN: u8 = 4;
+    pub(super) const LEAVE: u8 = 5;
+    pub(super) const CREATE: u8 = 6;
+    pub(super) const ROOMS: u8 = 7;
+    pub(super) const HISTORY: u8 = 8;
+    pub(super) const RESUME: u8 = 9;
+    pub(super) const WHO: u8 = 10;
+}
+
+impl Command {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (asked, id) = match &self.what {
+            What::Asked { envelope, .. } => (FLAG_ASKED, envelope.id.as_deref().unwrap_or_default()),
+            What::Opened | What::Closed => (0, ""),
+        };
+        let mut out = Output::default();
+        out.byte(VERSION);
+        out.byte(asked | if self.repeated { FLAG_REPEATED } else { 0 });
+        out.number(self.conn.get());
+        out.short_text(id);
+        out.number(self.ticket.origin);
+        out.number(self.ticket.number);
+        out.bytes(&self.session);
+        match &self.what {
+            What::Opened => out.byte(kind::OPENED),
+            What::Closed => out.byte(kind::CLOSED),
+            What::Asked { envelope, .. } => put_request(&mut out, &envelope.request),
+        }
+        out.finish()
+    }
+
+    /// `attempt`: how often somebody has been given these bytes.
+    pub(super) fn decode(bytes: &Bytes, attempt: u32) -> Result<Self, Unreadable> {
+        let mut input = Input::new(bytes);
+        let Head { version, flags, conn, id } = Head::read(&mut input).ok_or(Unreadable::Broken)?;
+        let foreign = |id| match flags & FLAG_ASKED {
+            0 => Unreadable::Foreign,
+            _ => Unreadable::ForeignRequest { conn, id },
+        };
+        if version != VERSION {
+            return Err(foreign(id));
+        }
+        let repeated = flags & FLAG_REPEATED != 0;
+        let (ticket, session) = ticket_and_session(&mut input).ok_or(Unreadable::Broken)?;
+        let session = bytes.slice_ref(session);
+        let kind_and_fields = input.rest();
+        let kind = input.byte().ok_or(Unreadable::Broken)?;
+        let what = match kind {
+            kind::OPENED => What::Opened,
+            kind::CLOSED => What::Closed,
+            kind if kind > kind::WHO => return Err(foreign(id)),
+            kind => {
+                let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
+                let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
+                What::Asked { envelope: Envelope { id, request }, fingerprint }
+            }
+        };
+        Ok(Self { conn, ticket, attempt, repeated, session, what })
+    }
+}
+
+/// What every version begins with.
+struct Head {
+    version: u8,
+    flags: u8,
+    conn: ConnectionId,
+    id: Option<String>,
+}
+
+impl Head {
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        let (version, flags) = (input.byte()?, input.byte()?);
+        let conn = ConnectionId::new(input.number()?)?;
+        let id = Some(input.short_text()?).filter(|id| !id.is_empty()).map(str::to_owned);
+        Some(Self { version, flags, conn, id })
+    }
+}
+
+fn ticket_and_session<'a>(input: &mut Input<'a>) -> Option<(Ticket, &'a [u8])> {
+    let ticket = Ticket { origin: input.number()?, number: input.number()? };
+    Some((ticket, input.bytes()?))
+}
+
+/// Tells whether two requests of one connection are the same, word for word.
+fn fingerprint(id: Option<&str>, kind_and_fields: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(id.unwrap_or_default().as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(kind_and_fields);
+    hasher.finish()
+}
+
+fn put_request(out: &mut Output, request: &Request) {
+    match request {
+        Request::Connect { name, client } => {
+            out.byte(kind::CONNECT);
+            out.short_text(name);
+            out.short_text(client.as_deref().unwrap_or_default());
+        }
+        Request::Message { room, text } => {
+            out.byte(kind::MESSAGE);
+            out.short_text(room);
+            out.bytes(text.as_bytes());
+        }
+        Request::Join { room } => put_room(out, kind::JOIN, room),
+        Request::Leave { room } => put_room(out, kind::LEAVE, room),
+        Request::Who { room } => put_room(out, kind::WHO, room),
+        Request::Create { title, key } => {
+            put_room(out, kind::CREATE, title);
+            out.short_text(key);
+        }
+        Request::Rooms => out.byte(kind::ROOMS),
+        Request::History { room, before, limit } => {
+            put_room(out, kind::HISTORY, room);
+            out.number(before.unwrap_or(NO_POSITION));
+            out.number(*limit as u64);
+        }
+        Request::Resume { rooms } => {
+            out.byte(kind::RESUME);
+            out.byte(rooms.len() as u8);
+            for (room, position) in rooms {
+                out.short_text(room);
+                out.number(*position);
+            }
+        }
+    }
+}
+
+fn put_room(out: &mut Output, kind: u8, room: &str) {
+    out.byte(kind);
+    out.short_text(room);
+}
+
+fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
+    let mut text = || input.short_text().map(str::to_owned);
+    Some(match kind {
+        kind::CONNECT => {
+            Request::Connect { name: text()?, client: Some(text()?).filter(|client| !client.is_empty()) }
+        }
+        kind::MESSAGE => {
+            let room = text()?;
+            Request::Message { room, text: str::from_utf8(input.bytes()?).ok()?.to_owned() }
+        }
+        kind::JOIN => Request::Join { room: text()? },
+        kind::LEAVE => Request::Leave { room: text()? },
+        kind::WHO => Request::Who { room: text()? },
+        kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::ROOMS => Request::Rooms,
+        kind::HISTORY => {
+            let room = text()?;
+            let before = Some(input.number()?).filter(|before| *before != NO_POSITION);
+            Request::History { room, before, limit: usize::try_from(input.number()?).ok()? }
+        }
+        kind::RESUME => {
+            let count = input.byte()?;
+            let room = |_| Some((input.short_text()?.to_owned(), input.number()?));
+            Request::Resume { rooms: (0..count).map(room).collect::<Option<_>>()? }
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{ROOMS_PER_CONNECTION_MAX, TEXT_CHARS_MAX};
+
+    fn commands() -> Vec<Command> {
+        let frames = [
+            r#"{"type":"connect","text":"Ann","client":"key","id":"1"}"#.to_owned(),
+            r#"{"type":"connect","text":"李雷"}"#.to_owned(),
+            r#"{"type":"message","text":"hi\n"}"#.to_owned(),
+            format!(r#"{{"type":"message","room":"tea","text":"{}","id":"x"}}"#, "𝄞".repeat(TEXT_CHARS_MAX)),
+            r#"{"type":"join","room":"tea"}"#.to_owned(),
+            r#"{"type":"leave","room":"tea"}"#.to_owned(),
+            r#"{"type":"create","room":"Tea time"}"#.to_owned(),
+            r#"{"type":"rooms","id":"8"}"#.to_owned(),
+            r#"{"type":"history","room":"tea"}"#.to_owned(),
+            r#"{"type":"history","room":"tea","before":0,"limit":3}"#.to_owned(),
+            r#"{"type":"resume","rooms":{"tea":3,"lobby":41}}"#.to_owned(),
+            r#"{"type":"who","room":"tea"}"#.to_owned(),
+        ];
+        let asked = frames.iter().map(|frame| {
+            let envelope = Envelope::parse(frame).expect(frame);
+            What::Asked { envelope, fingerprint: 0 }
+        });
+        [What::Opened, What::Closed]
+            .into_iter()
+            .chain(asked)
+            .zip(1..)
+            .map(|(what, n)| command(n, what))
+            .collect()
+    }
+
+    fn command(number: u64, what: What) -> Command {
+        Command {
+            conn: ConnectionId::new(number).expect("a legal id"),
+            ticket: Ticket { origin: 77, number },
+            attempt: 1,
+            repeated: number.is_multiple_of(2),
+            session: Bytes::from_static(b"session"),
+            what,
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Command, Unreadable> {
+        Command::decode(&Bytes::copy_from_slice(bytes), 1)
+    }
+
+    fn without_fingerprint(mut command: Command) -> Command {
+        if let What::Asked { fingerprint, .. } = &mut command.what {
+            assert_ne!(std::mem::take(fingerprint), 0);
+        }
+        command
+    }
+
+    #[test]
+    fn every_command_survives_its_encoding() {
+        for command in commands() {
+            let decoded = decode(&command.encode()).expect("readable");
+            assert_eq!(without_fingerprint(decoded), command);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_was_asked_alone() {
+        let fingerprint = |frame: &str, number| {
+            let envelope = Envelope::parse(frame).expect(frame);
+            let command = command(number, What::Asked { envelope, fingerprint: 0 });
+            match decode(&command.encode()).expect("readable").what {
+                What::Asked { fingerprint, .. } => fingerprint,
+                other => panic!("{other:?}"),
+            }
+        };
+        let hi = r#"{"type":"message","text":"hi","id":"1"}"#;
+        assert_eq!(fingerprint(hi, 1), fingerprint(hi, 2), "whoever sent it");
+        for other in
+            [r#"{"type":"message","text":"ho","id":"1"}"#, r#"{"type":"message","text":"hi","id":"2"}"#]
+        {
+            assert_ne!(fingerprint(hi, 1), fingerprint(other, 1));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_build_adds_is_ignored_and_what_it_changes_is_known_by_its_connection() {
+        let whole = commands().swap_remove(2).encode();
+        let longer = [&whole[..], b"and more"].concat();
+        assert!(decode(&longer).is_ok());
+        let foreign = Err(Unreadable::ForeignRequest {
+            conn: ConnectionId::new(3).expect("a legal id"),
+            id: Some("1".to_owned()),
+        });
+        let mut newer = whole.clone();
+        newer[0] = 2;
+        assert_eq!(decode(&newer), foreign);
+        let mut opened = commands().swap_remove(0).encode();
+        opened[0] = 2;
+        assert_eq!(decode(&opened), Err(Unreadable::Foreign), "nobody waits for an answer");
+        let at = whole.len() - "key".len() - 1 - "Ann".len() - 1 - 1;
+        let mut unknown = whole;
+        assert_eq!(std::mem::replace(&mut unknown[at], 200), kind::CONNECT);
+        assert_eq!(decode(&unknown), foreign);
+    }
+
+    #[test]
+    fn bytes_that_are_no_command_are_refused_without_a_panic() {
+        for command in commands() {
+            let whole = command.encode();
+            // Of the longest one the ends are enough.
+            let ends = (0..whole.len()).filter(|end| *end < 100 || *end + 100 > whole.len());
+            for end in ends {
+                assert!(decode(&whole[..end]).is_err(), "the first {end} bytes");
+            }
+            for at in 0..whole.len().min(200) {
+                for flip in [0x01, 0x80, 0xff] {
+                    let mut changed = whole.clone();
+                    changed[at] ^= flip;
+                    // Whatever it is.
+                    let _ = decode(&changed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_resume_of_all_rooms_and_a_room_too_long_to_be_one_are_sent() {
+        let rooms =
+            (0..ROOMS_PER_CONNECTION_MAX).map(|n| (format!("{n}{}", "李".repeat(200)), n as u64)).collect();
+        let asked = Envelope { id: None, request: Request::Resume { rooms } };
+        let command = command(1, What::Asked { envelope: asked, fingerprint: 0 });
+        let What::Asked { envelope, .. } = decode(&command.encode()).expect("readable").what else {
+            panic!()
+        };
+        let Request::Resume { rooms } = envelope.request else { panic!() };
+        assert_eq!(rooms.len(), ROOMS_PER_CONNECTION_MAX);
+        assert!(rooms.iter().all(|(room, _)| room.chars().count() > ROOM_CHARS_MAX));
+    }
+}

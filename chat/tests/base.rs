@@ -1,0 +1,26 @@
+//! The tests of `tests/chat`, with the whole server in one process.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests panic like tests")]
+#![allow(unreachable_pub, reason = "it is one program")]
+
+const MODE: &str = "base";
+
+#[path = "chat/support/mod.rs"]
+#[allow(dead_code, reason = "some of it is about processes")]
+mod support;
+
+#[path = "chat/control.rs"]
+mod control;
+#[path = "chat/durability.rs"]
+mod durability;
+#[path = "chat/errors.rs"]
+mod errors;
+#[path = "chat/http.rs"]
+mod http;
+#[path = "chat/order.rs"]
+mod order;
+#[path = "chat/plain.rs"]
+mod plain;
+#[path = "chat/program.rs"]
+mod program;
+#[path = "chat/rich.rs"]
+mod rich;
