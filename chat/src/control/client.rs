@@ -42,7 +42,8 @@ async fn give(order: Order, data: &Path) -> anyhow::Result<String> {
     // Opened while the process surely lives: its number cannot be another's.
     let process =
         peer.pid().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    stream.write_all(format!("{}\n", order.name()).as_bytes()).await.with_context(|| lost(data))?;
+    // Whoever does not listen may still say why.
+    let _ = stream.write_all(format!("{}\n", order.name()).as_bytes()).await;
     let answer = read_answer(&mut stream).await.with_context(|| lost(data))?;
     match answer.split_once('\n') {
         Some((OK, text)) => Ok(text.to_owned()),

@@ -1,6 +1,8 @@
 //! Processes come and go, and nobody who is connected notices.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -300,11 +302,17 @@ fn reload_tells_how_it_went() {
     ann.ask(json!({"type": "message", "text": "still here"}), "message");
 }
 
+/// By another process: what this one has open for writing a server that another test starts has, too, for a moment, and
+/// such a file cannot be executed.
+fn copy(program: &str, to: &Path) {
+    assert!(Command::new("cp").arg(program).arg(to).status().expect("it runs").success());
+}
+
 #[test]
 fn a_program_that_cannot_take_over_does_not() {
     let directory = TempDirectory::new();
     let program = directory.path().join("program");
-    std::fs::copy(env!("CARGO_BIN_EXE_switchboard-chat"), &program).expect("copied");
+    copy(env!("CARGO_BIN_EXE_switchboard-chat"), &program);
     let data = directory.path().join("data");
     let server = Server::of_program(&program, &data, &[]);
     let mut ann = Client::person(&server, "Ann", &["lobby"]);
@@ -316,10 +324,10 @@ fn a_program_that_cannot_take_over_does_not() {
     };
     std::fs::remove_file(&program).expect("removed");
     refused("program");
-    std::fs::copy("/bin/false", &program).expect("copied");
+    copy("/bin/false", &program);
     refused("exit");
     std::fs::remove_file(&program).expect("removed");
-    std::fs::copy(env!("CARGO_BIN_EXE_switchboard-chat"), &program).expect("copied");
+    copy(env!("CARGO_BIN_EXE_switchboard-chat"), &program);
     // Another program was there meanwhile, and has changed the database for good.
     let database = rusqlite::Connection::open(data.join("chat.db")).expect("opened");
     database.pragma_update(None, "user_version", 99).expect("changed");
@@ -335,7 +343,7 @@ fn a_program_that_is_built_anew_takes_over_by_itself() {
     let program = directory.path().join("program");
     let build = || {
         let new = directory.path().join("new");
-        std::fs::copy(env!("CARGO_BIN_EXE_switchboard-chat"), &new).expect("copied");
+        copy(env!("CARGO_BIN_EXE_switchboard-chat"), &new);
         std::fs::rename(new, &program).expect("renamed");
     };
     build();

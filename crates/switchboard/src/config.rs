@@ -6,13 +6,15 @@ use crate::error::ConfigError;
 
 /// Settings of a [`Server`](crate::Server). Start from [`Config::default`] and change what you need; what does not
 /// fit together is refused by [`Server::start`](crate::Server::start) with a sentence that says why.
+///
+/// In Process mode the settings are those with which the master was started; a reload does not change them.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How the server runs. Default: [`Mode::Base`].
     pub mode: Mode,
-    /// Threads that own sockets (Swoole: `reactor_num`). Default: one for each core.
+    /// Threads that own sockets (Swoole: `reactor_num`), 1 to 256. Default: one for each core.
     pub reactors: usize,
-    /// Worker processes (Swoole: `worker_num`). In Base mode every reactor is its own worker, so this is ignored
+    /// Worker processes (Swoole: `worker_num`), 1 to 256. In Base mode every reactor is its own worker, so this is ignored
     /// there. Default: one for each core.
     pub workers: usize,
     /// Open WebSocket connections (Swoole: `max_connection`); who asks for one more gets HTTP 503 with
@@ -49,8 +51,8 @@ pub struct Config {
     pub output_bytes_max: usize,
     /// What happens to a push that would exceed `output_bytes_max`. Default: [`Overflow::Close`].
     pub overflow: Overflow,
-    /// Bytes of commands (pushes, publishes, …) that may wait for one reactor. Beyond it `push` and its kin answer
-    /// `QueueFull`. Default: 64 MiB.
+    /// Bytes of commands (pushes, publishes, …) that may wait for one reactor; in Process mode, in each process. Beyond it
+    /// `push` and its kin answer `QueueFull`. Default: 64 MiB.
     pub command_bytes_max: usize,
     /// Messages that may wait for a connection's handler while an earlier one is still being handled; then the
     /// socket is not read until it has caught up. `message_bytes_max` bytes are enough to stop it, too. Default: 16.
@@ -77,27 +79,31 @@ pub struct Config {
     /// Which worker handles a connection's events. Default: [`DispatchBy::Connection`]. Process mode only, as all that
     /// follows up to `ring_bytes`.
     pub dispatch: DispatchBy,
-    /// An event that kills its worker so often closes its connection with 1011. Default: 2: the second time could not be
-    /// a coincidence.
+    /// An event that kills its worker so often closes its connection with 1011; 1 to 100. Deaths count that come while its
+    /// handler is being polled, or alone under way. A message from another process is dropped instead, if it is for a
+    /// worker; one for a user process comes again and again (see [`PipeMessage::attempt`](crate::PipeMessage::attempt)).
+    /// Default: 2: the second time could not be a coincidence.
     pub max_attempts: u32,
     /// Messages after which a worker is replaced by a fresh one (Swoole: `max_request`), give or take an eighth, so that
     /// not all are replaced at once; 0: never. Default: 0.
     pub max_requests: u64,
-    /// How long a new worker may take from its start until `worker_start` has returned. Default: 30 s.
+    /// How long a new worker may take from its start until `worker_start` has returned, and a user process until it is ready
+    /// (see [`Process`](crate::Process)). Then it is killed; a reload fails by it. Default: 30 s.
     pub worker_start_timeout: Duration,
-    /// How long a worker that has been replaced may take to finish what it has (Swoole: `max_wait_time`); then it is killed,
-    /// and its successor handles that again. Default: 30 s.
+    /// How long a worker or user process that has been replaced may take to finish what it has, HTTP requests included (Swoole:
+    /// `max_wait_time`); then it is killed, and its successor handles that again. Default: 30 s.
     pub drain_timeout: Duration,
-    /// Reload when the executable on disk has changed, for development. Default: false.
+    /// Reload when the executable on disk has changed, and has then not changed for 200 ms; for development. Default: false.
     pub watch: bool,
-    /// Bytes of each ring between a reactor and a worker, a power of two; there are two for each pair. Default: 256 KiB,
-    /// which caches hold. Larger messages go in pieces.
+    /// Bytes of each ring between a reactor and a worker or user process, a power of two from 4 KiB to 1 GiB; there are two for
+    /// each pair. Default: 256 KiB, which caches hold. Larger messages go in pieces.
     pub ring_bytes: usize,
-    /// Bytes of messages that may be on their way from one process to another (see
-    /// [`Handle::send_message`](crate::Handle::send_message)). Default: 1 MiB.
+    /// Bytes of messages that may be on their way from one process to another, each counted with 64 bytes more (see
+    /// [`Handle::send_message`](crate::Handle::send_message)); 1 KiB to 512 MiB. Default: 1 MiB.
     pub pipe_bytes_max: usize,
-    /// Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default: true. Set it to false where the
-    /// program handles signals itself, or goes on after `start` has returned: the signals stay caught.
+    /// Stop on SIGTERM and SIGINT, where a second one ends the process at once; in Process mode also reload on SIGUSR1.
+    /// Default: true. Set it to false where the program handles signals itself, or goes on after `start` has returned: the
+    /// signals stay caught.
     pub handle_signals: bool,
 }
 

@@ -25,8 +25,9 @@ impl Conn {
         self.id
     }
 
-    /// 1: the event for which this was made is given to a handler for the first time. More: a worker died while it handled
-    /// it, so that what the handler does may have been done before.
+    /// 1: the event for which this was made is given to a handler for the first time. More: a worker died, or was killed
+    /// after `drain_timeout`, while it handled it, so that what the handler does may have been done before, in part or whole.
+    /// Always 1 in Base mode.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }

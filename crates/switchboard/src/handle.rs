@@ -36,7 +36,8 @@ pub struct Handle {
 
 /// Sending.
 impl Handle {
-    /// Sends a message to one connection. `Ok`: accepted by its queue, not delivered.
+    /// Sends a message to one connection (Swoole: `push`). `Ok`: accepted by its queue, not delivered. In Process mode what
+    /// a handler sends may leave only when it awaits or returns: one that blocks its thread holds it up.
     pub fn push(&self, id: ConnectionId, message: impl Into<Message>) -> Result<(), PushError> {
         self.push_with(id, message, self.core.config.overflow)
     }
@@ -312,9 +313,17 @@ impl Handle {
 impl Handle {
     /// Sends bytes to a worker or user process (Swoole: `sendMessage`), which gets them as
     /// [`on_pipe_message`](crate::Handler::on_pipe_message) or from [`Process::recv`](crate::Process::recv). Messages from
-    /// one process to another arrive in order. While `pipe_bytes_max` bytes are on their way there, this waits.
+    /// one process to another arrive in order. While `pipe_bytes_max` bytes are on their way there, this waits; a message is
+    /// on its way until it has been handled. So two processes that send to each other while they handle, and wait for room,
+    /// may wait for ever.
     ///
-    /// `Ok` means that the message was accepted; the recipient gets it even if it has to be started anew before that.
+    /// `Ok` means that the message was accepted; the recipient gets it even if it has to be started anew before that. A
+    /// handler that runs again because its worker died sends it again: see
+    /// [`PipeMessage::attempt`](crate::PipeMessage::attempt).
+    ///
+    /// # Errors
+    /// `Unknown`: the server was started without such a worker or user process. `TooBig`: more than `pipe_bytes_max` less 64
+    /// bytes. `Stopped`.
     pub async fn send_message(
         &self,
         to: impl Into<Recipient>,
@@ -346,7 +355,7 @@ impl Handle {
         let receipt = Receipt::Window(window);
         if self.core.pipes.has_thread(to) {
             let message = PipeMessage::new(self.core.pipes.recipient(self.slot), body, 1);
-            return self.core.pipes.deliver(to, Delivered { message, receipt });
+            return self.core.pipes.deliver(to, Delivered { message, receipt, suspect: false });
         }
         let reactor = if self.core.inboxes.len() > usize::from(to) { usize::from(to) } else { 0 };
         let command = Command::Pipe { from: self.slot, to, body, receipt };
@@ -355,7 +364,12 @@ impl Handle {
 
     /// Replaces the code of all workers and user processes by what is on disk now, while every connection stays open
     /// (Swoole: `reload`). Returns when the new ones have taken over, or could not be started; then those that ran before
-    /// go on.
+    /// go on. During a reload others wait, and become one.
+    ///
+    /// # Errors
+    /// `Failed`: the new code cannot be executed, exits, fails or panics before it is ready, is not ready within
+    /// `worker_start_timeout`, or speaks another version of the processes' protocol; or the manager died meanwhile. The
+    /// sentence says which. `BaseMode`, `Stopped`.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
         let (sender, receiver) = oneshot::channel();
         if !self.core.request(ConductorRequest::Reload(sender)) {
@@ -365,6 +379,9 @@ impl Handle {
     }
 
     /// The processes of the server and its figures.
+    ///
+    /// # Errors
+    /// `Busy`: too many requests wait for the master's answer. `Stopped`.
     pub async fn status(&self) -> Result<Status, QueryError> {
         let (sender, receiver) = oneshot::channel();
         if !self.core.request(ConductorRequest::Status(sender)) {

@@ -11,6 +11,9 @@ use crate::{Conn, Decision, Handle, HttpService, Message, PipeMessage, Request};
 ///
 /// The events of one connection are handled one at a time, in order; those of different connections interleave where a
 /// handler awaits. A handler that does not await costs no task. One that panics closes its connection with 1011.
+///
+/// In Process mode a handler runs again, with a higher [`Conn::attempt`], if its worker died while it ran. What it had sent
+/// by then stays sent; what it does elsewhere should bear being done twice.
 pub trait Handler: 'static {
     /// Decides about a handshake before it is answered. Default: everybody is let in.
     fn authorize(&self, request: Request) -> impl Future<Output = Decision> {
@@ -42,7 +45,8 @@ pub trait Handler: 'static {
     }
 
     /// A message from another worker or a user process (Swoole: `pipeMessage`). Those of one sender are handled one at a
-    /// time, in order. Default: nothing.
+    /// time, in order; until one has been handled it counts against the sender's `pipe_bytes_max`. A panic is logged.
+    /// Default: nothing.
     fn on_pipe_message(&self, handle: Handle, message: PipeMessage) -> impl Future<Output = ()> {
         let _ = (handle, message);
         ready(())
@@ -54,7 +58,8 @@ pub trait Handler: 'static {
         None
     }
 
-    /// The worker stops, after the last `on_close` (Swoole: `workerStop`). Default: nothing.
+    /// The worker stops (Swoole: `workerStop`): with the server, after the last `on_close`, or because another has taken over, after
+    /// its last event. Not called if it dies. It has what is left of `shutdown_timeout`, at least 500 ms. Default: nothing.
     fn worker_stop(&self) -> impl Future<Output = ()> {
         ready(())
     }

@@ -7,6 +7,7 @@ use crate::error::{BoxError, ConfigError, StartError};
 use crate::handle::Handle;
 use crate::ipc::socket::Socket;
 use crate::master::Master;
+use crate::member::Program;
 use crate::process::UserProcess;
 use crate::role::{InstanceRole, Part};
 use crate::{Config, Handler, Mode, Worker, manager, member};
@@ -58,9 +59,11 @@ impl Launch {
             // At the next start of the server it would be too late to say so.
             member::refuse(&socket, &error.to_string());
         }
-        let Some(name) = &role.process else { member::run_worker(socket, role, worker_start, self.config) };
+        let processes = self.processes.iter().map(|process| process.name.clone()).collect();
+        let program = Program { config: self.config, processes };
+        let Some(name) = &role.process else { member::run_worker(socket, role, worker_start, program) };
         match self.processes.into_iter().find(|process| process.name == *name) {
-            Some(process) => member::run_process(socket, role, process, self.config),
+            Some(process) => member::run_process(socket, role, process, program),
             // The master was started with another program.
             None => member::refuse(
                 &socket,

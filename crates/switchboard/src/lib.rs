@@ -12,6 +12,10 @@
 //!         .start()
 //! }
 //! ```
+//!
+//! With [`Mode::Process`] the sockets belong to a master process and the code to workers, which can be replaced
+//! ([`Handle::reload`], SIGUSR1), or crash, while every client stays connected. `main` then runs in each process up to the
+//! `start` of the server: see [`role`]. `docs/processes.md` in the repository has what that guarantees and how it is run.
 #![deny(unsafe_code)]
 
 // The program in the README compiles.

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 
 use crate::error::MessageError;
 
-/// Who a message is for, or who sent it.
+/// Who a message is for, or who sent it. `2u16` and `"hub"` turn into one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Recipient {
     /// The worker of this number, from 0.
@@ -44,7 +44,7 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// A message from another process of the server.
+/// A message from another process of the server ([`Handle::send_message`](crate::Handle::send_message)).
 #[derive(Debug)]
 pub struct PipeMessage {
     from: Option<Recipient>,
@@ -77,7 +77,9 @@ impl PipeMessage {
     }
 
     /// 1 for the first time that it is given to somebody. It comes again, with a larger number, if the process that was
-    /// handling it died.
+    /// handling it died: to a worker until it has killed `max_attempts` of them, to a user process until that has handled it.
+    ///
+    /// It says nothing of the sender: one that died and began an event again has sent two messages, each with attempt 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -109,6 +111,8 @@ pub(crate) struct Pipes {
 pub(crate) struct Delivered {
     pub(crate) message: PipeMessage,
     pub(crate) receipt: Receipt,
+    /// It may have killed a process: to be handled alone.
+    pub(crate) suspect: bool,
 }
 
 /// What is given back when an event has been handled.

@@ -1,5 +1,6 @@
 //! User processes (Swoole: `addProcess`).
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,11 +14,31 @@ use crate::pipe::{Delivered, PipeMessage, Receipt};
 
 /// A process of the user's beside the workers: supervised like them, reloaded with them, with the same [`Handle`]. It gets
 /// the messages that others send it with [`Handle::send_message`]: a single writer, or one connection to a database for
-/// the whole server. In Base mode it is a thread.
+/// the whole server. Only one of a name is at work at a time. In Base mode it is a thread.
+///
+/// It runs until [`recv`](Process::recv) answers None, and then returns. If it returns before, fails or panics, it is started
+/// anew, ever more slowly if that happens again and again; in Base mode, and at the first start, the server stops. It has to
+/// call `recv` or [`recv_many`](Process::recv_many) even if it expects no messages: that is what makes it ready.
+///
+/// ```no_run
+/// use switchboard::{BoxError, Process};
+///
+/// async fn count(mut process: Process) -> Result<(), BoxError> {
+///     process.take_over().await;
+///     let mut bytes = 0;
+///     while let Some(message) = process.recv().await {
+///         bytes += message.body().len();
+///     }
+///     println!("{bytes} bytes");
+///     Ok(())
+/// }
+/// ```
 pub struct Process {
     name: String,
     handle: Handle,
     messages: mpsc::UnboundedReceiver<Delivered>,
+    /// Messages that have come and have not been given out.
+    waiting: VecDeque<Delivered>,
     /// Of the messages that were given out last.
     receipts: Vec<Receipt>,
     host: Box<dyn Host>,
@@ -32,6 +53,8 @@ pub(crate) trait Host {
     fn ready(&self);
     /// A message is about to be given out.
     fn begins(&self, _receipt: &Receipt) {}
+    /// This message is the only one that is being handled: if the process dies, that was it. None: there is none, or more.
+    fn is_alone(&self, _receipt: Option<&Receipt>) {}
     /// A message has been handled.
     fn handled(&self, receipt: Receipt);
 }
@@ -73,7 +96,8 @@ impl Process {
         host: Box<dyn Host>,
         free: watch::Receiver<bool>,
     ) -> Process {
-        Process { name, handle, messages, receipts: Vec::new(), host, free, is_ready: false }
+        let (waiting, receipts) = (VecDeque::new(), Vec::new());
+        Process { name, handle, messages, waiting, receipts, host, free, is_ready: false }
     }
 
     /// Its name.
@@ -100,24 +124,41 @@ impl Process {
     }
 
     /// The next message; None when the process is to finish and return. Asking for the next one says that the one before
-    /// has been handled: until then the server keeps it, and gives it to the successor if this process dies.
+    /// has been handled: until then the server keeps it, and gives it to the successor if this process dies, with
+    /// [`attempt`](PipeMessage::attempt) greater than 1. [Takes over](Process::take_over) first.
     pub async fn recv(&mut self) -> Option<PipeMessage> {
-        self.ask().await;
-        let Delivered { message, receipt } = self.messages.recv().await?;
-        self.host.begins(&receipt);
-        self.receipts.push(receipt);
-        Some(message)
+        let mut one = Vec::with_capacity(1);
+        self.recv_many(&mut one, 1).await;
+        one.pop()
     }
 
-    /// As [`recv`](Process::recv), but takes all that wait, up to `max`. 0: finish and return.
+    /// As [`recv`](Process::recv), but takes all that wait, up to `max`, and appends them to `into`. All of them count as being
+    /// handled until this is called again. 0: finish and return.
     pub async fn recv_many(&mut self, into: &mut Vec<PipeMessage>, max: usize) -> usize {
         self.ask().await;
-        let mut delivered = Vec::new();
-        let count = self.messages.recv_many(&mut delivered, max.max(1)).await;
-        for Delivered { message, receipt } in delivered {
+        let max = max.max(1);
+        if self.waiting.is_empty() {
+            let mut delivered = Vec::new();
+            self.messages.recv_many(&mut delivered, max).await;
+            self.waiting.extend(delivered);
+        }
+        let mut count = 0;
+        while count < max
+            && let Some(Delivered { message, receipt, suspect }) = self.waiting.pop_front_if(|next| {
+                // Alone, so that it is known what it does.
+                count == 0 || !next.suspect
+            })
+        {
             self.host.begins(&receipt);
             into.push(message);
             self.receipts.push(receipt);
+            count += 1;
+            if suspect {
+                break;
+            }
+        }
+        if let [receipt] = &self.receipts[..] {
+            self.host.is_alone(Some(receipt));
         }
         count
     }
@@ -128,6 +169,7 @@ impl Process {
         for receipt in self.receipts.drain(..) {
             self.host.handled(receipt);
         }
+        self.host.is_alone(None);
     }
 
     fn ready(&mut self) {

@@ -13,6 +13,7 @@ use rustix::net::sockopt::{socket_domain, socket_type};
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::ipc::socket::Socket;
+use crate::sys::outlive_parent;
 
 /// The variable of the environment.
 const VARIABLE: &str = "SWITCHBOARD_ROLE";
@@ -25,14 +26,16 @@ pub enum Role {
     Master,
     /// Starts, watches and replaces workers and user processes.
     Manager,
-    /// Runs handlers.
+    /// Runs handlers. Not in Base mode, where the master does.
     Worker,
-    /// A user process.
+    /// A user process ([`Server::process`](crate::Server::process)). In Base mode it is a thread of the master.
     Process,
 }
 
-/// Which process of a server this is, or is to become: `main` runs in each of them, up to the `start` of the server, which
-/// returns in the master only.
+/// Which process of a server this is, or is to become: in Process mode `main` runs in each of them, up to the `start` of the
+/// server, which returns in the master only. What only one process may do before it, such as taking a lock, is for
+/// [`Role::Master`]; what each needs, such as a subscriber for logs, is for all. Call this before anything replaces the standard
+/// input.
 pub fn role() -> Role {
     *FOUND.get_or_init(|| match Part::named() {
         None => Role::Master,
@@ -75,7 +78,11 @@ impl Part {
         match Part::named() {
             None => Ok(Part::Master),
             Some(Named::Manager) => take_stdin().map(Part::Manager),
-            Some(Named::Instance(role)) => Ok(Part::Instance(take_stdin()?, role)),
+            Some(Named::Instance(role)) => {
+                // Its socket tells when the server is gone; managers come and go.
+                outlive_parent()?;
+                Ok(Part::Instance(take_stdin()?, role))
+            }
         }
     }
 

@@ -61,7 +61,8 @@ impl Server {
 
 impl<W> Server<WorkerStart<W>> {
     /// A server whose events go to a [`Handler`]: `worker_start` is run for each worker, on the worker's thread, and
-    /// makes its handler with whatever state it wants (Swoole: `workerStart`). If it fails, the server does not start.
+    /// makes its handler with whatever state it wants (Swoole: `workerStart`). If it fails, the server does not start; in a
+    /// reload, the workers that run go on.
     pub fn with_handler(config: Config, worker_start: W) -> Server<WorkerStart<W>> {
         let source = WorkerStart(worker_start);
         Server { config, addresses: Vec::new(), on_start: None, processes: Vec::new(), source }
@@ -81,7 +82,9 @@ impl<S> Server<S> {
         self
     }
 
-    /// Adds a user process (Swoole: `addProcess`): see [`Process`]. `name` has 1 to 32 letters, digits, `-` or `_`.
+    /// Adds a user process (Swoole: `addProcess`): see [`Process`]. `name` has 1 to 32 ASCII letters, digits, `-` or `_`, and is
+    /// used once. In Process mode the list is the master's: one that a new build adds is not started before a restart, and
+    /// one that it lacks fails the reload.
     pub fn process<F>(mut self, name: impl Into<String>, run: F) -> Server<S>
     where
         F: AsyncFn(Process) -> Result<(), BoxError> + Send + Sync + 'static,
@@ -90,7 +93,8 @@ impl<S> Server<S> {
         self
     }
 
-    /// Runs `action` once, in the process that has the sockets, when the server listens and before it accepts (Swoole: `start`).
+    /// Runs `action` once, in the process that has the sockets, when all workers have started and before the server accepts
+    /// (Swoole: `start`).
     pub fn on_start(mut self, action: impl FnOnce(&Handle) + Send + 'static) -> Server<S> {
         self.on_start = Some(Box::new(action));
         self
@@ -162,10 +166,12 @@ impl<A, O, M, C> Server<Closures<A, O, M, C>> {
 }
 
 impl<A: Authorize, O: OnOpen, M: OnMessage, C: OnClose> Server<Closures<A, O, M, C>> {
-    /// Runs the server on this thread and the reactors' until it is shut down.
+    /// Runs the server on this thread and the reactors' until it is shut down. In Process mode it returns in the master only;
+    /// the other processes, in which `main` comes here as well, do their part and exit.
     ///
     /// # Errors
-    /// A setting that cannot be, an address that cannot be listened on, or something that the system refused.
+    /// A setting that cannot be, an address that cannot be listened on, workers that could not be started, or something that
+    /// the system refused.
     pub fn start(self) -> Result<(), StartError> {
         let Server { config, addresses, on_start, processes, source } = self;
         let closures = Arc::new(source);
@@ -182,7 +188,8 @@ where
     W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
     H: Handler,
 {
-    /// Runs the server on this thread and the reactors' until it is shut down.
+    /// Runs the server on this thread and the reactors' until it is shut down. In Process mode it returns in the master only;
+    /// the other processes, in which `main` comes here as well, do their part and exit.
     ///
     /// # Errors
     /// A setting that cannot be, an address that cannot be listened on, a `worker_start` that failed, or something

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::error::{QueryError, ReloadError};
 use crate::{Recipient, Stats};
 
-/// What runs.
+/// What runs ([`Handle::status`](crate::Handle::status)).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
@@ -48,9 +48,10 @@ pub struct ProcessInfo {
     pub state: ProcessState,
     /// When it was started.
     pub since: SystemTime,
-    /// Events that it has been given and has not handled.
+    /// Events that it has been given and has not handled, those that wait behind a handler included. 0 in Base mode.
     pub outstanding: u64,
-    /// Events that wait to be given to it.
+    /// Events that wait to be given to it: its rings are full, or the process before it has some of the same connection. 0 in
+    /// Base mode.
     pub queued: u64,
 }
 
@@ -86,7 +87,8 @@ pub struct Reloaded {
     pub from: u32,
     /// The generation now.
     pub to: u32,
-    /// From the request until all connections' events went to the new generation.
+    /// From the request until the new generation took over. Connections of which the old one still has events follow when
+    /// these are handled.
     pub took: Duration,
 }
 

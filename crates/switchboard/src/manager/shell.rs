@@ -20,7 +20,7 @@ use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
 use crate::ipc::socket_file::SocketFile;
 use crate::ipc::wait::Waiting;
 use crate::role::{self, InstanceRole};
-use crate::sys::set_short_name;
+use crate::sys::{die_with_parent, set_short_name};
 
 /// Runs the manager until the server has ended.
 ///
@@ -261,7 +261,10 @@ impl Shell {
         let role = InstanceRole { slot, generation, process };
         let (link, theirs) = Socket::pair()?;
         let program = executable.name(&self.executable);
-        let child = role::command(&program, Some(&role), theirs).spawn()?;
+        let mut command = role::command(&program, Some(&role), theirs);
+        // A program that hangs before it knows its role would not notice that everybody else is gone.
+        die_with_parent(&mut command);
+        let child = command.spawn()?;
         let pid = child.id();
         // It cannot have been reaped yet: that happens in this thread.
         let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;

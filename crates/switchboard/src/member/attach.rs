@@ -22,6 +22,14 @@ use crate::{Config, Handle, Mode};
 /// The longest record: nothing that the master sends comes near it.
 const RECORD_BYTES_MAX: usize = u32::MAX as usize;
 
+/// What this program would be as a master.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) config: Config,
+    /// The names of its user processes.
+    pub(crate) processes: Vec<String>,
+}
+
 /// A process that takes part.
 #[derive(Debug)]
 pub(super) struct Attached {
@@ -49,7 +57,7 @@ struct Descriptors {
 }
 
 /// Greets the master and takes what it sends. None: the master has gone.
-pub(super) fn attach(link: Link, config: Config) -> io::Result<Option<Attached>> {
+pub(super) fn attach(link: Link, program: Program) -> io::Result<Option<Attached>> {
     link.send(&ToMaster::Hello { version: VERSION, pid: std::process::id() }, None)?;
     let mut inbound = Inbound::new();
     let Some(news) = link.receive(&mut inbound)? else { return Ok(None) };
@@ -61,6 +69,11 @@ pub(super) fn attach(link: Link, config: Config) -> io::Result<Option<Attached>>
         }
         _ => return Err(invalid("the master's first message is no setup")),
     };
+    if setup.processes != program.processes {
+        let (server, own) = (setup.processes.join(", "), program.processes.join(", "));
+        let both = format!("the server has the user processes [{server}], this program [{own}]");
+        return Err(invalid(format!("{both}: a restart is needed")));
+    }
     let mut descriptors = news.descriptors;
     while descriptors.len() < 4 + usize::from(setup.reactors) {
         let Some(news) = link.receive(&mut inbound)? else { return Ok(None) };
@@ -76,7 +89,7 @@ pub(super) fn attach(link: Link, config: Config) -> io::Result<Option<Attached>>
         return Err(invalid("descriptors are missing"));
     };
     let descriptors = Descriptors { table, down, up, bell, reactors: rest.collect() };
-    build(link, setup, descriptors, config).map(Some)
+    build(link, setup, descriptors, program.config).map(Some)
 }
 
 fn build(link: Link, setup: Setup, with: Descriptors, mut config: Config) -> io::Result<Attached> {

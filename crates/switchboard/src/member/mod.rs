@@ -20,6 +20,7 @@ mod tickets;
 mod turn;
 mod worker;
 
+pub(crate) use attach::Program;
 pub(crate) use refuse::refuse;
 pub(crate) use start::{run_process, run_worker};
 

@@ -64,7 +64,7 @@ impl Part for ProcessPart {
             // Said before the record is released: from then on only this tells that it is not handled.
             self.journal.waits(&event.receipt);
             // If the function has ended, this process is about to, and the successor gets the message.
-            let _ = messages.send(Delivered { message, receipt: event.receipt });
+            let _ = messages.send(Delivered { message, receipt: event.receipt, suspect: event.suspect });
         }
         Ok(Flow::Go)
     }
@@ -97,6 +97,10 @@ impl Host for MemberHost {
 
     fn begins(&self, receipt: &Receipt) {
         self.journal.begins(receipt);
+    }
+
+    fn is_alone(&self, receipt: Option<&Receipt>) {
+        self.journal.tries(receipt);
     }
 
     fn handled(&self, receipt: Receipt) {

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use tokio::task::{JoinError, spawn_local, unconstrained};
 use tokio::time::timeout;
 
-use super::attach::{Attached, attach};
+use super::attach::{Attached, Program, attach};
 use super::journal::RingJournal;
 use super::link::Link;
 use super::process::ProcessPart;
@@ -28,7 +28,7 @@ use crate::process::UserProcess;
 use crate::role::InstanceRole;
 use crate::sys::{set_short_name, set_title};
 use crate::worker::Runner;
-use crate::{Config, Handler, Worker, manager};
+use crate::{Handler, Worker, manager};
 
 /// How long a process that has done everything waits for room for its last commands.
 const LAST_COMMANDS_MAX: Duration = Duration::from_millis(500);
@@ -40,20 +40,20 @@ const HEARD_MAX: Duration = Duration::from_secs(1);
 const REASON_BYTES_MAX: usize = 16 << 10;
 
 /// Is a worker until the master lets it go, or is gone itself.
-pub(crate) fn run_worker<W, H>(socket: Socket, role: &InstanceRole, worker_start: W, config: Config) -> !
+pub(crate) fn run_worker<W, H>(socket: Socket, role: &InstanceRole, worker_start: W, program: Program) -> !
 where
     W: AsyncFn(Worker) -> Result<H, BoxError> + Send + Sync + 'static,
     H: Handler,
 {
-    live(socket, role, config, |attached| serve_worker(attached, worker_start))
+    live(socket, role, program, |attached| serve_worker(attached, worker_start))
 }
 
 /// Is a user process until the master lets it go, or is gone itself.
-pub(crate) fn run_process(socket: Socket, role: &InstanceRole, process: UserProcess, config: Config) -> ! {
-    live(socket, role, config, |attached| serve_process(attached, process))
+pub(crate) fn run_process(socket: Socket, role: &InstanceRole, process: UserProcess, program: Program) -> ! {
+    live(socket, role, program, |attached| serve_process(attached, process))
 }
 
-fn live<F>(socket: Socket, role: &InstanceRole, config: Config, serve: impl FnOnce(Attached) -> F) -> !
+fn live<F>(socket: Socket, role: &InstanceRole, program: Program, serve: impl FnOnce(Attached) -> F) -> !
 where
     F: Future<Output = io::Result<()>>,
 {
@@ -64,7 +64,7 @@ where
     if std::env::args_os().next().is_none_or(|name| name != *title) {
         set_title(&title);
     }
-    let lived = catch_unwind(AssertUnwindSafe(|| try_live(socket, config, serve)));
+    let lived = catch_unwind(AssertUnwindSafe(|| try_live(socket, program, serve)));
     let status = match lived {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => {
@@ -79,14 +79,14 @@ where
     std::process::exit(status)
 }
 
-fn try_live<F>(socket: Socket, config: Config, serve: impl FnOnce(Attached) -> F) -> io::Result<()>
+fn try_live<F>(socket: Socket, program: Program, serve: impl FnOnce(Attached) -> F) -> io::Result<()>
 where
     F: Future<Output = io::Result<()>>,
 {
     // Terminals and service managers send these to all processes of a group: it is the master who acts on them.
     manager::ignore(&[SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
     let link = Link::new(socket)?;
-    let attached = match attach(link.clone(), config) {
+    let attached = match attach(link.clone(), program) {
         Ok(Some(attached)) => attached,
         Ok(None) => return Ok(()),
         Err(error) => return Err(start_failed(&link, error.to_string())),

@@ -3,6 +3,7 @@
 mod doorbell;
 mod mapping;
 mod memory;
+mod parent;
 mod poller;
 mod text;
 mod title;
@@ -14,6 +15,7 @@ pub(crate) use std::sync::atomic::{Ordering, fence};
 pub(crate) use doorbell::Doorbell;
 pub(crate) use mapping::{Mapping, Zeroed, shared_struct};
 pub(crate) use memory::{Access, Area, Memory, Word};
+pub(crate) use parent::{die_with_parent, outlive_parent};
 pub(crate) use poller::{Event, Interest, Poller};
 pub use text::Text;
 pub(crate) use title::{set_short_name, set_title};

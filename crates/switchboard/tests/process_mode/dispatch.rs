@@ -146,10 +146,10 @@ fn order_is_kept_in_every_way_through_reloads_and_kills() {
                 for seq in 0..20 {
                     let expected =
                         if seq % 5 == 1 && seq == round { "= ()".to_owned() } else { format!("seq {seq}") };
-                    let mut heard = member.client.next_text();
+                    let mut heard = member.next_text(u32::MAX);
                     // Done twice, and the reply to the first time had been sent.
                     if killed && heard == last {
-                        heard = member.client.next_text();
+                        heard = member.next_text(u32::MAX);
                     }
                     assert_eq!(heard, expected, "{way}, round {round}");
                     last = expected;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::rig::{Member, Rig};
-use crate::support::{Client, wait_until};
+use crate::support::Client;
 use crate::tests;
 
 tests![
@@ -85,10 +85,10 @@ fn numbered(rig: &mut Rig, count: usize, mut disturb: impl FnMut(&mut Rig) -> bo
                         });
                         member.client.raw(&Client::encoded_texts(texts));
                         for seq in sent..sent + 10 {
-                            let mut heard = member.client.next_text();
+                            let mut heard = member.next_text(u32::MAX);
                             // The one before may come again, if its worker died before it had said that it was done.
                             while seq > 0 && heard == format!("seq {}", seq - 1) {
-                                heard = member.client.next_text();
+                                heard = member.next_text(u32::MAX);
                             }
                             assert_eq!(heard, format!("seq {seq}"), "of {number}");
                         }
@@ -163,7 +163,7 @@ fn pending_handlers_of_one_connection_do_not_overtake() {
 }
 
 fn messages_during_on_open_wait_for_it() {
-    let mut rig = Rig::start();
+    let rig = Rig::start();
     for _ in 0..4 {
         let stream = crate::support::Stream::tcp(rig.address);
         let handshake = crate::support::handshake("/busy");

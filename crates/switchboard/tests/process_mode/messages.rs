@@ -43,7 +43,12 @@ fn check_complete(numbers: &[(u32, u32)], count: u32, marked: bool) {
         if *number == next {
             next += 1;
         } else {
-            assert!(marked && *number < next && *attempt > 1, "{number}, attempt {attempt}, after {next}");
+            let at = numbers.iter().position(|found| found == &(*number, *attempt)).unwrap_or(0);
+            let around = &numbers[at.saturating_sub(5)..numbers.len().min(at + 15)];
+            assert!(
+                marked && *number < next && *attempt > 1,
+                "{number}, attempt {attempt}, after {next}: {around:?}"
+            );
         }
     }
     assert_eq!(next, count);

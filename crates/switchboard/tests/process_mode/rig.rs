@@ -320,6 +320,7 @@ impl Running {
 pub(crate) struct Member {
     pub(crate) client: Client,
     pub(crate) id: String,
+    asked: u32,
 }
 
 impl Member {
@@ -327,25 +328,42 @@ impl Member {
     pub(crate) fn new(mut client: Client) -> Member {
         client.text("id");
         let id = client.next_text().strip_prefix("= ").unwrap().to_owned();
-        Member { client, id }
+        Member { client, id, asked: 0 }
     }
 
     /// The worker's answer to a command; nothing else may come before it.
     #[track_caller]
     pub(crate) fn ask(&mut self, command: &str) -> String {
-        self.client.text(command);
-        self.result()
+        self.asked += 1;
+        self.client.text(&format!("#{} {command}", self.asked));
+        let text = self.next_text(self.asked);
+        let start = format!("={} ", self.asked);
+        text.strip_prefix(&start).unwrap_or_else(|| panic!("{start:?} was expected, not {text:?}")).to_owned()
     }
 
+    /// The answer to what was sent without a number.
     #[track_caller]
     pub(crate) fn result(&mut self) -> String {
-        let text = self.client.next_text();
+        let text = self.next_text(u32::MAX);
         text.strip_prefix("= ").unwrap_or_else(|| panic!("an answer was expected, not {text:?}")).to_owned()
     }
 
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
-        self.client.expect_text(text);
+        assert_eq!(self.next_text(u32::MAX), text);
+    }
+
+    /// The next text that is no answer to a question before this one. Such a one comes a second time if its worker was killed
+    /// after it had sent it, and before it had said that it was done.
+    #[track_caller]
+    pub(crate) fn next_text(&mut self, asked: u32) -> String {
+        loop {
+            let text = self.client.next_text();
+            let tag = text.strip_prefix('=').and_then(|text| text.split(' ').next()?.parse::<u32>().ok());
+            if tag.is_none_or(|tag| tag >= asked) {
+                return text;
+            }
+        }
     }
 
     /// As `ask`, but the user process, or the worker of this number, does it.

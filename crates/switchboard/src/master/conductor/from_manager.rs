@@ -36,6 +36,9 @@ impl Conductor {
             self.steward.send(&adopt, Some(instance.process.as_fd()));
         }
         self.steward.send(&ToManager::Begin, None);
+        for request in self.reloads.keys() {
+            self.steward.send(&ToManager::Reload { request: *request }, None);
+        }
         let retiring: Vec<u32> =
             self.instances.values().filter(|one| one.retiring).map(|one| one.pid).collect();
         for pid in retiring {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::parcel::{Credit, Parcel};
+use super::parcel::{Blame, Credit, Parcel};
 use super::route::SourceKey;
 use super::{Gauge, HttpGate, LaneSetup};
 use crate::ConnectionId;
@@ -74,7 +74,7 @@ pub(super) struct Given {
     pub(super) start: u64,
     end: u64,
     pub(super) progress: Progress,
-    pub(super) blame: u8,
+    pub(super) blame: Blame,
     pub(super) credit: Option<Credit>,
     /// Its bytes, if they do not stand in the ring in one piece.
     retained: Option<Box<(Bytes, Bytes)>>,
@@ -187,7 +187,15 @@ impl Lane {
         }
         let end = self.rings.events.position();
         let progress = Progress::Given;
-        self.given.push_back(Given { key, start, end, progress, blame: 0, credit: None, retained: None });
+        self.given.push_back(Given {
+            key,
+            start,
+            end,
+            progress,
+            blame: Blame::default(),
+            credit: None,
+            retained: None,
+        });
         self.outstanding += 1;
         self.dirty = true;
         true
@@ -404,7 +412,7 @@ impl Given {
             start: position,
             end: position,
             progress: Progress::Handled,
-            blame: 0,
+            blame: Blame::default(),
             credit: None,
             retained: None,
         }

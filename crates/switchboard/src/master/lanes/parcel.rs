@@ -8,9 +8,34 @@ use crate::pipe::Receipt;
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) event: Event,
-    /// Processes that it has killed.
-    pub(super) blame: u8,
+    pub(super) blame: Blame,
     pub(super) credit: Option<Credit>,
+}
+
+/// The processes that died while they handled an event.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Blame {
+    /// Of themselves: it is the event that killed them.
+    pub(super) deaths: u8,
+    /// By SIGKILL: from outside, or because there was no memory left.
+    pub(super) kills: u8,
+}
+
+/// So many kills count as one death of a process of itself: nobody's connection is closed because somebody kills workers, and an
+/// event that uses up all memory does not do so for ever.
+const KILLS_PER_DEATH: u32 = 8;
+
+impl Blame {
+    /// One more.
+    pub(super) fn add(&mut self, of_itself: bool) {
+        let count = if of_itself { &mut self.deaths } else { &mut self.kills };
+        *count = count.saturating_add(1);
+    }
+
+    /// Is that too much?
+    pub(super) fn is_too_much(self, max_attempts: u32) -> bool {
+        u32::from(self.deaths) + u32::from(self.kills) / KILLS_PER_DEATH >= max_attempts
+    }
 }
 
 /// What a message between processes gives back when it has been handled.
@@ -24,7 +49,7 @@ pub(super) enum Credit {
 
 impl Parcel {
     pub(super) fn new(event: Event) -> Parcel {
-        Parcel { event, blame: 0, credit: None }
+        Parcel { event, blame: Blame::default(), credit: None }
     }
 
     pub(super) fn is_message(&self) -> bool {

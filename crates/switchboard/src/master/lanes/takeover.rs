@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::lane::{Given, Lane, Progress};
-use super::parcel::Parcel;
+use super::parcel::{Credit, Parcel};
 use super::route::{KeyHasher, SourceKey};
 use super::{LaneReport, Lanes};
 use crate::Decision;
 use crate::command::Command;
 use crate::event::{ClosedBy, Event, EventKind, EventSource};
+use crate::ipc::channel::EventPlace;
 use crate::ipc::codec::Delivery;
 use crate::pipe::Receipt;
 
@@ -21,15 +22,26 @@ const INTERNAL_ERROR: u16 = 1011;
 struct Verdict {
     /// The event that was being handled when it did, in this lane.
     culprit: Option<u64>,
+    /// The event whose handler was being polled, in this lane: it had begun.
+    polled: Option<u64>,
     /// It was one of those that had begun, nobody knows which.
     unknown: bool,
+    /// Nobody killed it from outside.
+    of_itself: bool,
 }
 
 impl Verdict {
     fn on(lane: &Lane, reactor: usize) -> Verdict {
-        let place = lane.marks.polling().or_else(|| lane.marks.suspect());
-        let culprit = place.filter(|place| place.reactor == reactor).map(|place| place.position);
-        Verdict { culprit, unknown: place.is_none() && lane.dead == Some(true) }
+        let of_itself = lane.dead == Some(true);
+        let here = |place: EventPlace| (place.reactor == reactor).then_some(place.position);
+        let polled = lane.marks.polling();
+        let (culprit, unknown) = match (polled, lane.marks.suspect()) {
+            // A suspect that is pending may have done it in another thread.
+            (Some(polled), Some(suspect)) if polled != suspect => (None, of_itself),
+            (Some(place), _) | (None, Some(place)) => (here(place), false),
+            (None, None) => (None, of_itself),
+        };
+        Verdict { culprit, polled: polled.and_then(here), unknown, of_itself }
     }
 }
 
@@ -50,10 +62,10 @@ impl Lanes {
                 self.unfinished = self.unfinished.saturating_sub(1);
                 continue;
             };
-            if u32::from(parcel.blame) >= self.core.config.max_attempts {
-                self.unfinished = self.unfinished.saturating_sub(1);
+            if parcel.blame.is_too_much(self.core.config.max_attempts) {
                 poisoned.insert(key);
-                refuse(parcel, commands);
+                let credit = refuse(parcel, commands);
+                self.handled((key, credit), commands);
             } else if poisoned.contains(&key) && parcel.is_message() {
                 self.unfinished = self.unfinished.saturating_sub(1);
             } else {
@@ -99,7 +111,8 @@ impl Lanes {
             return None;
         };
         let is_culprit = verdict.culprit == Some(given.start);
-        let begun = is_culprit || given.progress == Progress::GoesOn;
+        let polled = verdict.polled == Some(given.start);
+        let begun = is_culprit || polled || given.progress == Progress::GoesOn;
         event.attempt += u32::from(begun);
         event.suspect |= begun && verdict.unknown;
         if let EventKind::Pipe(message) = event.kind {
@@ -108,7 +121,10 @@ impl Lanes {
         if let Some(session) = self.routes.get(&given.key).and_then(|route| route.session.as_deref()) {
             event.session = session.clone();
         }
-        let blame = given.blame.saturating_add(u8::from(is_culprit));
+        let mut blame = given.blame;
+        if is_culprit {
+            blame.add(verdict.of_itself);
+        }
         Some(Parcel { event, blame, credit: given.credit })
     }
 
@@ -124,9 +140,9 @@ impl Lanes {
     }
 }
 
-/// An event has killed too many processes.
-fn refuse(parcel: Parcel, commands: &mut Vec<Command>) {
-    let deaths = parcel.blame;
+/// An event has killed too many processes. Answers what is given back for it.
+fn refuse(parcel: Parcel, commands: &mut Vec<Command>) -> Option<Credit> {
+    let deaths = parcel.blame.deaths;
     let Event { source, kind, .. } = parcel.event;
     let EventSource::Connection(id) = source else {
         tracing::error!(
@@ -134,7 +150,7 @@ fn refuse(parcel: Parcel, commands: &mut Vec<Command>) {
             ?source,
             "a message between processes killed its recipient again; it is dropped"
         );
-        return;
+        return parcel.credit;
     };
     match kind {
         EventKind::Authorize(_) => {
@@ -151,4 +167,5 @@ fn refuse(parcel: Parcel, commands: &mut Vec<Command>) {
             commands.push(Command::Disconnect { id, code: INTERNAL_ERROR, reason, by: ClosedBy::Server });
         }
     }
+    None
 }

@@ -417,6 +417,30 @@ fn if_nobody_knows_who_it_was_those_that_had_begun_are_suspects() {
 }
 
 #[test]
+fn who_is_polled_while_a_suspect_is_pending_is_not_blamed() {
+    let mut rig = Rig::new();
+    for instance in 1..5 {
+        let mut zero = rig.start(instance, 0);
+        if instance == 1 {
+            rig.message(2, "suspect");
+            rig.message(4, "innocent");
+        }
+        rig.turn();
+        let seen = zero.fetch();
+        let suspect = seen.iter().find(|seen| seen.text == "suspect").unwrap();
+        zero.mark(Mark::GoesOn, suspect);
+        zero.side.marks.set_suspect(Some(EventPlace { reactor: 0, position: suspect.start }));
+        zero.polls(seen.iter().find(|seen| seen.text == "innocent").unwrap());
+        rig.lanes.detach(InstanceId(instance), true);
+        rig.turn();
+    }
+    assert!(rig.commands.is_empty(), "{:?}", rig.commands);
+    let mut last = rig.start(9, 0);
+    rig.turn();
+    assert!(last.fetch().iter().all(|seen| seen.suspect), "both are to be handled alone");
+}
+
+#[test]
 fn a_connection_moves_to_the_new_worker_only_when_the_old_one_has_finished() {
     let mut rig = Rig::new();
     let mut old = rig.start(1, 0);

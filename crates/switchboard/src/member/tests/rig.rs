@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::attach::{Attached, attach};
+use super::super::attach::{Attached, Program, attach};
 use super::super::journal::RingJournal;
 use super::super::link::Link;
 use super::super::process::ProcessPart;
@@ -97,7 +97,8 @@ pub(super) fn attached(reactors: usize, config: Config) -> (Master, Attached) {
     if !descriptors.is_empty() {
         link.send(&ToInstance::Bells.encode(), &descriptors, Wait::No).unwrap();
     }
-    let attached = attach(Link::new(theirs).unwrap(), Config::default()).unwrap().unwrap();
+    let program = Program { config: Config::default(), processes: vec!["hub".into()] };
+    let attached = attach(Link::new(theirs).unwrap(), program).unwrap().unwrap();
     let assemblers = (0..reactors).map(|_| Assembler::new(1 << 20)).collect();
     let mut master = Master { side, table, link, bell, assemblers };
     assert!(matches!(master.heard()[..], [ToMaster::Hello { .. }]));

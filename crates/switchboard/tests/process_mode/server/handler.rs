@@ -57,7 +57,12 @@ impl Handler for Driven {
         let Some(text) = message.as_text().map(str::to_owned) else {
             return answer(&conn, message);
         };
-        let (command, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        // `#7 echo` is answered by `=7 echo`, so that a client knows an answer that comes a second time.
+        let (tag, text) = match text.strip_prefix('#').and_then(|text| text.split_once(' ')) {
+            Some((tag, text)) => (tag, text),
+            None => ("", text.as_str()),
+        };
+        let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
         let millis = || Duration::from_millis(rest.split(' ').next().unwrap().parse().unwrap());
         match command {
             "seq" => {
@@ -95,16 +100,16 @@ impl Handler for Driven {
             }
             "mine" => {
                 let session = String::from_utf8_lossy(conn.session()).into_owned();
-                return answer(&conn, format!("= {session}").into());
+                return answer(&conn, format!("={tag} {session}").into());
             }
-            "attempt" => return answer(&conn, format!("= {}", conn.attempt()).into()),
-            "worker" => return answer(&conn, format!("= {}", self.worker.id()).into()),
+            "attempt" => return answer(&conn, format!("={tag} {}", conn.attempt()).into()),
+            "worker" => return answer(&conn, format!("={tag} {}", self.worker.id()).into()),
             _ => {
-                let result = perform::perform(conn.handle(), Some(conn.id()), &text).await;
-                return answer(&conn, format!("= {result}").into());
+                let result = perform::perform(conn.handle(), Some(conn.id()), text).await;
+                return answer(&conn, format!("={tag} {result}").into());
             }
         }
-        answer(&conn, format!("= {}", conn.attempt()).into());
+        answer(&conn, format!("={tag} {}", conn.attempt()).into());
     }
 
     async fn on_close(&self, conn: Conn, closed: Closed) {
