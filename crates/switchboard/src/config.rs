@@ -197,7 +197,7 @@ impl Default for Config {
             worker_start_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
             watch: false,
-            ring_bytes: 256 << 10,
+            ring_bytes: 1 << 20,
             pipe_bytes_max: 1 << 20,
             handle_signals: true,
         }

@@ -14,13 +14,15 @@ pub(super) enum Effect {
         id: ConnectionId,
         bytes: usize,
     },
-    /// One group more.
+    /// One group more than it is in; `table`: as many as the table showed.
     Join {
         id: ConnectionId,
+        table: i64,
     },
     /// One group less.
     Leave {
         id: ConnectionId,
+        table: i64,
     },
     /// It is marked that a push was refused.
     Refused {
@@ -33,7 +35,7 @@ impl Effect {
     fn id(self) -> Option<ConnectionId> {
         match self {
             Effect::None => None,
-            Effect::Push { id, .. } | Effect::Join { id } | Effect::Leave { id } => Some(id),
+            Effect::Push { id, .. } | Effect::Join { id, .. } | Effect::Leave { id, .. } => Some(id),
             Effect::Refused { id, .. } => Some(id),
         }
     }
@@ -44,7 +46,10 @@ impl Effect {
 pub(super) struct Sum {
     commands: u32,
     pub(super) bytes: u64,
-    pub(super) groups: i64,
+    /// How many of them change the groups.
+    group_commands: u32,
+    /// The number of groups, by the table from before the first of these, and by what has been sent since.
+    groups: i64,
     refusals: u32,
     closing: u32,
 }
@@ -55,8 +60,8 @@ impl Sum {
         match effect {
             Effect::None => {}
             Effect::Push { bytes, .. } => self.bytes += bytes as u64,
-            Effect::Join { .. } => self.groups += 1,
-            Effect::Leave { .. } => self.groups -= 1,
+            Effect::Join { table, .. } => self.change_groups(table, 1),
+            Effect::Leave { table, .. } => self.change_groups(table, -1),
             Effect::Refused { closes, .. } => {
                 self.refusals += 1;
                 self.closing += u32::from(closes);
@@ -69,13 +74,26 @@ impl Sum {
         match effect {
             Effect::None => {}
             Effect::Push { bytes, .. } => self.bytes -= bytes as u64,
-            Effect::Join { .. } => self.groups -= 1,
-            Effect::Leave { .. } => self.groups += 1,
+            Effect::Join { .. } | Effect::Leave { .. } => self.group_commands -= 1,
             Effect::Refused { closes, .. } => {
                 self.refusals -= 1;
                 self.closing -= u32::from(closes);
             }
         }
+    }
+
+    fn change_groups(&mut self, table: i64, change: i64) {
+        if self.group_commands == 0 {
+            self.groups = table;
+        }
+        self.group_commands += 1;
+        self.groups += change;
+    }
+
+    /// How many groups it will be in, where the table shows `table`: there the reactor shows what it carries out before it
+    /// says that it has taken it, so that what is on its way may be in it or not.
+    pub(super) fn groups(&self, table: i64) -> i64 {
+        if self.group_commands == 0 { table } else { self.groups }
     }
 
     /// As [`Entry::refused`](crate::table::Entry::refused).

@@ -92,7 +92,7 @@ impl Outlet {
 
     /// May a connection join one more group?
     pub(super) fn may_join(&mut self, entry: &Entry, id: ConnectionId, max: usize) -> Result<bool, Corrupt> {
-        let may = |outlet: &Outlet| entry.groups() + outlet.on_the_way.of(id).groups < max as i64;
+        let may = |outlet: &Outlet| outlet.on_the_way.of(id).groups(entry.groups()) < max as i64;
         if may(self) {
             return Ok(true);
         }

@@ -326,7 +326,7 @@ impl RemotePorts for Arc<RingPorts> {
             if !outlet.takes(command.weight(), self.command_bytes_max) {
                 return Ok(Err(ConnectionError::QueueFull));
             }
-            outlet.send(&command, 0, Effect::Join { id })?;
+            outlet.send(&command, 0, Effect::Join { id, table: entry.groups() })?;
             Ok(Ok(()))
         });
         joined.unwrap_or(Err(ConnectionError::Closed))
@@ -335,7 +335,8 @@ impl RemotePorts for Arc<RingPorts> {
     fn leave(&self, id: ConnectionId, entry: &Entry, group: Arc<str>) -> Result<(), ConnectionError> {
         let command = Command::Leave { id, group, counted: false };
         // Counted at once, so that a connection at its limit can change groups.
-        let left = self.put(entry.reactor(), &command, 0, self.command_bytes_max, Effect::Leave { id });
+        let effect = Effect::Leave { id, table: entry.groups() };
+        let left = self.put(entry.reactor(), &command, 0, self.command_bytes_max, effect);
         left.map_err(|refused| match refused {
             NotSent::Full => ConnectionError::QueueFull,
             NotSent::Stopped => ConnectionError::Closed,

@@ -51,7 +51,7 @@ pub(crate) struct SmallPush<'a> {
 
 impl<'a> SmallPush<'a> {
     /// The longest message.
-    pub(crate) const BYTES_MAX: usize = 4 << 10;
+    pub(crate) const BYTES_MAX: usize = 32 << 10;
 
     /// None: it is something else, or not well-formed.
     pub(crate) fn read(record: &Record<'a>) -> Option<SmallPush<'a>> {

@@ -82,6 +82,27 @@ fn groups_are_counted_before_the_reactor_does() {
 }
 
 #[test]
+fn groups_that_the_reactor_is_counting_are_not_counted_twice() {
+    let config = Config { groups_per_connection_max: 4, ..Config::default() };
+    let (mut master, attached) = attached(1, config);
+    let (handle, id) = (attached.handle, master.open(0));
+    for group in ["a", "b", "c"] {
+        handle.join(id, group).unwrap();
+    }
+    // Carried out, which the member has not been told.
+    master.fetch(0);
+    for _ in 0..3 {
+        master.table.slot(id).restore_group();
+    }
+    handle.join(id, "d").unwrap();
+    assert_eq!(handle.join(id, "e"), Err(ConnectionError::TooManyGroups { max: 4 }));
+    handle.leave(id, "a").unwrap();
+    handle.join(id, "e").unwrap();
+    master.release(0);
+    assert_eq!(handle.join(id, "f"), Err(ConnectionError::TooManyGroups { max: 4 }));
+}
+
+#[test]
 fn what_finds_no_room_keeps_its_order() {
     in_runtime(async {
         let (mut master, mut member, handle) = worker(Config::default(), idle());
