@@ -173,6 +173,8 @@ pub(crate) enum Answer {
     Snapshot(Vec<ConnectionState>),
     /// The connection is gone.
     Gone,
+    /// Too many answers wait for whoever asks.
+    Busy,
 }
 
 /// Where an answer goes. Nobody may be waiting for it any more.

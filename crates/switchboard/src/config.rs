@@ -95,8 +95,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Reload when the executable on disk has changed, and has then not changed for 200 ms; for development. Default: false.
     pub watch: bool,
-    /// Bytes of each ring between a reactor and a worker or user process, a power of two from 4 KiB to 1 GiB; there are two for
-    /// each pair. Default: 256 KiB, which caches hold. Larger messages go in pieces.
+    /// Bytes of each ring between a reactor and a worker or user process, a power of two; there are two for each pair, and
+    /// larger messages go in pieces. Default: 1 MiB; on machines with many cores less, so that all of them together take
+    /// some 64 MiB, but never less than 128 KiB.
     pub ring_bytes: usize,
     /// Bytes of messages that may be on their way from one process to another, each counted with 64 bytes more (see
     /// [`Handle::send_message`](crate::Handle::send_message)); 1 KiB to 512 MiB. Default: 1 MiB.
@@ -105,6 +106,17 @@ pub struct Config {
     /// Default: true. Set it to false where the program handles signals itself, or goes on after `start` has returned: the
     /// signals stay caught.
     pub handle_signals: bool,
+}
+
+/// What all rings of a server with so many reactors and workers may take together, and each of them.
+const RINGS_BYTES: usize = 64 << 20;
+const RING_BYTES_DEFAULT: std::ops::RangeInclusive<usize> = 128 << 10..=1 << 20;
+
+fn ring_bytes(cores: usize) -> usize {
+    let rings = 2 * cores * (cores + 1);
+    let share = (RINGS_BYTES / rings).clamp(*RING_BYTES_DEFAULT.start(), *RING_BYTES_DEFAULT.end());
+    // The power of two that is not above it.
+    1 << share.ilog2()
 }
 
 /// The longest time that can be set: a year.
@@ -197,7 +209,7 @@ impl Default for Config {
             worker_start_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
             watch: false,
-            ring_bytes: 1 << 20,
+            ring_bytes: ring_bytes(cores),
             pipe_bytes_max: 1 << 20,
             handle_signals: true,
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::ipc::codec::{Delivery, Order, SmallPush};
+use crate::ipc::codec::{Delivery, Keep, Order, SmallPush};
 use crate::ipc::control::{FromManager, ToManager};
 use crate::ipc::link::{ToInstance, ToMaster};
 use crate::ipc::ring::{Assembler, Records};
@@ -21,7 +21,7 @@ pub fn ring(bytes: &[u8], position: u64) {
         let Ok(whole) = assembler.push(record) else { return };
         if let Some(whole) = whole {
             let payload = Bytes::copy_from_slice(&whole.payload);
-            let _ = Order::decode(&payload);
+            let _ = Order::decode(&payload, Keep::Copy);
             // Only the master can write these, and it has checked what is text.
             if payload.is_ascii() {
                 let _ = Delivery::decode(&payload, Receipt::None, &pipes);

@@ -244,6 +244,7 @@ impl Handle {
     pub async fn groups(&self, id: ConnectionId) -> Result<Vec<String>, QueryError> {
         match self.ask(id, Asked::Groups(id)).await? {
             Answer::Groups(groups) => Ok(groups),
+            Answer::Busy => Err(QueryError::QueueFull),
             _ => Err(QueryError::Closed),
         }
     }
@@ -252,6 +253,7 @@ impl Handle {
     pub async fn session(&self, id: ConnectionId) -> Result<Bytes, QueryError> {
         match self.ask(id, Asked::Session(id)).await? {
             Answer::Session(session) => Ok(session),
+            Answer::Busy => Err(QueryError::QueueFull),
             _ => Err(QueryError::Closed),
         }
     }
@@ -282,7 +284,10 @@ impl Handle {
         }
         let mut answers = Vec::with_capacity(receivers.len());
         for receiver in receivers {
-            answers.push(receiver.await.map_err(|_| QueryError::Stopped)?);
+            match receiver.await.map_err(|_| QueryError::Stopped)? {
+                Answer::Busy => return Err(QueryError::QueueFull),
+                answer => answers.push(answer),
+            }
         }
         Ok(answers)
     }

@@ -208,7 +208,12 @@ impl<P: Part> Member<P> {
             let delivery = intake.next(&self.core.pipes)?;
             self.journal.released();
             let Some(delivery) = delivery else { break };
-            turn::begin_event(!self.lanes[lane].has_more());
+            let is_last = !self.lanes[lane].has_more();
+            if is_last {
+                // Its handler may block; what those before it have sent does not wait for it.
+                self.ports.ring_all();
+            }
+            turn::begin_event(is_last);
             self.deal_with(lane, delivery, context)?;
         }
         let intake = &self.lanes[lane];

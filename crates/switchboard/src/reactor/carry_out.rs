@@ -56,11 +56,14 @@ impl Reactor {
         while let Some(record) = records.next()? {
             if let Some(push) = SmallPush::read(&record) {
                 self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
-                continue;
+            } else {
+                self.dispatch.take_record(batch, record, commands);
+                for command in commands.drain(..) {
+                    self.carry_out(command);
+                }
             }
-            self.dispatch.take_record(batch, record, commands);
-            for command in commands.drain(..) {
-                self.carry_out(command);
+            if !self.dispatch.carried_out(record.end) {
+                break;
             }
         }
         Ok(())

@@ -47,10 +47,13 @@ impl Reactor {
                     self.schedule(key, deadline_ms);
                 }
             }
-            Phase::Open
-                if connection.hold.contains(Hold::ENDING) && self.now_ms >= connection.deadline_ms =>
-            {
-                self.settled(key);
+            Phase::Open if connection.hold.contains(Hold::ENDING) => {
+                let deadline_ms = connection.deadline_ms;
+                if self.now_ms >= deadline_ms {
+                    self.settled(key);
+                } else {
+                    self.schedule(key, deadline_ms);
+                }
             }
             Phase::Open => self.beat(key),
             Phase::Closing | Phase::Draining { .. } => {

@@ -101,6 +101,11 @@ pub(crate) trait Dispatch {
     /// Appends what the reactor has to do for a record of such a batch.
     fn take_record(&mut self, _batch: &Batch, _record: Record<'_>, _commands: &mut Vec<Command>) {}
 
+    /// The records of the batch that was given out last have been carried out up to here. False: the rest is not to be.
+    fn carried_out(&mut self, _end: u64) -> bool {
+        true
+    }
+
     /// A batch holds what cannot be.
     fn violated(&mut self, _batch: &Batch, _what: Corrupt) {}
 

@@ -57,6 +57,22 @@ pub(crate) trait Journal {
     fn calms_down(&self);
 }
 
+/// While it lives, a suspect event is being handled.
+struct Tried<'a>(&'a dyn Journal);
+
+impl<'a> Tried<'a> {
+    fn begin(journal: &'a dyn Journal, receipt: &Receipt) -> Tried<'a> {
+        journal.tries(Some(receipt));
+        Tried(journal)
+    }
+}
+
+impl Drop for Tried<'_> {
+    fn drop(&mut self) {
+        self.0.tries(None);
+    }
+}
+
 /// What the runner's tasks need.
 pub(super) struct Shared<H> {
     pub(super) handler: H,
@@ -206,9 +222,8 @@ impl<H: Handler> Shared<H> {
     async fn handle(self: Rc<Self>, event: Event, suspect: Option<Receipt>) {
         if let (Some(receipt), Some(journal)) = (&suspect, &self.journal) {
             let _alone = self.suspects.lock().await;
-            journal.tries(Some(receipt));
+            let _tried = Tried::begin(&**journal, receipt);
             self.dispatch(event).await;
-            journal.tries(None);
         } else {
             self.dispatch(event).await;
         }

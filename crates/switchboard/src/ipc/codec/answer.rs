@@ -38,6 +38,7 @@ pub(super) fn write_answer(answer: &Answer, writer: &mut Writer<'_>) {
         Answer::Session(session) => writer.u8(3).bytes(session),
         Answer::Snapshot(states) => writer.u8(4).list(states, write_state),
         Answer::Gone => writer.u8(5),
+        Answer::Busy => writer.u8(6),
     };
 }
 
@@ -63,6 +64,7 @@ pub(super) fn read_answer(reader: &mut Reader<'_>) -> Result<Answer, Corrupt> {
         3 => Answer::Session(Bytes::copy_from_slice(reader.bytes()?)),
         4 => Answer::Snapshot(reader.list(read_state)?),
         5 => Answer::Gone,
+        6 => Answer::Busy,
         _ => return Err(Corrupt("an unknown answer")),
     })
 }

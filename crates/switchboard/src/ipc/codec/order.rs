@@ -204,13 +204,22 @@ pub(crate) fn encode_command<'a>(command: &'a Command, token: u64, head: &mut Ve
     Some(&[])
 }
 
+/// What becomes of a message's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They share the record's memory, which is theirs alone.
+    Share,
+    /// The record is part of a batch: a client that reads slowly is not to keep all of that.
+    Copy,
+}
+
 impl Order {
-    /// Reads a record's payload. What is long in it shares `bytes`.
-    pub(crate) fn decode(bytes: &Bytes) -> Result<Order, Corrupt> {
+    /// Reads a record's payload.
+    pub(crate) fn decode(bytes: &Bytes, keep: Keep) -> Result<Order, Corrupt> {
         let mut reader = Reader::new(bytes);
         let kind = reader.u8()?;
         let command = match kind {
-            PUSH..=PUSH_TO_USER => read_sending(kind, bytes, &mut reader)?,
+            PUSH..=PUSH_TO_USER => read_sending(kind, bytes, keep, &mut reader)?,
             WAITS..=FINISHES => {
                 let mark = match kind {
                     WAITS => Mark::Waits,
@@ -248,8 +257,11 @@ impl Order {
     }
 }
 
-fn read_sending(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Command, Corrupt> {
-    let payload = |rest: &[u8]| if rest.is_empty() { Bytes::new() } else { bytes.slice_ref(rest) };
+fn read_sending(kind: u8, bytes: &Bytes, keep: Keep, reader: &mut Reader<'_>) -> Result<Command, Corrupt> {
+    let payload = |rest: &[u8]| match keep {
+        Keep::Share if !rest.is_empty() => bytes.slice_ref(rest),
+        _ => Bytes::copy_from_slice(rest),
+    };
     Ok(match kind {
         PUSH => {
             let id = read_id(reader)?;

@@ -33,6 +33,9 @@ impl Deref for Payload<'_> {
     }
 }
 
+/// Room that is made for a payload before it has come.
+const EXPECTED_MAX: usize = 1 << 20;
+
 /// Takes the records of one ring in order and answers whole payloads, of which none is longer than a limit.
 #[derive(Debug)]
 pub(crate) struct Assembler {
@@ -87,7 +90,9 @@ impl Assembler {
         if whole > self.max {
             return Err(Corrupt("a record in pieces is too long"));
         }
-        let mut begun = Begun { bytes: BytesMut::with_capacity(whole), whole, start: record.start };
+        // Grows as the pieces come: the length is only a word.
+        let bytes_now = whole.min(EXPECTED_MAX);
+        let mut begun = Begun { bytes: BytesMut::with_capacity(bytes_now), whole, start: record.start };
         begun.add(bytes)?;
         self.begun = Some(begun);
         Ok(None)

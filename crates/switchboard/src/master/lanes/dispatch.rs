@@ -13,7 +13,7 @@ use crate::command::{Answer, Command, Question, Reply};
 use crate::event::{Event, EventKind, EventSource, Flow};
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
-use crate::ipc::codec::{Order, encode_answer, encode_echo, encode_session};
+use crate::ipc::codec::{Keep, Order, encode_answer, encode_echo, encode_session};
 use crate::ipc::ring::{Payload as Fetched, Record, Sleeping};
 use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
 use crate::worker::{Batch, Dispatch, Payload};
@@ -85,7 +85,8 @@ impl Dispatch for Lanes {
     }
 
     fn serves_http(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.http.serves_http())
+        // While the one that did is being replaced, too.
+        self.served_http || self.lanes.iter().any(|lane| lane.http.serves_http())
     }
 
     fn serve_http(&mut self, mut socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd> {
@@ -119,9 +120,8 @@ impl Dispatch for Lanes {
         // The youngest is looked at first and the oldest carried out first: what an old process did before its successor
         // was given anything comes before what the successor does.
         for index in (0..self.lanes.len()).rev() {
-            let crowded = self.core.config.command_bytes_max;
             let lane = &mut self.lanes[index];
-            if lane.broken || lane.dead.is_none() && lane.is_crowded(crowded) {
+            if lane.broken {
                 continue;
             }
             if let Err(what) = lane.sample().and_then(|()| lane.fetch()) {
@@ -153,13 +153,20 @@ impl Dispatch for Lanes {
         }
     }
 
+    fn carried_out(&mut self, end: u64) -> bool {
+        let lane = &mut self.lanes[self.next_batch - 1];
+        // From now on it shows in the connection table, and the process need not reckon with it any more.
+        lane.rings.commands.advance(end);
+        !lane.broken
+    }
+
     fn violated(&mut self, _batch: &Batch, what: Corrupt) {
         self.distrust(self.next_batch - 1, what);
     }
 
     fn settle(&mut self, commands: &mut Vec<Command>) {
         let mut done = std::mem::take(&mut self.done);
-        for lane in self.lanes.iter_mut().filter(|lane| !lane.broken) {
+        for lane in self.lanes.iter_mut() {
             lane.release();
             lane.judge(&mut done);
         }
@@ -171,8 +178,11 @@ impl Dispatch for Lanes {
             let lane = self.lanes.remove(index);
             self.take_over(lane, commands);
         }
-        for lane in &mut self.lanes {
-            lane.write_on();
+        for index in 0..self.lanes.len() {
+            self.lanes[index].write_on();
+            if self.lanes[index].is_overrun() {
+                self.distrust(index, Corrupt("it does not take what it is told"));
+            }
         }
         for slot in 0..self.slots.len() {
             if !self.slots[slot].waiting.is_empty() {
@@ -182,6 +192,7 @@ impl Dispatch for Lanes {
     }
 
     fn publish(&mut self, empty: bool) {
+        self.served_http = self.served_http || self.lanes.iter().any(|lane| lane.http.serves_http());
         let anything_waits = self.anything_waits();
         for lane in &mut self.lanes {
             lane.publish();
@@ -207,7 +218,8 @@ impl Dispatch for Lanes {
     fn answer(&mut self, instance: InstanceId, token: u64, answer: Answer) {
         if let Some(lane) = self.lane(instance) {
             let mut bytes = Vec::new();
-            encode_answer(token, &answer, &mut bytes);
+            let answer = if lane.is_crowded() { &Answer::Busy } else { &answer };
+            encode_answer(token, answer, &mut bytes);
             lane.tell(&[], bytes.into());
         }
     }
@@ -221,7 +233,8 @@ impl Dispatch for Lanes {
     }
 
     fn attach(&mut self, lane: LaneSetup) {
-        self.lanes.push(Lane::new(lane, self.core.config.command_bytes_max.saturating_mul(2)));
+        let max = self.core.config.command_bytes_max;
+        self.lanes.push(Lane::new(lane, max.saturating_mul(2), max));
     }
 
     fn route(&mut self, slot: Slot, instance: Option<InstanceId>) {
@@ -273,8 +286,8 @@ impl Lanes {
     ) -> Result<(), Corrupt> {
         let Some(whole) = self.lanes[index].assembler.push(record)? else { return Ok(()) };
         let order = match whole.payload {
-            Fetched::Fetched(part) => Order::decode(&batch.slice_ref(part))?,
-            Fetched::Assembled(bytes) => Order::decode(&bytes)?,
+            Fetched::Fetched(part) => Order::decode(&batch.slice_ref(part), Keep::Copy)?,
+            Fetched::Assembled(bytes) => Order::decode(&bytes, Keep::Share)?,
         };
         self.take_order(index, order, commands)
     }

@@ -259,6 +259,15 @@ impl Lanes {
         let key = SourceKey::connection(id);
         if let Some(route) = self.routes.get_mut(&key) {
             (route.behind, route.held) = (false, false);
+            // Nobody waits for a decision about it any more.
+            let before = route.detained.len();
+            route.detained.retain(|parcel| !matches!(parcel.event.kind, EventKind::Authorize(_)));
+            let dropped = before - route.detained.len();
+            if dropped > 0 {
+                let slot = usize::from(self.slot_of(key));
+                self.unfinished = self.unfinished.saturating_sub(dropped);
+                self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
+            }
         }
         self.drop_route(key);
         if self.core.config.dispatch == DispatchBy::LeastLoaded

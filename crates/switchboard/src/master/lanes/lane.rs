@@ -44,6 +44,8 @@ pub(super) struct Lane {
     /// What is no event and found no room, in order.
     backlog: VecDeque<(Vec<u8>, Bytes)>,
     backlog_bytes: usize,
+    /// At which no more is asked.
+    backlog_max: usize,
     /// Events that it has been given and has not handled.
     pub(super) outstanding: usize,
     /// What it has sent others and they have not taken, by weight.
@@ -51,6 +53,8 @@ pub(super) struct Lane {
     pub(super) assembler: Assembler,
     /// Commands that have been fetched, and where they start in the ring.
     pub(super) batch: (Bytes, u64),
+    /// Up to where the process has been asked whether it waits for room.
+    told: u64,
     /// Memory for batches, used again when nothing refers to it any more.
     memory: BytesMut,
     /// Something has been written since the bell was last thought of.
@@ -92,7 +96,7 @@ pub(super) enum Progress {
 }
 
 impl Lane {
-    pub(super) fn new(setup: LaneSetup, order_bytes_max: usize) -> Lane {
+    pub(super) fn new(setup: LaneSetup, order_bytes_max: usize, backlog_max: usize) -> Lane {
         let LaneSetup { instance, slot, lane, marks, bell, http, gauge } = setup;
         Lane {
             instance,
@@ -111,10 +115,12 @@ impl Lane {
             writing: None,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
+            backlog_max,
             outstanding: 0,
             piped: 0,
             assembler: Assembler::new(order_bytes_max),
             batch: (Bytes::new(), 0),
+            told: 0,
             memory: BytesMut::new(),
             dirty: false,
             broken: false,
@@ -130,8 +136,13 @@ impl Lane {
     }
 
     /// Must answers wait before more is asked?
-    pub(super) fn is_crowded(&self, max: usize) -> bool {
-        self.backlog_bytes > max
+    pub(super) fn is_crowded(&self) -> bool {
+        self.backlog_bytes > self.backlog_max
+    }
+
+    /// It has not taken what it is told for so long that this takes too much memory.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.backlog_bytes > self.backlog_max.saturating_mul(4)
     }
 
     /// Gives the process an event, or gives that back if there is no room.
@@ -204,13 +215,16 @@ impl Lane {
     fn write_pieces(&mut self) {
         let Some((mut writer, mut given)) = self.writing.take() else { return };
         self.dirty = true;
-        if writer.write(&mut self.rings.events) {
-            given.start = writer.start().unwrap_or(given.start);
-            given.end = self.rings.events.position();
-            self.given.push_back(given);
-        } else {
-            self.writing = Some((writer, given));
+        let piece = self.rings.events.payload_max() + 16;
+        while !writer.write(&mut self.rings.events) {
+            if !self.make_room(piece) {
+                self.writing = Some((writer, given));
+                return;
+            }
         }
+        given.start = writer.start().unwrap_or(given.start);
+        given.end = self.rings.events.position();
+        self.given.push_back(given);
     }
 
     /// Tells the process something that is no event.
@@ -284,7 +298,8 @@ impl Lane {
 
     /// Gives free what nobody needs any more.
     fn accept(&mut self) {
-        let oldest = self.given.front().filter(|given| given.retained.is_none());
+        let needs_its_room = |given: &&Given| given.retained.is_none() && given.progress != Progress::Handled;
+        let oldest = self.given.iter().find(needs_its_room);
         let limit = oldest.map_or(self.head, |given| given.start.min(self.head));
         self.rings.events.accept(limit.max(self.rings.events.released()));
     }
@@ -297,7 +312,8 @@ impl Lane {
 
     /// Fetches commands into `batch`.
     pub(super) fn fetch(&mut self) -> Result<(), Corrupt> {
-        if !self.rings.commands.has_more() {
+        // Whoever does not take its answers gets no more of them.
+        if !self.rings.commands.has_more() || self.dead.is_none() && self.is_crowded() {
             return Ok(());
         }
         let start = self.rings.commands.fetch(&mut self.memory)?;
@@ -305,13 +321,13 @@ impl Lane {
         Ok(())
     }
 
-    /// What has been fetched has been carried out, and shows in the connection table: the process may use its room again,
-    /// and need not reckon with it any more.
+    /// What has been fetched has been carried out: a process that waits for room is told so.
     pub(super) fn release(&mut self) {
         let fetched = self.rings.commands.fetched();
-        if fetched != self.rings.commands.released() && self.rings.commands.release(fetched) {
+        if fetched != self.told && self.rings.commands.release(fetched) {
             self.bell.ring();
         }
+        self.told = fetched;
     }
 
     /// Notes what the process has released without saying that it goes on. `done` gets whose events have been handled.
@@ -376,7 +392,7 @@ impl Lane {
         if self.dead.is_some() || self.broken {
             return self.dead.is_some();
         }
-        self.rings.commands.has_more()
+        self.rings.commands.has_more() && !self.is_crowded()
             || releases_matter && self.rings.events.sample().is_ok_and(|head| head != self.head)
     }
 
@@ -396,11 +412,11 @@ impl Lane {
         let with_bytes = |mut given: Given| {
             let bytes = match given.retained.take() {
                 Some(retained) => joined(*retained),
-                None => copy_record(&self.rings, given.start).ok()?,
+                None => copy_record(&self.rings, given.start).unwrap_or_default(),
             };
-            Some((given, bytes))
+            (given, bytes)
         };
-        all.into_iter().filter_map(with_bytes).collect()
+        all.into_iter().map(with_bytes).collect()
     }
 }
 

@@ -121,6 +121,8 @@ pub(crate) struct Lanes {
     awaited: usize,
     /// Reused for heads of records.
     head: Vec<u8>,
+    /// A process has had a service for HTTP connections.
+    served_http: bool,
     /// Turns through the workers for HTTP connections.
     next_http: usize,
     /// Whose events have been handled in this turn.
@@ -158,6 +160,7 @@ impl Lanes {
             unfinished: 0,
             awaited: 0,
             head: Vec::new(),
+            served_http: false,
             next_http: 0,
             done: Vec::new(),
             next_batch: 0,

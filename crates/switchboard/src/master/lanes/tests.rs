@@ -326,6 +326,87 @@ fn a_pending_event_does_not_block_the_ring() {
 }
 
 #[test]
+fn a_pending_event_does_not_stop_a_message_in_pieces() {
+    let mut rig = Rig::new();
+    let mut zero = rig.start(1, 0);
+    rig.message(2, "slow");
+    let slow = zero.fetch().remove(0);
+    zero.mark(Mark::GoesOn, &slow);
+    zero.release(&slow);
+    let big = "x".repeat(5 * RING);
+    rig.message(4, &big);
+    let mut got = Vec::new();
+    for _ in 0..20 {
+        rig.turn();
+        got.extend(zero.handle_all());
+    }
+    assert!(got == [big], "{} messages", got.len());
+    rig.turn();
+    assert_eq!(rig.lanes.unfinished, 1, "the slow one");
+}
+
+#[test]
+fn a_large_pending_event_does_not_give_the_room_of_those_behind_it_free() {
+    let mut rig = Rig::new();
+    let mut zero = rig.start(1, 0);
+    let big = "x".repeat(RING / 2);
+    rig.message(2, &big);
+    rig.message(4, "small");
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        rig.turn();
+        seen.extend(zero.fetch());
+    }
+    assert_eq!(seen.len(), 2);
+    for event in &seen {
+        zero.mark(Mark::GoesOn, event);
+        zero.release(event);
+    }
+    rig.turn();
+    // The ring is written over, as far as that is allowed.
+    for number in 0..100 {
+        rig.message(6, &format!("{number:0>100}"));
+        rig.turn();
+        zero.handle_all();
+        rig.turn();
+    }
+    rig.lanes.detach(InstanceId(1), false);
+    let mut next = rig.start(2, 0);
+    let mut again = Vec::new();
+    for _ in 0..4 {
+        rig.turn();
+        again.extend(next.fetch().into_iter().map(|seen| seen.text.len()));
+        next.release_all();
+    }
+    again.sort_unstable();
+    assert_eq!(again, ["small".len(), big.len()]);
+    rig.turn();
+    assert_eq!(rig.lanes.unfinished, 0);
+}
+
+#[test]
+fn who_does_not_take_its_answers_gets_no_more_and_recovers() {
+    let config = Config { workers: 2, reactors: 1, ring_bytes: RING, max_connections: 64, ..Config::default() };
+    let mut rig = Rig::with(Config { message_bytes_max: 1_024, command_bytes_max: 2_048, ..config });
+    let mut zero = rig.start(1, 0);
+    for token in 0..20 {
+        rig.lanes.answer(InstanceId(1), token, crate::command::Answer::Session(vec![0; 900].into()));
+    }
+    rig.turn();
+    zero.send(&Command::Abort { id: id(2) });
+    rig.turn();
+    assert!(rig.commands.is_empty(), "nothing is asked while answers wait");
+    assert!(rig.lanes.prepare_sleep(), "and the reactor does not spin");
+    for _ in 0..20 {
+        zero.fetch();
+        zero.release_all();
+        rig.turn();
+    }
+    assert!(matches!(rig.commands[..], [Command::Abort { .. }]), "{:?}", rig.commands);
+    assert!(rig.reports().is_empty());
+}
+
+#[test]
 fn a_successor_gets_what_was_not_handled_and_only_what_had_begun_is_a_second_attempt() {
     let mut rig = Rig::new();
     let mut zero = rig.start(1, 0);

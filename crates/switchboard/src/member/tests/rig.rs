@@ -18,7 +18,7 @@ use super::super::worker::WorkerPart;
 use crate::event::{Event, EventKind};
 use crate::instance::InstanceId;
 use crate::ipc::channel::MasterSide;
-use crate::ipc::codec::{Order, encode_event};
+use crate::ipc::codec::{Keep, Order, encode_event};
 use crate::ipc::link::{ToInstance, ToMaster};
 use crate::ipc::ring::{Assembler, PieceWriter, Records};
 use crate::ipc::setup::{Limits, Setup};
@@ -186,7 +186,7 @@ impl Master {
         let mut orders = Vec::new();
         while let Some(record) = records.next().unwrap() {
             if let Some(whole) = self.assemblers[lane].push(record).unwrap() {
-                orders.push(Order::decode(&Bytes::copy_from_slice(&whole.payload)).unwrap());
+                orders.push(Order::decode(&Bytes::copy_from_slice(&whole.payload), Keep::Copy).unwrap());
             }
         }
         orders
