@@ -102,12 +102,18 @@ impl Inbound {
             Wait::Yes => RecvFlags::CMSG_CLOEXEC,
             Wait::No => RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
         };
-        let received = rustix::io::retry_on_intr(|| {
-            let mut parts = [IoSliceMut::new(&mut self.0)];
-            rustix::net::recvmsg(socket, &mut parts, &mut control, flags)
-        });
+        let mut receive = || {
+            rustix::io::retry_on_intr(|| {
+                let mut parts = [IoSliceMut::new(&mut self.0)];
+                rustix::net::recvmsg(socket, &mut parts, &mut control, flags)
+            })
+        };
+        let received = match receive() {
+            // It died with messages of ours unread. That is said once, and before what it had sent.
+            Err(rustix::io::Errno::CONNRESET) => receive(),
+            received => received,
+        };
         let received = match received {
-            // It died with messages of ours unread.
             Err(rustix::io::Errno::CONNRESET) => return Ok(None),
             received => received?,
         };
@@ -161,6 +167,23 @@ mod tests {
         assert!(inbound.receive(&other, Wait::Yes).unwrap().is_some());
         assert!(inbound.receive(&other, Wait::Yes).unwrap().is_none());
         assert!(other.send(b"nobody hears it", &[], Wait::No).is_err());
+    }
+
+    #[test]
+    fn the_last_words_of_one_that_has_not_read_everything_are_heard() {
+        for wait in [Wait::Yes, Wait::No] {
+            let (one, other) = pair();
+            one.send(b"unread", &[], Wait::No).unwrap();
+            other.send(b"first", &[one.as_fd()], Wait::No).unwrap();
+            other.send(b"last", &[], Wait::No).unwrap();
+            drop(other);
+            let mut inbound = Inbound::new();
+            let first = inbound.receive(&one, wait).unwrap().unwrap();
+            assert_eq!((first.bytes, first.descriptors.len()), (&b"first"[..], 1));
+            drop(first);
+            assert_eq!(inbound.receive(&one, wait).unwrap().unwrap().bytes, b"last");
+            assert!(inbound.receive(&one, wait).unwrap().is_none());
+        }
     }
 
     #[test]

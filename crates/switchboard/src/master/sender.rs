@@ -25,6 +25,9 @@ pub(super) struct LinkSender {
 struct Lent {
     http: usize,
     upgrades: usize,
+    /// Of these, how many may be of HTTP connections that have ended: a worker says that one has ended as soon as it has
+    /// been answered with 101, and passes its socket on, or the place back, afterwards.
+    behind: usize,
     closed: bool,
 }
 
@@ -42,12 +45,19 @@ impl LinkSender {
         let mut lent = self.lent();
         let some = lent.http > 0;
         lent.http -= usize::from(some);
+        lent.behind = (lent.behind + usize::from(some)).min(lent.upgrades);
         some
     }
 
     /// Has it HTTP connections that have not ended?
     pub(super) fn holds_http(&self) -> bool {
         self.lent().http > 0
+    }
+
+    /// May it ask for one more place? Each HTTP connection upgrades once; one is to spare.
+    pub(super) fn may_upgrade(&self) -> bool {
+        let lent = self.lent();
+        lent.upgrades - lent.behind <= lent.http
     }
 
     /// A place has been taken for an upgrade.
@@ -60,13 +70,14 @@ impl LinkSender {
         let mut lent = self.lent();
         let some = lent.upgrades > 0;
         lent.upgrades -= usize::from(some);
+        lent.behind = lent.behind.min(lent.upgrades);
         some
     }
 
     /// The instance is gone: answers how many HTTP places, and places for upgrades, it has left.
     pub(super) fn close(&self) -> (usize, usize) {
         let mut lent = self.lent();
-        lent.closed = true;
+        (lent.closed, lent.behind) = (true, 0);
         (std::mem::take(&mut lent.http), std::mem::take(&mut lent.upgrades))
     }
 
@@ -133,5 +144,30 @@ mod tests {
         assert_eq!(link.close(), (2, 1));
         assert!(!link.http_ended());
         assert!(link.try_send(socket(), PeerAddr::Unix, Bytes::new()).is_err(), "it is gone");
+    }
+
+    #[test]
+    fn no_more_places_are_asked_for_than_there_are_connections() {
+        let (ours, _theirs) = Socket::pair().unwrap();
+        let link = LinkSender::new(ours);
+        let lend = |count| {
+            for _ in 0..count {
+                link.try_send(socket(), PeerAddr::Unix, Bytes::new()).unwrap();
+            }
+        };
+        let admit_all = || {
+            let places = std::iter::repeat_with(|| link.may_upgrade()).take_while(|may| *may);
+            places.inspect(|_| link.admitted()).count()
+        };
+        lend(6);
+        assert_eq!(admit_all(), 7, "and one to spare");
+        assert!(link.upgrade_over());
+        // All are answered with 101 before the first socket is passed on.
+        (0..6).for_each(|_| assert!(link.http_ended()));
+        lend(3);
+        assert_eq!(admit_all(), 4);
+        (0..10).for_each(|_| assert!(link.upgrade_over()));
+        assert_eq!(admit_all(), 4, "of those that have ended nothing is left");
+        assert_eq!(link.close(), (3, 4));
     }
 }

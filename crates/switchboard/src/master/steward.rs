@@ -22,6 +22,10 @@ const DELAY_MAX: Duration = Duration::from_secs(10);
 /// Who is killed again and again is replaced at once so often in a row, and then after so long.
 const KILLS: u32 = 3;
 const KILLS_PACE: Duration = Duration::from_millis(100);
+/// A manager that reads nothing for so long of what waits for it is replaced.
+const STALL: Duration = Duration::from_secs(5);
+/// When to send again what the system had no memory or no descriptors for.
+const SEND_AGAIN: Duration = Duration::from_millis(100);
 /// How long the manager has to exit when all is done.
 const EXIT: Duration = Duration::from_secs(2);
 
@@ -44,6 +48,10 @@ struct Manager {
     control: Socket,
     /// What did not fit into the socket yet.
     outbox: VecDeque<(Vec<u8>, Option<OwnedFd>)>,
+    /// Since when nothing of that could be sent.
+    stalled: Option<Instant>,
+    /// Not for want of room: when to try again.
+    send_again: Option<Instant>,
     born: Instant,
     since: SystemTime,
 }
@@ -56,18 +64,39 @@ impl Steward {
         // A group of its own, so that what it leaves behind can be told from children that the program has here.
         let process = command.process_group(0).spawn()?;
         let (born, since, outbox) = (Instant::now(), SystemTime::now(), VecDeque::new());
-        self.manager = Some(Manager { process, control, outbox, born, since });
+        let (stalled, send_again) = (None, None);
+        self.manager = Some(Manager { process, control, outbox, stalled, send_again, born, since });
         self.retry_at = None;
         Ok(())
     }
 
     /// To be polled for input, and with `true` for room.
     pub(super) fn descriptor(&self) -> Option<(BorrowedFd<'_>, bool)> {
-        self.manager.as_ref().map(|manager| (manager.control.as_fd(), !manager.outbox.is_empty()))
+        let output = |manager: &Manager| !manager.outbox.is_empty() && manager.send_again.is_none();
+        self.manager.as_ref().map(|manager| (manager.control.as_fd(), output(manager)))
     }
 
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at
+    }
+
+    /// When there is something to do although nothing has happened.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        let manager = self.manager.as_ref();
+        let stalled = manager.and_then(|manager| manager.stalled).map(|since| since + STALL);
+        let again = manager.and_then(|manager| manager.send_again);
+        [self.retry_at, stalled, again].into_iter().flatten()
+    }
+
+    /// Kills a manager that has stopped reading. Its end is noticed like any other, after its last words.
+    pub(super) fn settle_stall(&mut self, now: Instant) {
+        let Some(manager) = &mut self.manager else { return };
+        if manager.stalled.is_some_and(|since| now >= since + STALL) {
+            tracing::error!(pid = manager.process.id(), "the manager does not read and is killed");
+            let _ = manager.process.kill();
+            manager.outbox.clear();
+            (manager.stalled, manager.send_again) = (None, None);
+        }
     }
 
     /// Its number, and since when it runs.
@@ -89,13 +118,35 @@ impl Steward {
     /// Sends what fits now.
     pub(super) fn flush(&mut self) {
         let Some(manager) = &mut self.manager else { return };
+        let now = Instant::now();
+        if manager.send_again.is_some_and(|at| now < at) {
+            return;
+        }
+        manager.send_again = None;
         while let Some((message, descriptor)) = manager.outbox.front() {
             let descriptors: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
             match manager.control.send(message, &descriptors, Wait::No) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    manager.stalled.get_or_insert(now);
+                    return;
+                }
                 // Its end is noticed elsewhere.
-                _ => drop(manager.outbox.pop_front()),
+                Err(error) if is_end(&error) => {}
+                Err(error) if is_too_large(&error) => {
+                    tracing::error!(%error, "cannot tell the manager something");
+                }
+                // What comes after it waits, too.
+                Err(error) => {
+                    if manager.stalled.replace(manager.stalled.unwrap_or(now)).is_none() {
+                        tracing::error!(%error, "cannot tell the manager something now; trying again");
+                    }
+                    manager.send_again = Some(now + SEND_AGAIN);
+                    return;
+                }
             }
+            manager.outbox.pop_front();
+            manager.stalled = None;
         }
     }
 
@@ -178,5 +229,58 @@ impl Steward {
         tracing::warn!("the manager did not exit and was killed");
         let _ = process.kill();
         let _ = process.wait();
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// No later attempt would be better.
+fn is_too_large(error: &io::Error) -> bool {
+    let too_large = rustix::io::Errno::MSGSIZE.raw_os_error();
+    error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_manager_that_does_not_read_is_killed_and_its_last_words_are_heard() {
+        let (control, theirs) = Socket::pair().unwrap();
+        let process = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        let (born, since, outbox) = (Instant::now(), SystemTime::now(), VecDeque::new());
+        let (stalled, send_again) = (None, None);
+        let manager = Manager { process, control, outbox, stalled, send_again, born, since };
+        let mut steward = Steward { manager: Some(manager), ..Steward::default() };
+        for request in 0..10_000 {
+            steward.send(&ToManager::Reload { request }, None);
+        }
+        let left = |steward: &Steward| steward.manager.as_ref().unwrap().outbox.len();
+        assert!(left(&steward) > 0);
+        let now = Instant::now();
+        assert!(steward.deadlines().all(|at| at > now && at <= now + STALL));
+        // It reads a little: the time begins anew.
+        let mut inbound = Inbound::new();
+        for request in 0..100 {
+            let packet = inbound.receive(&theirs, Wait::No).unwrap().unwrap();
+            assert_eq!(ToManager::decode(packet.bytes).unwrap(), ToManager::Reload { request });
+        }
+        let before = left(&steward);
+        steward.flush();
+        assert!(left(&steward) < before);
+        assert_eq!(steward.descriptor().map(|(_, output)| output), Some(true));
+        steward.settle_stall(Instant::now());
+        assert!(left(&steward) > 0);
+        steward.settle_stall(Instant::now() + STALL);
+        assert_eq!((left(&steward), steward.deadlines().count()), (0, 0));
+        theirs.send(b"last words", &[], Wait::No).unwrap();
+        drop(theirs);
+        assert_eq!(steward.receive(&mut inbound).unwrap().unwrap().bytes, b"last words");
+        assert!(steward.receive(&mut inbound).is_err());
+        assert!(steward.died(Instant::now()).contains("signal: 9"));
     }
 }

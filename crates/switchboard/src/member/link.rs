@@ -39,14 +39,14 @@ impl Link {
         Ok(Link(Arc::new(Shared { socket, unsent: Mutex::default(), bell: Doorbell::new()? })))
     }
 
-    /// Sends a message. It is an error if that is too large; the end of the master is found by the thread that reads.
+    /// Sends a message. It is an error if that cannot be; the end of the master is found by the thread that reads.
     pub(super) fn send(&self, message: &ToMaster, descriptor: Option<OwnedFd>) -> io::Result<()> {
         let bytes = message.encode();
         let mut unsent = self.0.lock();
         if unsent.is_empty() {
             match self.0.send_now(&bytes, descriptor.as_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+                Err(error) if !is_end(&error) => return Err(error),
                 _ => return Ok(()),
             }
         }
@@ -113,6 +113,15 @@ impl Shared {
         while let Some((bytes, descriptor)) = unsent.front() {
             match self.send_now(bytes, descriptor.as_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if !is_end(&error) => {
+                    tracing::error!(%error, "cannot tell the master something");
+                    // A connection that is not passed on leaves its place.
+                    let upgraded = unsent.pop_front().is_some_and(|(_, descriptor)| descriptor.is_some());
+                    if upgraded {
+                        let returned = ToMaster::PlaceReturned { refused: false };
+                        unsent.push_front((returned.encode(), None));
+                    }
+                }
                 _ => drop(unsent.pop_front()),
             }
         }
@@ -126,6 +135,11 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Unsent>> {
         self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The master is gone, of which the thread that reads learns.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 fn receive(socket: &Socket, inbound: &mut Inbound, wait: Wait) -> io::Result<Option<News>> {

@@ -12,7 +12,7 @@ use switchboard_proto::handshake::Request as Head;
 use super::death::GRACE;
 use super::{Asker, Conductor};
 use crate::Request;
-use crate::admission;
+use crate::admission::{self, Refusal};
 use crate::command::Command;
 use crate::decision::Accept;
 use crate::instance::InstanceId;
@@ -101,7 +101,13 @@ impl Conductor {
                 false => self.condemn(id, "it ends an HTTP connection that it has not"),
             },
             ToMaster::Admit { token, head, .. } => {
-                let admitted = admission::admit_counted(&self.core, &head);
+                let admitted = if instance.link.may_upgrade() {
+                    admission::admit_counted(&self.core, &head)
+                } else {
+                    tracing::warn!(pid, "a worker asks for more places than it has HTTP connections");
+                    admission::count_refusal(&self.core);
+                    Err((&Refusal::Full).into())
+                };
                 if admitted.is_ok() {
                     instance.link.admitted();
                 }

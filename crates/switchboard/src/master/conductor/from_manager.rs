@@ -47,8 +47,9 @@ impl Conductor {
         Ok(())
     }
 
-    /// Starts another manager when it is time.
+    /// Starts another manager when it is time, and ends one that is stuck.
     pub(super) fn settle_manager(&mut self, now: Instant) {
+        self.steward.settle_stall(now);
         if self.stop.is_some() || self.steward.retry_at().is_none_or(|at| now < at) {
             return;
         }

@@ -26,7 +26,7 @@ use crate::Handle;
 use crate::Reloaded;
 use crate::command::Command;
 use crate::core::Core;
-use crate::error::{ReloadError, StartError};
+use crate::error::{QueryError, ReloadError, StartError};
 use crate::instance::InstanceId;
 use crate::ipc::control::{ToManager, Welcome};
 use crate::ipc::link::{Response, ToInstance};
@@ -39,6 +39,9 @@ use stop::Stop;
 
 /// Messages that may wait for an instance that does not read them.
 const OUTBOX_MAX: usize = 1_024;
+
+/// Reloads that may wait for the manager, whoever has asked for them.
+const RELOADS_MAX: usize = 64;
 
 /// What the conductor begins with.
 pub(super) struct Beginning {
@@ -200,7 +203,7 @@ impl Conductor {
         let vacant = self.slots.iter().filter_map(SlotState::substitute_at);
         let stop = self.stop.iter().flat_map(Stop::deadlines);
         let now = Instant::now();
-        let all = dying.chain(vacant).chain(self.steward.retry_at()).chain(stop);
+        let all = dying.chain(vacant).chain(self.steward.deadlines()).chain(stop);
         // What could not be done in time waits for something to happen.
         all.filter(|at| *at > now).min()
     }
@@ -283,6 +286,10 @@ impl Conductor {
     fn reload(&mut self, asker: Asker) {
         if self.core.is_stopping() {
             return self.answer_reload(asker, Err(ReloadError::Stopped));
+        }
+        if self.reloads.len() >= RELOADS_MAX {
+            tracing::warn!("too many reloads wait for the manager: one is refused");
+            return self.answer_reload(asker, Err(ReloadError::Failed(QueryError::Busy.to_string())));
         }
         self.last_reload += 1;
         let request = self.last_reload;

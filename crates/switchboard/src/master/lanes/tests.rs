@@ -386,7 +386,8 @@ fn a_large_pending_event_does_not_give_the_room_of_those_behind_it_free() {
 
 #[test]
 fn who_does_not_take_its_answers_gets_no_more_and_recovers() {
-    let config = Config { workers: 2, reactors: 1, ring_bytes: RING, max_connections: 64, ..Config::default() };
+    let config =
+        Config { workers: 2, reactors: 1, ring_bytes: RING, max_connections: 64, ..Config::default() };
     let mut rig = Rig::with(Config { message_bytes_max: 1_024, command_bytes_max: 2_048, ..config });
     let mut zero = rig.start(1, 0);
     for token in 0..20 {
