@@ -79,10 +79,9 @@ pub struct Config {
     /// Which worker handles a connection's events. Default: [`DispatchBy::Connection`]. Process mode only, as all that
     /// follows up to `ring_bytes`.
     pub dispatch: DispatchBy,
-    /// An event that kills its worker so often closes its connection with 1011; 1 to 100. Deaths count that come while its
-    /// handler is being polled, or alone under way. A message from another process is dropped instead, if it is for a
-    /// worker; one for a user process comes again and again (see [`PipeMessage::attempt`](crate::PipeMessage::attempt)).
-    /// Default: 2: the second time could not be a coincidence.
+    /// An event that kills its worker so often, or a message its user process, closes its connection with 1011 or is dropped.
+    /// A death by SIGKILL, which comes from outside or for want of memory, counts an eighth. From 1 to 100. Default: 2: the second
+    /// time could not be a coincidence.
     pub max_attempts: u32,
     /// Messages after which a worker is replaced by a fresh one (Swoole: `max_request`), give or take an eighth, so that
     /// not all are replaced at once; 0: never. Default: 0.
