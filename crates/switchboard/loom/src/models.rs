@@ -29,7 +29,7 @@ fn model_within(switches: usize, model: impl Fn() + Sync + Send + 'static) {
 /// Fetches what is there, checks that it goes on at `next`, and releases it.
 fn take(consumer: &mut Consumer, next: &mut u64) {
     let mut bytes = BytesMut::new();
-    let position = consumer.fetch(&mut bytes).unwrap();
+    let position = consumer.fetch_published(&mut bytes).unwrap();
     let mut records = Records::new(&bytes, position);
     while let Some(record) = records.next().unwrap() {
         assert_eq!(record.payload, payload(*next));
@@ -233,7 +233,7 @@ fn pieces_go_through_a_ring_that_is_smaller() {
 
 fn assemble(consumer: &mut Consumer, assembler: &mut Assembler) -> Option<Vec<u8>> {
     let mut bytes = BytesMut::new();
-    let position = consumer.fetch(&mut bytes).unwrap();
+    let position = consumer.fetch_published(&mut bytes).unwrap();
     let mut records = Records::new(&bytes, position);
     let mut received = None;
     while let Some(record) = records.next().unwrap() {

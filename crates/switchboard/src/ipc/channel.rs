@@ -337,7 +337,7 @@ mod tests {
         assert!(producer.try_write(&[payload]));
         producer.publish();
         let mut bytes = BytesMut::new();
-        let position = consumer.fetch(&mut bytes).unwrap();
+        let position = consumer.fetch_published(&mut bytes).unwrap();
         let record = Records::new(&bytes, position).next().unwrap().unwrap();
         assert_eq!(record.payload, payload);
         assert!(!consumer.release(record.end));
@@ -371,7 +371,7 @@ mod tests {
                 let mut bytes = BytesMut::new();
                 let mut records = Records::new(&[], 0);
                 assert!(records.next().unwrap().is_none());
-                let position = consumer.fetch(&mut bytes).unwrap();
+                let position = consumer.fetch_published(&mut bytes).unwrap();
                 records = Records::new(&bytes, position);
                 while let Some(record) = records.next().unwrap() {
                     assert_eq!(record.payload, [byte; 100]);

@@ -99,7 +99,7 @@ impl Receiver {
 
     fn fetch(&mut self) -> Result<(), Corrupt> {
         let mut bytes = BytesMut::new();
-        let position = self.consumer.fetch(&mut bytes)?;
+        let position = self.consumer.fetch_published(&mut bytes)?;
         let mut records = Records::new(&bytes, position);
         while let Some(record) = records.next()? {
             self.ends.push_back(record.end);
@@ -179,7 +179,7 @@ proptest! {
             let mut bytes = BytesMut::new();
             let mut position = 0;
             for _ in 0..=fetches {
-                let from = consumer.fetch(&mut bytes).unwrap();
+                let from = consumer.fetch_published(&mut bytes).unwrap();
                 position = from - (bytes.len() as u64 - (consumer.fetched() - from));
             }
             let mut records = Records::new(&bytes, position);
@@ -205,7 +205,7 @@ proptest! {
             producer.publish();
         }
         let mut bytes = BytesMut::new();
-        let position = consumer.fetch(&mut bytes).unwrap();
+        let position = consumer.fetch_published(&mut bytes).unwrap();
         let mut records = Records::new(&bytes, position);
         while let Some(record) = records.next().unwrap() {
             prop_assert_eq!(expected.pop_front().unwrap(), record.payload);
@@ -278,10 +278,40 @@ fn a_producer_that_waits_is_told_once() {
     while producer.try_write(&[b"12345678"]) {}
     producer.publish();
     assert_eq!(producer.want_space(), Ok(0));
-    consumer.fetch(&mut BytesMut::new()).unwrap();
+    consumer.fetch_published(&mut BytesMut::new()).unwrap();
     assert!(consumer.release(16));
     assert!(!consumer.release(32));
     assert_eq!(producer.refresh(), Ok(32));
+}
+
+#[test]
+fn much_is_fetched_in_parts_that_end_with_a_record() {
+    const LARGE: usize = 1 << 20;
+    for payload in [1, 100, 5_000, 40_000, 200_000] {
+        let memory = Memory::anonymous(DATA + LARGE).unwrap();
+        let large = || Ring { data: memory.area(DATA, LARGE).unwrap(), ..ring(&memory) };
+        let (mut producer, mut consumer) = (Producer::new(large()), Consumer::new(large()));
+        let mut written = 0_u32;
+        while producer.try_write(&[&written.to_le_bytes(), &vec![7; payload - 1]]) {
+            written += 1;
+        }
+        producer.publish();
+        let tail = consumer.published().unwrap();
+        let (mut fetched, mut parts) = (0_u32, 0);
+        while consumer.fetched() < tail {
+            let mut bytes = BytesMut::new();
+            let start = consumer.fetch(tail, &mut bytes).unwrap();
+            let mut records = Records::new(&bytes, start);
+            while let Some(record) = records.next().unwrap() {
+                assert_eq!(record.payload[..4], fetched.to_le_bytes());
+                fetched += 1;
+            }
+            assert_eq!(records.position(), consumer.fetched());
+            parts += 1;
+        }
+        assert_eq!(fetched, written);
+        assert!(parts > 2, "{parts} parts of records of {payload} bytes");
+    }
 }
 
 #[test]
@@ -292,7 +322,7 @@ fn nothing_is_seen_before_it_is_published() {
     producer.publish();
     assert!(consumer.has_more());
     let mut bytes = BytesMut::new();
-    assert_eq!(consumer.fetch(&mut bytes), Ok(0));
+    assert_eq!(consumer.fetch_published(&mut bytes), Ok(0));
     assert!(!consumer.has_more());
     assert_eq!(bytes.len(), 16);
 }
@@ -302,7 +332,7 @@ fn room_is_free_only_once_it_is_accepted() {
     let (mut producer, mut consumer) = ends();
     assert!(producer.try_write(&[b"first"]));
     producer.publish();
-    consumer.fetch(&mut BytesMut::new()).unwrap();
+    consumer.fetch_published(&mut BytesMut::new()).unwrap();
     let _ = consumer.release(16);
     let head = producer.sample().unwrap();
     assert_eq!((head, producer.free()), (16, CAPACITY - 16));

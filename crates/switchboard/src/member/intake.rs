@@ -54,7 +54,7 @@ impl Intake {
             if self.batch.is_empty() {
                 // Before the memory is used again: nothing of the old batch refers to it.
                 self.batch = Bytes::new();
-                self.position = self.events.fetch(&mut self.memory)?;
+                self.position = self.events.fetch_published(&mut self.memory)?;
                 self.batch = self.memory.split().freeze();
             }
             if let Some(delivery) = self.take_one(pipes)? {

@@ -107,28 +107,59 @@ impl Sum {
 pub(super) struct OnTheWay {
     /// Of those that are in the ring: where they end.
     written: VecDeque<(u64, Effect)>,
+    /// Bytes of all pushes, whomever they are for: hardly ever is a look at one connection's needed.
+    pushed: u64,
     sums: HashMap<ConnectionId, Sum, BuildHasherDefault<IdHasher>>,
+    /// The sums are kept, because somebody has asked for one, or a command waits for room.
+    summed: bool,
 }
 
 impl OnTheWay {
-    /// A command has been accepted.
+    /// A command has been accepted and waits for room.
     pub(super) fn accepted(&mut self, effect: Effect) {
-        if let Some(id) = effect.id() {
-            self.sums.entry(id).or_default().add(effect);
-        }
+        self.sum_up();
+        self.add(effect);
     }
 
-    /// It has been written, and ends here.
+    /// One that was accepted has been written, and ends here.
     pub(super) fn written(&mut self, end: u64, effect: Effect) {
         if effect != Effect::None {
             self.written.push_back((end, effect));
         }
     }
 
+    /// A command has been accepted and written at once.
+    pub(super) fn sent(&mut self, end: u64, effect: Effect) {
+        self.add(effect);
+        self.written(end, effect);
+    }
+
+    fn add(&mut self, effect: Effect) {
+        if let Effect::Push { bytes, .. } = effect {
+            self.pushed += bytes as u64;
+        }
+        if let Some(id) = effect.id().filter(|_| self.summed) {
+            self.sums.entry(id).or_default().add(effect);
+        }
+    }
+
+    fn sum_up(&mut self) {
+        if !std::mem::replace(&mut self.summed, true) {
+            for (_, effect) in &self.written {
+                if let Some(id) = effect.id() {
+                    self.sums.entry(id).or_default().add(*effect);
+                }
+            }
+        }
+    }
+
     /// The reactor has taken everything before `head`: it stands in the table.
     pub(super) fn taken(&mut self, head: u64) {
         while let Some((_, effect)) = self.written.pop_front_if(|(end, _)| *end <= head) {
-            let Some(id) = effect.id() else { continue };
+            if let Effect::Push { bytes, .. } = effect {
+                self.pushed -= bytes as u64;
+            }
+            let Some(id) = effect.id().filter(|_| self.summed) else { continue };
             if let Some(sum) = self.sums.get_mut(&id) {
                 sum.subtract(effect);
                 if sum.commands == 0 {
@@ -136,9 +167,16 @@ impl OnTheWay {
                 }
             }
         }
+        self.summed = !self.sums.is_empty();
     }
 
-    pub(super) fn of(&self, id: ConnectionId) -> Sum {
+    /// Bytes of pushes to all connections together.
+    pub(super) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    pub(super) fn of(&mut self, id: ConnectionId) -> Sum {
+        self.sum_up();
         self.sums.get(&id).copied().unwrap_or_default()
     }
 

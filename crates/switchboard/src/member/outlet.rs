@@ -78,9 +78,13 @@ impl Outlet {
         bytes: usize,
         max: usize,
     ) -> Result<bool, Corrupt> {
-        let fits = |outlet: &Outlet| {
+        let within = |queued: u64| queued.saturating_add(bytes as u64) <= max as u64;
+        if within(entry.queued().saturating_add(self.on_the_way.pushed())) {
+            return Ok(true);
+        }
+        let fits = |outlet: &mut Outlet| {
             let queued = entry.queued().saturating_add(outlet.on_the_way.of(id).bytes);
-            queued == 0 || queued.saturating_add(bytes as u64) <= max as u64
+            queued == 0 || within(queued)
         };
         if fits(self) {
             return Ok(true);
@@ -92,7 +96,7 @@ impl Outlet {
 
     /// May a connection join one more group?
     pub(super) fn may_join(&mut self, entry: &Entry, id: ConnectionId, max: usize) -> Result<bool, Corrupt> {
-        let may = |outlet: &Outlet| outlet.on_the_way.of(id).groups(entry.groups()) < max as i64;
+        let may = |outlet: &mut Outlet| outlet.on_the_way.of(id).groups(entry.groups()) < max as i64;
         if may(self) {
             return Ok(true);
         }
@@ -101,7 +105,7 @@ impl Outlet {
     }
 
     /// Does the reactor have to be told of a refused push?
-    pub(super) fn is_news(&self, entry: &Entry, id: ConnectionId, closes: bool) -> bool {
+    pub(super) fn is_news(&mut self, entry: &Entry, id: ConnectionId, closes: bool) -> bool {
         entry.refused().max(self.on_the_way.of(id).refused()) < 1 + u8::from(closes)
     }
 
@@ -142,13 +146,13 @@ impl Outlet {
         keep: impl FnOnce() -> Bytes,
         effect: Effect,
     ) -> Result<(), Corrupt> {
-        self.on_the_way.accepted(effect);
         let in_pieces = head.len() + body.len() > self.producer.payload_max();
         if !self.is_clogged() && !in_pieces && self.try_write(&[head, body])? {
             self.producer.publish();
-            self.on_the_way.written(self.producer.position(), effect);
+            self.on_the_way.sent(self.producer.position(), effect);
             return self.tidy();
         }
+        self.on_the_way.accepted(effect);
         let (head, body) = (Bytes::copy_from_slice(head), keep());
         let weight = head.len() + body.len() + size_of::<Waiting>();
         let parcel = match in_pieces {

@@ -37,7 +37,7 @@ impl Reactor {
     /// What other processes have asked for, and what follows from what they have handled.
     pub(super) fn carry_out_processes(&mut self) {
         let mut commands = std::mem::take(&mut self.scratch.commands);
-        self.dispatch.fetch();
+        self.dispatch.look();
         while let Some(batch) = self.dispatch.next_batch() {
             if let Err(what) = self.carry_out_batch(&batch, &mut commands) {
                 self.dispatch.violated(&batch, what);

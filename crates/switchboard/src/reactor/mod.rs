@@ -48,7 +48,7 @@ use wheel::Wheel;
 
 /// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share. It is also
 /// the most that a connection holds unparsed while it is not read from.
-const READ_BYTES: usize = 64 << 10;
+pub(crate) const READ_BYTES: usize = 64 << 10;
 /// Emptied output queues that are kept for the next use.
 const SPARE_OUTPUTS_MAX: usize = 256;
 

@@ -15,8 +15,12 @@ use crate::worker::Payload;
 impl Reactor {
     /// One receive. If there is more, epoll says so again in the next turn, after everybody else has had theirs.
     pub(super) fn read(&mut self, key: u32) {
-        let mut buffer = std::mem::take(&mut self.read_buffer);
         let connection = &self.connections[key as usize];
+        // What cannot be taken is left in the kernel, where it costs no copy and holds up the client.
+        if connection.is_open() && !self.dispatch.has_room(connection.id) {
+            return self.hold(key, Hold::HANDLER);
+        }
+        let mut buffer = std::mem::take(&mut self.read_buffer);
         match recv(&connection.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((0, _)) => self.transport_failed(key, "the client closed the transport"),
             Ok((len, _)) => {

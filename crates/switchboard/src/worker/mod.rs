@@ -59,6 +59,12 @@ pub(crate) trait Dispatch {
         self.deliver(key, Event::new(id, session, EventKind::Message(message)), context)
     }
 
+    /// Can a connection's messages be taken, as many as one read may bring? If not, [`Command::HandlerReady`] comes when
+    /// they can be.
+    fn has_room(&mut self, _id: ConnectionId) -> bool {
+        true
+    }
+
     /// Are events of the connection with another process? Then [`Command::Settled`] comes when they have been handled.
     fn tell_when_settled(&mut self, _id: ConnectionId) -> bool {
         false
@@ -90,10 +96,10 @@ pub(crate) trait Dispatch {
     /// Is nothing being handled?
     fn is_idle(&self) -> bool;
 
-    /// Fetches what other processes have asked of the reactor.
-    fn fetch(&mut self) {}
+    /// Looks what other processes have asked of the reactor.
+    fn look(&mut self) {}
 
-    /// A batch of what has been fetched.
+    /// The next of what has been looked at.
     fn next_batch(&mut self) -> Option<Batch> {
         None
     }

@@ -44,6 +44,11 @@ impl Dispatch for Lanes {
         self.deliver(key, Event::new(id, session, EventKind::Message(message)), context)
     }
 
+    fn has_room(&mut self, id: ConnectionId) -> bool {
+        // Hardly ever is one full.
+        self.lanes.iter().all(Lane::has_room) || self.has_room_for(SourceKey::connection(id))
+    }
+
     fn tell_when_settled(&mut self, id: ConnectionId) -> bool {
         let route = self.routes.get_mut(&SourceKey::connection(id));
         let route = route.filter(|route| route.outstanding > 0 || !route.detained.is_empty());
@@ -113,7 +118,7 @@ impl Dispatch for Lanes {
         self.lanes.is_empty()
     }
 
-    fn fetch(&mut self) {
+    fn look(&mut self) {
         if std::mem::take(&mut self.asleep) {
             self.lanes.iter().for_each(|lane| lane.rings.reactor_sleeping.cancel());
         }
@@ -124,27 +129,28 @@ impl Dispatch for Lanes {
             if lane.broken {
                 continue;
             }
-            if let Err(what) = lane.sample().and_then(|()| lane.fetch()) {
+            if let Err(what) = lane.sample().and_then(|()| lane.look()) {
                 self.distrust(index, what);
             }
         }
-        self.next_batch = 0;
+        self.batch_lane = 0;
     }
 
     fn next_batch(&mut self) -> Option<Batch> {
-        loop {
-            let lane = self.lanes.get_mut(self.next_batch)?;
-            self.next_batch += 1;
-            let (bytes, start) = std::mem::take(&mut lane.batch);
-            if !bytes.is_empty() && !lane.broken {
-                return Some(Batch { bytes, start });
+        while let Some(lane) = self.lanes.get_mut(self.batch_lane) {
+            match lane.next_batch() {
+                Ok(Some(batch)) => return Some(batch),
+                Ok(None) => {}
+                Err(what) => self.distrust(self.batch_lane, what),
             }
+            self.batch_lane += 1;
         }
+        None
     }
 
     fn take_record(&mut self, batch: &Batch, record: Record<'_>, commands: &mut Vec<Command>) {
         // The lane that gave the batch out last.
-        let index = self.next_batch - 1;
+        let index = self.batch_lane;
         if self.lanes[index].broken {
             return;
         }
@@ -154,14 +160,14 @@ impl Dispatch for Lanes {
     }
 
     fn carried_out(&mut self, end: u64) -> bool {
-        let lane = &mut self.lanes[self.next_batch - 1];
+        let lane = &mut self.lanes[self.batch_lane];
         // From now on it shows in the connection table, and the process need not reckon with it any more.
         lane.rings.commands.advance(end);
         !lane.broken
     }
 
     fn violated(&mut self, _batch: &Batch, what: Corrupt) {
-        self.distrust(self.next_batch - 1, what);
+        self.distrust(self.batch_lane, what);
     }
 
     fn settle(&mut self, commands: &mut Vec<Command>) {
@@ -170,9 +176,11 @@ impl Dispatch for Lanes {
             lane.release();
             lane.judge(&mut done);
         }
-        for handled in done.drain(..) {
-            self.handled(handled, commands);
+        // Often there are several of one source in a row.
+        for run in done.chunk_by(|one, next| one.0 == next.0) {
+            self.handled(run, commands);
         }
+        done.clear();
         self.done = done;
         while let Some(index) = self.lanes.iter().position(|lane| lane.dead.is_some()) {
             let lane = self.lanes.remove(index);
@@ -264,7 +272,9 @@ impl Lanes {
 
     /// Does somebody wait for events to be handled?
     fn anything_waits(&self) -> bool {
-        self.stopping || self.awaited > 0 || self.slots.iter().any(|slot| slot.queued > 0)
+        self.stopping
+            || self.awaited > 0
+            || self.slots.iter().any(|slot| slot.queued > 0 || !slot.waiting.is_empty())
     }
 
     /// A process has written what cannot be. Nothing of it is believed any more.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::lane::Done;
+use super::lane::{Done, Lane};
 use super::parcel::{Credit, Parcel};
 use super::route::SourceKey;
 use super::{LaneReport, Lanes};
@@ -53,6 +53,21 @@ impl Lanes {
         route.outstanding += 1;
         self.unfinished += 1;
         true
+    }
+
+    /// Is there room for what a connection may send now? If not, it waits for some, held.
+    pub(super) fn has_room_for(&mut self, key: SourceKey) -> bool {
+        let slot = usize::from(self.slot_of(key));
+        let target = self.slots[slot].instance;
+        let Some(lane) = self.lanes.iter_mut().find(|lane| Some(lane.instance) == target) else {
+            return true;
+        };
+        if lane.promise_room() {
+            return true;
+        }
+        self.routes.entry(key).or_default().held = true;
+        self.list(key);
+        false
     }
 
     /// Gives an event to the process that its slot is routed to, unless events of the same source are with another. Gives it
@@ -135,8 +150,24 @@ impl Lanes {
             }
             self.slots[slot].queued = self.slots[slot].queued.saturating_sub(1);
         }
+        if !self.may_read(key, slot) {
+            self.slots[slot].waiting.push_front(key);
+            return false;
+        }
         self.release(key, commands);
         true
+    }
+
+    /// A connection of which nothing waits any more goes on being read from if there is room for what it may send.
+    fn may_read(&mut self, key: SourceKey, slot: usize) -> bool {
+        let instance = self.slots[slot].instance;
+        let Some(route) = self.routes.get_mut(&key).filter(|route| route.held && !route.behind) else {
+            return true;
+        };
+        let lane = self.lanes.iter_mut().find(|lane| Some(lane.instance) == instance);
+        let may = lane.is_none_or(Lane::promise_room);
+        route.listed = !may;
+        may
     }
 
     /// Nothing of the source waits any more: its connection can be read from.
@@ -178,19 +209,23 @@ impl Lanes {
         }
     }
 
-    /// An event of the source has been handled.
-    pub(super) fn handled(&mut self, (key, credit): Done, commands: &mut Vec<Command>) {
-        self.unfinished = self.unfinished.saturating_sub(1);
-        if let (Some(Credit::Tell(sender, weight)), Some(to)) = (credit, key.recipient())
-            && let Some(lane) = self.lane(sender)
-        {
-            lane.piped = lane.piped.saturating_sub(weight as usize);
-            let mut head = Vec::new();
-            encode_taken(to, weight, &mut head);
-            lane.tell(&head, Default::default());
+    /// Events of one source have been handled.
+    pub(super) fn handled(&mut self, events: &[Done], commands: &mut Vec<Command>) {
+        let Some((key, _)) = events.first() else { return };
+        let key = *key;
+        self.unfinished = self.unfinished.saturating_sub(events.len());
+        for (_, credit) in events {
+            if let (Some(Credit::Tell(sender, weight)), Some(to)) = (credit, key.recipient())
+                && let Some(lane) = self.lane(*sender)
+            {
+                lane.piped = lane.piped.saturating_sub(*weight as usize);
+                let mut head = Vec::new();
+                encode_taken(to, *weight, &mut head);
+                lane.tell(&head, Default::default());
+            }
         }
         let Some(route) = self.routes.get_mut(&key) else { return };
-        route.outstanding = route.outstanding.saturating_sub(1);
+        route.outstanding = route.outstanding.saturating_sub(events.len() as u32);
         if route.outstanding > 0 {
             return;
         }

@@ -15,8 +15,9 @@ use crate::ipc::channel::{Marks, MasterLane};
 use crate::ipc::codec::{Mark, MessageHead, encode_event};
 use crate::ipc::ring::{Assembler, PieceWriter, Records};
 use crate::pipe::Slot;
+use crate::reactor::READ_BYTES;
 use crate::sys::Doorbell;
-use crate::worker::Payload;
+use crate::worker::{Batch, Payload};
 
 /// See the module. Everything that the process can write is checked.
 #[derive(Debug)]
@@ -51,12 +52,14 @@ pub(super) struct Lane {
     /// What it has sent others and they have not taken, by weight.
     pub(super) piped: usize,
     pub(super) assembler: Assembler,
-    /// Commands that have been fetched, and where they start in the ring.
-    pub(super) batch: (Bytes, u64),
+    /// Up to where the commands are carried out in this turn.
+    looked: u64,
     /// Up to where the process has been asked whether it waits for room.
     told: u64,
     /// Memory for batches, used again when nothing refers to it any more.
     memory: BytesMut,
+    /// Room that sockets have been promised in this turn.
+    promised: usize,
     /// Something has been written since the bell was last thought of.
     dirty: bool,
     pub(super) broken: bool,
@@ -119,9 +122,10 @@ impl Lane {
             outstanding: 0,
             piped: 0,
             assembler: Assembler::new(order_bytes_max),
-            batch: (Bytes::new(), 0),
+            looked: 0,
             told: 0,
             memory: BytesMut::new(),
+            promised: 0,
             dirty: false,
             broken: false,
             dead: None,
@@ -133,6 +137,26 @@ impl Lane {
     /// Can it take events?
     pub(super) fn is_open(&self) -> bool {
         !self.broken && self.dead.is_none() && self.writing.is_none() && self.backlog.is_empty()
+    }
+
+    /// Is there room for what a socket may hold?
+    pub(super) fn has_room(&self) -> bool {
+        self.is_open() && self.rings.events.free() >= self.read_bytes()
+    }
+
+    /// The same, once for each socket: before this turn is over they are not read from.
+    pub(super) fn promise_room(&mut self) -> bool {
+        let promised = self.promised + self.read_bytes();
+        let room = self.is_open() && (self.rings.events.free() >= promised || self.make_room(promised));
+        if room {
+            self.promised = promised;
+        }
+        room
+    }
+
+    /// What is reckoned with for a read.
+    fn read_bytes(&self) -> usize {
+        READ_BYTES.min(2 * self.rings.events.payload_max())
     }
 
     /// Must answers wait before more is asked?
@@ -310,19 +334,27 @@ impl Lane {
         Ok(())
     }
 
-    /// Fetches commands into `batch`.
-    pub(super) fn fetch(&mut self) -> Result<(), Corrupt> {
+    /// Looks which commands there are.
+    pub(super) fn look(&mut self) -> Result<(), Corrupt> {
         // Whoever does not take its answers gets no more of them.
-        if !self.rings.commands.has_more() || self.dead.is_none() && self.is_crowded() {
-            return Ok(());
+        if self.dead.is_some() || !self.is_crowded() {
+            self.looked = self.rings.commands.published()?;
         }
-        let start = self.rings.commands.fetch(&mut self.memory)?;
-        self.batch = (self.memory.split().freeze(), start);
         Ok(())
+    }
+
+    /// The next of the commands that have been looked at, and where they start in the ring.
+    pub(super) fn next_batch(&mut self) -> Result<Option<Batch>, Corrupt> {
+        if self.broken || self.rings.commands.fetched() >= self.looked {
+            return Ok(None);
+        }
+        let start = self.rings.commands.fetch(self.looked, &mut self.memory)?;
+        Ok(Some(Batch { bytes: self.memory.split().freeze(), start }))
     }
 
     /// What has been fetched has been carried out: a process that waits for room is told so.
     pub(super) fn release(&mut self) {
+        self.promised = 0;
         let fetched = self.rings.commands.fetched();
         if fetched != self.told && self.rings.commands.release(fetched) {
             self.bell.ring();

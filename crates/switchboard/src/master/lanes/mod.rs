@@ -127,8 +127,8 @@ pub(crate) struct Lanes {
     next_http: usize,
     /// Whose events have been handled in this turn.
     done: Vec<Done>,
-    /// The lane whose batch comes next.
-    next_batch: usize,
+    /// The lane whose batches are being carried out.
+    batch_lane: usize,
     /// The processes have been told that the reactor sleeps.
     asleep: bool,
     stopping: bool,
@@ -163,7 +163,7 @@ impl Lanes {
             served_http: false,
             next_http: 0,
             done: Vec::new(),
-            next_batch: 0,
+            batch_lane: 0,
             asleep: false,
             stopping: false,
             was_quiet: false,

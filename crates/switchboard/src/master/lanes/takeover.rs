@@ -65,7 +65,7 @@ impl Lanes {
             if parcel.blame.is_too_much(self.core.config.max_attempts) {
                 poisoned.insert(key);
                 let credit = refuse(parcel, commands);
-                self.handled((key, credit), commands);
+                self.handled(&[(key, credit)], commands);
             } else if poisoned.contains(&key) && parcel.is_message() {
                 self.unfinished = self.unfinished.saturating_sub(1);
             } else {

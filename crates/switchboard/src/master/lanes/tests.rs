@@ -110,6 +110,32 @@ fn a_pending_event_does_not_block_the_ring() {
 }
 
 #[test]
+fn a_socket_is_read_only_when_there_is_room_for_what_it_may_hold_each_in_its_turn() {
+    let mut rig = Rig::new();
+    let mut zero = rig.start(1, 0);
+    assert!(rig.lanes.has_room(id(2)));
+    while rig.lanes.has_room(id(2)) {
+        rig.message(2, &"x".repeat(500));
+    }
+    let others = [4, 6, 8, 10, 12];
+    assert!(others.iter().all(|other| !rig.lanes.has_room(id(*other))));
+    assert!(rig.lanes.has_room(id(3)), "another worker's ring is not full");
+    rig.turn();
+    assert_eq!(rig.ready_again(), [] as [u64; 0]);
+    zero.handle_all();
+    let mut ready = Vec::new();
+    while ready.len() < 1 + others.len() {
+        let before = ready.len();
+        rig.turn();
+        ready.append(&mut rig.ready_again());
+        let new = ready.len() - before;
+        assert!((1..=2).contains(&new), "{new} at once, and the ring takes two reads");
+    }
+    assert_eq!(ready, [2, 4, 6, 8, 10, 12]);
+    assert_eq!(rig.lanes.unfinished, 0);
+}
+
+#[test]
 fn a_pending_event_does_not_stop_a_message_in_pieces() {
     let mut rig = Rig::new();
     let mut zero = rig.start(1, 0);

@@ -181,7 +181,7 @@ impl Master {
     /// What the member has sent and can be seen; the room is not given back.
     pub(super) fn fetch(&mut self, lane: usize) -> Vec<Order> {
         let mut bytes = BytesMut::new();
-        let position = self.side.lanes[lane].commands.fetch(&mut bytes).unwrap();
+        let position = self.side.lanes[lane].commands.fetch_published(&mut bytes).unwrap();
         let mut records = Records::new(&bytes, position);
         let mut orders = Vec::new();
         while let Some(record) = records.next().unwrap() {

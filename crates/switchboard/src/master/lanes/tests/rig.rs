@@ -124,7 +124,7 @@ impl Rig {
     /// One turn of the reactor; the commands that it would carry out are kept.
     pub(super) fn turn(&mut self) {
         let mut commands = Vec::new();
-        self.lanes.fetch();
+        self.lanes.look();
         while let Some(batch) = self.lanes.next_batch() {
             let mut records = Records::new(&batch.bytes, batch.start);
             while let Some(record) = records.next().unwrap() {
@@ -156,7 +156,7 @@ impl Instance {
     pub(super) fn fetch(&mut self) -> Vec<Seen> {
         let lane = &mut self.side.lanes[0];
         let mut bytes = BytesMut::new();
-        let start = lane.events.fetch(&mut bytes).unwrap();
+        let start = lane.events.fetch_published(&mut bytes).unwrap();
         let bytes = bytes.freeze();
         let mut records = Records::new(&bytes, start);
         let mut seen = Vec::new();
