@@ -1,6 +1,7 @@
 """The processes of a server in Process mode, as the kernel shows them, and the executable that they are started from."""
 
 import collections
+import ctypes
 import os
 import pathlib
 import re
@@ -13,6 +14,9 @@ from example_server import ExampleServer
 
 # Inherited by every process of a server, so that none is overlooked, whoever its parent has become.
 MARK = "SWITCHBOARD_CONFORMANCE_TREE"
+
+# The same on all architectures.
+PIDFD_GETFD = 438
 
 TITLE = re.compile(r"switchboard: (?:(master|manager)|worker (\d+) gen (\d+)|process (\S+) gen (\d+))$")
 
@@ -152,6 +156,21 @@ def scribble(pid, noise):
                 start, end = (int(address, 16) for address in addresses.split("-"))
                 memory.seek(start)
                 memory.write(noise(end - start))
+
+
+def descriptors(pid, kind):
+    """Duplicates of the descriptors of one kind that a process has, the very ones: flags and counters are shared."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            if kind in os.readlink(f"/proc/{pid}/fd/{name}"):
+                duplicate = libc.syscall(PIDFD_GETFD, process, int(name), 0)
+                if duplicate < 0:
+                    raise OSError(ctypes.get_errno(), f"descriptor {name} of {pid} cannot be had")
+                yield duplicate
+    finally:
+        os.close(process)
 
 
 class Builds:

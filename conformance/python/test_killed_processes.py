@@ -1,13 +1,16 @@
 """`kill -9` of workers and of the manager: no connection closes, no message is lost, and what comes twice says so."""
 
 import os
+import select
 import signal
+import sys
+import threading
 
 import pytest
 
 from conversation import Chatter, ask, hear, say
 from deadline import wait_until
-from process_tree import all_pids, read_stat, scribble
+from process_tree import all_pids, descriptors, read_stat, scribble
 from storm import Load, harm, kill_storm
 
 SEED = 20240229
@@ -198,6 +201,50 @@ def test_a_worker_gone_mad_takes_nobody_with_it(start_processes, raw, noise):
             assert hear(newcomer) == text
     assert others.failure is None
     # They do not answer close frames, and would be waited for.
+    for connection in [*connections, newcomer]:
+        connection.close()
+    server.signal(signal.SIGTERM)
+    assert server.wait_for_exit() == 0
+
+
+@pytest.mark.parametrize("misuse", ["full", "empty"])
+def test_a_worker_that_misuses_its_bells_takes_nobody_with_it(start_processes, raw, misuse):
+    """It makes every eventfd that it has block, and fills or empties it all the time: the others are served."""
+    server = start_processes("echo", "--reactors", 1, workers=2)
+    connections = [raw(server) for _ in range(16)]
+    served_by = {connection: ask(connection)[1] for connection in connections}
+    mad = server.workers()[0]
+    bells = list(descriptors(mad.pid, "[eventfd]"))
+    assert len(bells) >= 2
+    stopped = threading.Event()
+
+    def spoil(bell):
+        os.set_blocking(bell, True)
+        if misuse == "full":
+            # One more ring would not fit.
+            fill = ((1 << 64) - 2).to_bytes(8, sys.byteorder)
+            threading.Thread(target=os.write, args=(bell, fill), daemon=True).start()
+        while misuse == "empty" and not stopped.is_set():
+            if select.select([bell], [], [], 0.1)[0]:
+                threading.Thread(target=os.read, args=(bell, 8), daemon=True).start()
+
+    with Chatter([connection for connection in connections if served_by[connection] != mad.pid]) as others:
+        others.go_on("before the madness")
+        spoilers = [threading.Thread(target=spoil, args=(bell,), daemon=True) for bell in bells]
+        for spoiler in spoilers:
+            spoiler.start()
+        for connection in connections:
+            if served_by[connection] == mad.pid:
+                say(connection, "is anybody there?")
+        others.go_on("during the madness")
+        server.kill(mad)
+        server.wait_until_whole()
+        others.go_on("after the madness")
+        stopped.set()
+        newcomer = raw(server)
+        say(newcomer, "one")
+        assert hear(newcomer) == "one"
+    assert others.failure is None
     for connection in [*connections, newcomer]:
         connection.close()
     server.signal(signal.SIGTERM)

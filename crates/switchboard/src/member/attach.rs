@@ -15,7 +15,7 @@ use crate::ipc::setup::Setup;
 use crate::ipc::socket::Inbound;
 use crate::ipc::socket_file::SocketFile;
 use crate::pipe::Pipes;
-use crate::sys::Doorbell;
+use crate::sys::{Doorbell, Ear};
 use crate::table::Table;
 use crate::{Config, Handle, Mode};
 
@@ -40,7 +40,7 @@ pub(super) struct Attached {
     pub(super) marks: Marks,
     pub(super) lanes: Vec<Intake>,
     pub(super) sleeping: Sleeping,
-    pub(super) bell: Doorbell,
+    pub(super) bell: Ear,
     pub(super) slot: u16,
     pub(super) has_predecessor: bool,
     /// To be removed when the master is gone.
@@ -119,7 +119,7 @@ fn build(link: Link, setup: Setup, with: Descriptors, mut config: Config) -> io:
         marks: side.marks,
         lanes,
         sleeping: side.worker_sleeping,
-        bell: Doorbell::received(with.bell),
+        bell: Ear::received(with.bell),
         slot: setup.slot,
         has_predecessor: setup.has_predecessor,
         files: setup.files,

@@ -25,7 +25,7 @@ use crate::ipc::codec::Delivery;
 use crate::ipc::link::ToInstance;
 use crate::ipc::ring::Sleeping;
 use crate::ports::RemotePorts;
-use crate::sys::Doorbell;
+use crate::sys::Ear;
 
 /// Turns in a row before the runtime's other tasks get the thread.
 const TURNS_MAX: usize = 4;
@@ -54,7 +54,7 @@ pub(super) struct Inlets {
     /// Where reactors see that this process sleeps.
     pub(super) sleeping: Sleeping,
     /// What they ring then.
-    pub(super) bell: Doorbell,
+    pub(super) bell: Ear,
     pub(super) news: mpsc::UnboundedReceiver<News>,
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use super::Reactor;
 use super::connection::{Connection, Hold, Phase};
 use super::groups::{Memberships, Moved};
+use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::event::ClosedBy;
@@ -135,7 +135,10 @@ impl Reactor {
                 let mut context = Context::from_waker(&self.waker);
                 self.dispatch.pipe(from, to, body, receipt, &mut context);
             }
-            Command::Attach(lane) => self.dispatch.attach(*lane),
+            Command::Attach(lane) => {
+                let watched = self.poller.add_bell(&lane.heard, PROCESS_BELL_TOKEN);
+                self.dispatch.attach(*lane, watched);
+            }
             Command::Route { slot, instance } => self.dispatch.route(slot, instance),
             Command::Detach { instance, of_itself } => self.dispatch.detach(instance, of_itself),
             _ => {}

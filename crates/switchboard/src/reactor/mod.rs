@@ -121,6 +121,8 @@ struct Tally {
 /// epoll's token of the inbox's doorbell; those of listeners follow. Tokens of connections are larger, because ids
 /// begin with 1.
 const BELL_TOKEN: u64 = 0;
+/// That of all bells that other processes ring: being awake is all that they ask for.
+const PROCESS_BELL_TOKEN: u64 = u32::MAX as u64;
 
 fn token(key: u32, id: ConnectionId) -> u64 {
     u64::from(id.local()) << 32 | u64::from(key)
@@ -182,6 +184,7 @@ impl Reactor {
         for event in &events {
             match event.token {
                 BELL_TOKEN => self.core.inboxes[self.index].bell().silence(),
+                PROCESS_BELL_TOKEN => {}
                 listener if listener >> 32 == 0 => self.accept((listener - 1) as usize),
                 token => self.handle_event(token as u32, *event),
             }

@@ -12,7 +12,7 @@ mod unsent;
 /// What a ring needs of the processor. Its tests put a model in the place of these and of the memory.
 pub(crate) use std::sync::atomic::{Ordering, fence};
 
-pub(crate) use doorbell::Doorbell;
+pub(crate) use doorbell::{Doorbell, Ear};
 pub(crate) use mapping::{Mapping, Zeroed, shared_struct};
 pub(crate) use memory::{Access, Area, Memory, Word};
 pub(crate) use parent::{die_with_parent, outlive_parent};

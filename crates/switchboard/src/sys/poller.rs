@@ -1,4 +1,4 @@
-//! epoll, level-triggered.
+//! epoll, level-triggered but for the bells of other processes.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -61,6 +61,12 @@ impl Poller {
     pub(crate) fn add_exclusive(&self, source: impl AsFd, token: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
         Ok(epoll::add(&self.epoll, source, EventData::new_u64(token), flags)?)
+    }
+
+    /// For a bell that another process rings: each ring is an event, and it is never read.
+    pub(crate) fn add_bell(&self, bell: impl AsFd, token: u64) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::ET;
+        Ok(epoll::add(&self.epoll, bell, EventData::new_u64(token), flags)?)
     }
 
     pub(crate) fn modify(&self, source: impl AsFd, token: u64, interest: Interest) -> io::Result<()> {

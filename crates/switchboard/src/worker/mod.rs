@@ -6,6 +6,7 @@ mod replay;
 mod runner;
 mod upgrade;
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::task::Context;
 
@@ -132,8 +133,8 @@ pub(crate) trait Dispatch {
     /// What another process asked for with this token has been done.
     fn echo(&mut self, _instance: InstanceId, _token: u64, _id: ConnectionId) {}
 
-    /// Another process has been started.
-    fn attach(&mut self, _lane: LaneSetup) {}
+    /// Another process has been started; `watched`: whether the reactor hears its bell.
+    fn attach(&mut self, _lane: LaneSetup, _watched: io::Result<()>) {}
 
     /// A slot's events go to another process from now on, or to none for the time being.
     fn route(&mut self, _slot: Slot, _instance: Option<InstanceId>) {}

@@ -24,7 +24,7 @@ use crate::ipc::socket::DESCRIPTORS_MAX;
 use crate::master::instance::Stage;
 use crate::master::lanes::LaneSetup;
 use crate::reactor::{Adopted, check_accept, head_limits};
-use crate::sys::Doorbell;
+use crate::sys::{Doorbell, Ear};
 
 /// Messages that are taken from one instance before the others have their turn: more than a socket holds.
 const MESSAGES_MAX: usize = 1_024;
@@ -178,18 +178,21 @@ impl Conductor {
             processes: self.welcome.processes.clone(),
             files: self.welcome.files.clone(),
         };
-        let bells: Vec<_> = self.core.inboxes.iter().map(|inbox| inbox.bell().as_fd()).collect();
+        // One for each reactor, and of this instance alone: what it does with it is no other's loss.
+        let heard = side.lanes.iter().map(|_| Doorbell::new()).collect::<io::Result<Vec<_>>>()?;
+        let bells: Vec<_> = heard.iter().map(AsFd::as_fd).collect();
         let (first, further) = bells.split_at(bells.len().min(DESCRIPTORS_MAX - SETUP_DESCRIPTORS));
-        let mut descriptors = vec![table, side.down.as_fd(), side.up.as_fd(), bell.as_fd()];
+        let ear = Ear::of(&bell)?;
+        let mut descriptors = vec![table, side.down.as_fd(), side.up.as_fd(), ear.as_fd()];
         descriptors.extend(first);
         instance.link.send(&ToInstance::Setup(Box::new(setup)).encode(), &descriptors)?;
         for bells in further.chunks(DESCRIPTORS_MAX) {
             instance.link.send(&ToInstance::Bells.encode(), bells)?;
         }
-        for (inbox, lane) in self.core.inboxes.iter().zip(side.lanes) {
+        for ((inbox, lane), heard) in self.core.inboxes.iter().zip(side.lanes).zip(heard) {
             let (bell, http, marks) = (bell.clone(), instance.link.clone(), side.marks.clone());
             let gauge = instance.gauge.clone();
-            let setup = LaneSetup { instance: id, slot, lane, marks, bell, http, gauge };
+            let setup = LaneSetup { instance: id, slot, lane, marks, bell, heard, http, gauge };
             let _ = inbox.send_always(Command::Attach(Box::new(setup)));
         }
         if let Some(instance) = self.instances.get_mut(&id) {

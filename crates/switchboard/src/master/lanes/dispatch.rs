@@ -1,5 +1,6 @@
 //! What the reactor asks of its lanes.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::task::Context;
 
@@ -240,9 +241,14 @@ impl Dispatch for Lanes {
         }
     }
 
-    fn attach(&mut self, lane: LaneSetup) {
+    fn attach(&mut self, lane: LaneSetup, watched: io::Result<()>) {
         let max = self.core.config.command_bytes_max;
+        let instance = lane.instance;
         self.lanes.push(Lane::new(lane, max.saturating_mul(2), max));
+        if let Err(error) = watched {
+            tracing::error!(instance = instance.0, %error, "the bell of a process cannot be watched");
+            self.distrust(self.lanes.len() - 1, Corrupt("nobody hears its bell"));
+        }
     }
 
     fn route(&mut self, slot: Slot, instance: Option<InstanceId>) {

@@ -27,6 +27,8 @@ pub(super) struct Lane {
     pub(super) rings: MasterLane,
     pub(super) marks: Marks,
     bell: Arc<Doorbell>,
+    /// Watched for as long as it is open.
+    _heard: Doorbell,
     pub(super) http: Arc<dyn HttpGate>,
     gauge: Arc<Gauge>,
     shown: (u64, u64),
@@ -100,13 +102,14 @@ pub(super) enum Progress {
 
 impl Lane {
     pub(super) fn new(setup: LaneSetup, order_bytes_max: usize, backlog_max: usize) -> Lane {
-        let LaneSetup { instance, slot, lane, marks, bell, http, gauge } = setup;
+        let LaneSetup { instance, slot, lane, marks, bell, heard, http, gauge } = setup;
         Lane {
             instance,
             slot,
             rings: lane,
             marks,
             bell,
+            _heard: heard,
             http,
             gauge,
             shown: (0, 0),

@@ -42,6 +42,8 @@ pub(crate) struct LaneSetup {
     pub(crate) marks: Marks,
     /// Wakes the process.
     pub(crate) bell: Arc<Doorbell>,
+    /// By which the process wakes the reactor.
+    pub(crate) heard: Doorbell,
     pub(crate) http: Arc<dyn HttpGate>,
     pub(crate) gauge: Arc<Gauge>,
 }

@@ -24,7 +24,7 @@ use crate::ipc::ring::{Assembler, PieceWriter, Records};
 use crate::ipc::setup::{Limits, Setup};
 use crate::ipc::socket::{Inbound, Socket, Wait};
 use crate::pipe::Receipt;
-use crate::sys::Doorbell;
+use crate::sys::{Doorbell, Ear};
 use crate::table::{State, Table};
 use crate::worker::Runner;
 use crate::{Config, Conn, ConnectionId, Handle, Handler, Message, PeerAddr, PipeMessage, Process};
@@ -73,6 +73,7 @@ pub(super) fn attached(reactors: usize, config: Config) -> (Master, Attached) {
     let table = Table::new(64, 1).unwrap();
     let (link, theirs) = Socket::pair().unwrap();
     let bell = Doorbell::new().unwrap();
+    let ear = Ear::of(&bell).unwrap();
     let bells: Vec<_> = (0..reactors).map(|_| Doorbell::new().unwrap()).collect();
     let setup = Setup {
         instance: InstanceId(7),
@@ -90,7 +91,7 @@ pub(super) fn attached(reactors: usize, config: Config) -> (Master, Attached) {
         files: Vec::new(),
     };
     let mut descriptors =
-        vec![table.fd().unwrap(), side.down.as_fd(), side.up.as_fd(), bell.as_fd(), bells[0].as_fd()];
+        vec![table.fd().unwrap(), side.down.as_fd(), side.up.as_fd(), ear.as_fd(), bells[0].as_fd()];
     let bytes = ToInstance::Setup(Box::new(setup)).encode();
     link.send(&bytes, &descriptors, Wait::No).unwrap();
     descriptors = bells[1..].iter().map(AsFd::as_fd).collect();

@@ -102,10 +102,11 @@ impl Rig {
             lane: master.lanes.remove(0),
             marks: master.marks.clone(),
             bell: Arc::new(Doorbell::new().unwrap()),
+            heard: Doorbell::new().unwrap(),
             http: Arc::new(NoHttp),
             gauge: Arc::default(),
         };
-        self.lanes.attach(setup);
+        self.lanes.attach(setup, Ok(()));
         let assembler = Assembler::new(1 << 26);
         (instance, Instance { side, assembler, pipes: pipes(), head: Vec::new() })
     }
