@@ -23,6 +23,10 @@ pub(crate) enum Refusal {
     NoHttp,
     /// What the program answered cannot be sent.
     BadDecision,
+    /// Plain HTTP where TLS is spoken, and no request that could be sent elsewhere.
+    PlainOnTls,
+    /// TLS where plain HTTP is spoken.
+    TlsOnPlain,
 }
 
 /// The seconds after which a refused client may try again.
@@ -36,6 +40,7 @@ impl Refusal {
             Refusal::Full | Refusal::Stopping | Refusal::Undecided => 503,
             Refusal::NoHttp => 426,
             Refusal::BadDecision => 500,
+            Refusal::PlainOnTls | Refusal::TlsOnPlain => 400,
         }
     }
 
@@ -45,6 +50,7 @@ impl Refusal {
             Refusal::Full | Refusal::Stopping | Refusal::Undecided => &[("Retry-After", RETRY_AFTER)],
             Refusal::NoHttp => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
             Refusal::Origin | Refusal::Withdrawn | Refusal::BadDecision => &[],
+            Refusal::PlainOnTls | Refusal::TlsOnPlain => &[],
         };
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
@@ -60,6 +66,8 @@ impl Refusal {
             Refusal::Stopping => "The server is being stopped. Try again in a moment.\n",
             Refusal::Undecided => "The server did not decide about the request in time. Try again later.\n",
             Refusal::NoHttp => "This server speaks WebSocket only: connect with a WebSocket client.\n",
+            Refusal::PlainOnTls => "This port speaks TLS: connect with https:// or wss://.\n",
+            Refusal::TlsOnPlain => "This port does not speak TLS: connect with http:// or ws://.\n",
             Refusal::BadDecision => "The server could not complete the handshake; its log says why.\n",
         }
         .to_owned()

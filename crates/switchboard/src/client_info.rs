@@ -27,6 +27,16 @@ impl fmt::Display for PeerAddr {
     }
 }
 
+/// What a connection's bytes travel over, between its client and this server: a proxy that ends TLS makes it plain. A service
+/// for ordinary HTTP requests finds it in their extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// As they are.
+    Plain,
+    /// TLS.
+    Tls,
+}
+
 /// A connection as the connection table has it (Swoole: `getClientInfo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::TlsConfig;
 use crate::error::ConfigError;
 
 /// Settings of a [`Server`](crate::Server). Start from [`Config::default`] and change what you need; what does not
@@ -101,10 +102,13 @@ pub struct Config {
     /// Bytes of messages that may be on their way from one process to another, each counted with 64 bytes more (see
     /// [`Handle::send_message`](crate::Handle::send_message)); 1 KiB to 512 MiB. Default: 1 MiB.
     pub pipe_bytes_max: usize,
-    /// Stop on SIGTERM and SIGINT, where a second one ends the process at once; in Process mode also reload on SIGUSR1.
+    /// Stop on SIGTERM and SIGINT, where a second one ends the process at once; in Process mode also reload on SIGUSR1; with
+    /// TLS, read certificate and key again on SIGHUP.
     /// Default: true. Set it to false where the program handles signals itself, or goes on after `start` has returned: the
     /// signals stay caught.
     pub handle_signals: bool,
+    /// The certificate and key, with which every TCP listener speaks TLS and nothing else. Default: none, so no TLS.
+    pub tls: Option<TlsConfig>,
 }
 
 /// What all rings of a server with so many reactors and workers may take together, and each of them.
@@ -211,6 +215,7 @@ impl Default for Config {
             ring_bytes: ring_bytes(cores),
             pipe_bytes_max: 1 << 20,
             handle_signals: true,
+            tls: None,
         }
     }
 }
@@ -220,6 +225,12 @@ impl Config {
     /// the connections, so that a full server still answers.
     pub(crate) fn handshakes_max(&self) -> usize {
         (self.max_connections / 16).max(256)
+    }
+
+    /// Sockets that the reactors own at one time. With TLS those that serve HTTP requests are theirs, too.
+    pub(crate) fn sockets_max(&self) -> usize {
+        let http = if self.tls.is_some() { self.max_http_connections } else { 0 };
+        self.max_connections + self.handshakes_max() + http
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {

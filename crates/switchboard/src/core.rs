@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::certificates::Certificates;
 use crate::command::Command;
 use crate::inbox::Inbox;
 use crate::listener::ListenAddr;
 use crate::pipe::Pipes;
 use crate::ports::RemotePorts;
+use crate::reactor::Relays;
 use crate::status::ConductorRequest;
 use crate::table::{Counters, Header, Table};
 use crate::{Config, Stats};
@@ -31,6 +33,9 @@ pub(crate) struct Core {
     pub(crate) listening: Vec<ListenAddr>,
     /// Which generation of the code this process runs; 0: it cannot be reloaded.
     pub(crate) generation: u32,
+    /// With TLS, where the reactors are in this process.
+    pub(crate) certificates: Option<Certificates>,
+    pub(crate) relays: Relays,
     clock: Clock,
     on_stop: OnceLock<StopNotice>,
     /// Takes requests to the thread that leads the master, in the master.
@@ -40,8 +45,7 @@ pub(crate) struct Core {
 impl Core {
     /// For the process that has the reactors.
     pub(crate) fn new(config: Config, listening: Vec<ListenAddr>, pipes: Pipes) -> io::Result<Core> {
-        let sockets = config.max_connections + config.handshakes_max();
-        let table = Table::new(sockets, config.first_connection_id)?;
+        let table = Table::new(config.sockets_max(), config.first_connection_id)?;
         let clock = Clock::start(table.header());
         let inboxes = (0..config.reactors).map(|_| Inbox::new(config.command_bytes_max));
         let inboxes = inboxes.collect::<io::Result<Vec<_>>>()?;
@@ -54,6 +58,8 @@ impl Core {
             pipes,
             listening,
             generation: 0,
+            certificates: None,
+            relays: Relays::default(),
             clock,
             on_stop,
             conductor,
@@ -71,7 +77,20 @@ impl Core {
         let clock = Clock::attach(table.header());
         let (inboxes, ports) = (Vec::new(), Some(ports));
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
-        Core { config, table, inboxes, ports, pipes, listening, generation: 0, clock, on_stop, conductor }
+        Core {
+            config,
+            table,
+            inboxes,
+            ports,
+            pipes,
+            listening,
+            generation: 0,
+            certificates: None,
+            relays: Relays::default(),
+            clock,
+            on_stop,
+            conductor,
+        }
     }
 
     /// The inbox of a reactor; the table's entries name one from before they can be found by an id.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::Recipient;
+use crate::{Recipient, TlsError};
 
 /// What user code may return from `worker_start` and the event closures.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -233,6 +233,9 @@ pub enum StartError {
     /// A setting that cannot be.
     #[error("configuration: {0}")]
     Config(#[from] ConfigError),
+    /// The certificate or its key cannot be used; the sentence says which file, and what to do.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A listener could not be opened.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

@@ -57,6 +57,7 @@ mod table;
 
 // The two sides, and what starts them.
 mod base;
+mod certificates;
 mod descriptors;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -73,7 +74,8 @@ mod ipc;
 #[allow(unsafe_code)]
 mod sys;
 
-pub use client_info::{ClientInfo, ConnectionState, PeerAddr};
+pub use certificates::{TlsConfig, TlsError};
+pub use client_info::{ClientInfo, ConnectionState, PeerAddr, Transport};
 pub use closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Outcome, Unset};
 pub use config::{Config, DispatchBy, Mode, Overflow, USER_NAME_BYTES_LIMIT};
 pub use conn::Conn;

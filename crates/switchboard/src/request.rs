@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use switchboard_proto::handshake::split_target;
 
-use crate::PeerAddr;
+use crate::{PeerAddr, Transport};
 
 /// The HTTP request that asked for the WebSocket (RFC 6455 §4.1). Cheap to clone.
 #[derive(Debug, Clone)]
@@ -11,13 +11,19 @@ pub struct Request {
     /// The checked head: request line and header fields, each ended by CRLF, and the empty line.
     head: Bytes,
     peer: PeerAddr,
+    transport: Transport,
     subprotocol: Option<Bytes>,
 }
 
 impl Request {
     /// `head` must have passed [`switchboard_proto::handshake::Request::parse`].
     pub(crate) fn new(head: Bytes, peer: PeerAddr) -> Request {
-        Request { head, peer, subprotocol: None }
+        Request { head, peer, transport: Transport::Plain, subprotocol: None }
+    }
+
+    pub(crate) fn with_transport(mut self, transport: Transport) -> Request {
+        self.transport = transport;
+        self
     }
 
     pub(crate) fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Request {
@@ -66,6 +72,11 @@ impl Request {
     /// Where the request came from.
     pub fn peer(&self) -> PeerAddr {
         self.peer
+    }
+
+    /// What its bytes travelled over: [`Transport::Tls`] if this server speaks TLS with the client.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The `Origin` header: the site whose page opened the connection. Programs other than browsers send none, or

@@ -8,9 +8,10 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::certificates::Certificates;
 use crate::command::Command;
 use crate::core::Core;
 use crate::descriptors;
@@ -52,6 +53,7 @@ where
     if launch.addresses.is_empty() {
         return Err(ConfigError::NoListener.into());
     }
+    let certificates = launch.config.tls.clone().map(Certificates::load).transpose()?;
     let backlog = launch.config.accept_backlog;
     let listeners: Result<Vec<_>, _> =
         launch.addresses.iter().map(|address| Listener::bind(address, backlog)).collect();
@@ -62,7 +64,9 @@ where
     let names = launch.processes.iter().map(|process| process.name.clone()).collect();
     let pipes = Pipes::new(launch.config.reactors, names, launch.config.pipe_bytes_max);
     let core = Core::new(launch.config, listening, pipes);
-    let handle = Handle::new(Arc::new(core.map_err(system("cannot set up the connection table"))?));
+    let mut core = core.map_err(system("cannot set up the connection table"))?;
+    core.certificates = certificates;
+    let handle = Handle::new(Arc::new(core));
     let signals = if handle_signals { Some(Stopper::watch(handle.clone())?) } else { None };
     let worker_start = Arc::new(worker_start);
     let outcome = run_reactors(&handle, listeners, worker_start, launch.on_start, launch.processes);
@@ -277,7 +281,8 @@ impl Drop for EndReport {
     }
 }
 
-/// Turns SIGTERM and SIGINT into a shutdown; a second one ends the process at once.
+/// Turns SIGTERM and SIGINT into a shutdown; a second one ends the process at once. With TLS, SIGHUP has certificate and
+/// key read again; without, it is left alone.
 struct Stopper {
     signals: signal_hook::iterator::Handle,
     thread: JoinHandle<()>,
@@ -286,9 +291,16 @@ struct Stopper {
 impl Stopper {
     fn watch(handle: Handle) -> Result<Stopper, StartError> {
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(system("cannot handle signals"))?;
+        if handle.core().certificates.is_some() {
+            signals.add_signal(SIGHUP).map_err(system("cannot handle signals"))?;
+        }
         let control = signals.handle();
         let watch = move || {
             for signal in signals.forever() {
+                if let (SIGHUP, Some(certificates)) = (signal, &handle.core().certificates) {
+                    certificates.reload();
+                    continue;
+                }
                 if handle.is_stopping() {
                     tracing::warn!(signal, "stopped at once by a second signal");
                     std::process::exit(128 + signal);

@@ -7,11 +7,11 @@ use super::setup::Setup;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::admission::Refused;
 use crate::error::ReloadError;
-use crate::{PeerAddr, Reloaded, Status};
+use crate::{PeerAddr, Reloaded, Status, Transport};
 
 /// What this program speaks. Old and new programs meet during a reload: everything that changes a message, or what stands
 /// in shared memory or rings, changes it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What an instance tells the master.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +96,7 @@ pub(crate) enum ToInstance {
     /// An HTTP connection, of which `read` has been read; its socket comes with this.
     Http {
         peer: PeerAddr,
+        transport: Transport,
         read: Bytes,
     },
     Admitted {
@@ -210,8 +211,8 @@ impl ToInstance {
             ToInstance::Bells => {
                 writer.u8(2);
             }
-            ToInstance::Http { peer, read } => {
-                writer.u8(3).peer(peer).bytes(read);
+            ToInstance::Http { peer, transport, read } => {
+                writer.u8(3).peer(peer).transport(*transport).bytes(read);
             }
             ToInstance::Admitted { token, refusal } => {
                 writer
@@ -243,7 +244,10 @@ impl ToInstance {
             0 => return Ok(ToInstance::Incompatible { version: reader.u32()? }),
             1 => ToInstance::Setup(Box::new(Setup::read(&mut reader)?)),
             2 => ToInstance::Bells,
-            3 => ToInstance::Http { peer: reader.peer()?, read: read_bytes(&mut reader)? },
+            3 => {
+                let (peer, transport) = (reader.peer()?, reader.transport()?);
+                ToInstance::Http { peer, transport, read: read_bytes(&mut reader)? }
+            }
             4 => {
                 let (token, refusal) = (reader.u64()?, reader.option(read_refused)?);
                 ToInstance::Admitted { token, refusal }
@@ -400,7 +404,7 @@ mod tests {
             peer in peers(), read in bytes(), token in any::<u64>(),
             refused in any::<Option<(u16, Vec<(String, String)>, String)>>(),
         ) {
-            let http = ToInstance::Http { peer, read };
+            let http = ToInstance::Http { peer, transport: Transport::Tls, read };
             let refusal = refused.map(|(status, headers, body)| Refused { status, headers, body });
             let admitted = ToInstance::Admitted { token, refusal };
             for message in [http, admitted] {

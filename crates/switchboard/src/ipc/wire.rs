@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use super::Corrupt;
-use crate::PeerAddr;
+use crate::{PeerAddr, Transport};
 
 /// Appends values to a buffer, which can be kept and used again.
 #[derive(Debug)]
@@ -102,6 +102,10 @@ impl<'a> Writer<'a> {
             PeerAddr::Unix => self.u8(0),
             PeerAddr::Inet(address) => self.u8(1).address(address),
         }
+    }
+
+    pub(crate) fn transport(&mut self, transport: Transport) -> &mut Self {
+        self.bool(transport == Transport::Tls)
     }
 
     pub(crate) fn address(&mut self, address: &SocketAddr) -> &mut Self {
@@ -222,6 +226,10 @@ impl<'a> Reader<'a> {
             1 => self.address().map(PeerAddr::Inet),
             _ => Err(Corrupt("an unknown kind of address")),
         }
+    }
+
+    pub(crate) fn transport(&mut self) -> Result<Transport, Corrupt> {
+        Ok(if self.bool()? { Transport::Tls } else { Transport::Plain })
     }
 
     pub(crate) fn address(&mut self) -> Result<SocketAddr, Corrupt> {

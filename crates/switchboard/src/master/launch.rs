@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustix::process::{getpid, set_child_subreaper};
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use super::conductor::{Beginning, Conductor};
 use super::lanes::LanesShared;
 use super::news::{self, News, NewsSender};
 use super::reactors::ReactorThread;
+use crate::certificates::Certificates;
 use crate::command::Command;
 use crate::core::Core;
 use crate::error::{ConfigError, StartError};
@@ -42,6 +43,7 @@ impl Master {
         if self.addresses.is_empty() {
             return Err(ConfigError::NoListener.into());
         }
+        let certificates = self.config.tls.clone().map(Certificates::load).transpose()?;
         // Before anything can have changed the file or its name.
         let executable = own_executable().map_err(system("cannot find the own executable"))?;
         let listeners = self.addresses.iter().map(|one| Listener::bind(one, self.config.accept_backlog));
@@ -49,13 +51,17 @@ impl Master {
         let listening: Vec<ListenAddr> = listeners.iter().map(|listener| listener.address.clone()).collect();
         descriptors::raise_limit(&self.config);
         let welcome = welcome(&self.config, executable, self.processes.clone(), &listening);
-        let signals = [SIGTERM, SIGINT, SIGUSR1];
+        let mut signals = vec![SIGTERM, SIGINT, SIGUSR1];
+        // Without TLS it means nothing, and is left alone.
+        signals.extend(certificates.is_some().then_some(SIGHUP));
         let signals = self.config.handle_signals.then(|| Signals::catch(&signals)).transpose();
         let signals = signals.map_err(system("cannot handle signals"))?;
         let children = Signals::catch(&[SIGCHLD]).map_err(system("cannot handle signals"))?;
         let pipes = Pipes::new(self.config.workers, self.processes, self.config.pipe_bytes_max);
         let core = Core::new(self.config, listening, pipes);
-        let core = Arc::new(core.map_err(system("cannot set up the connection table"))?);
+        let mut core = core.map_err(system("cannot set up the connection table"))?;
+        core.certificates = certificates;
+        let core = Arc::new(core);
         let (sender, news) = news::channel().map_err(system("cannot make a doorbell"))?;
         let (stopping, requests) = (sender.clone(), sender.clone());
         core.on_stop(move || stopping.send(News::Stopping));

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::lanes::HttpGate;
-use crate::PeerAddr;
 use crate::ipc::link::ToInstance;
 use crate::ipc::socket::{Inbound, Packet, Socket, Wait};
+use crate::{PeerAddr, Transport};
 
 /// Sends to an instance, from any thread, and knows what of the server's the instance holds.
 #[derive(Debug)]
@@ -102,8 +102,14 @@ impl HttpGate for LinkSender {
 
     /// The HTTP place that the caller has taken goes with the socket; if the socket comes back, because the instance does
     /// not keep up or is gone, so does the place.
-    fn try_send(&self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd> {
-        let message = ToInstance::Http { peer, read }.encode();
+    fn try_send(
+        &self,
+        socket: OwnedFd,
+        peer: PeerAddr,
+        transport: Transport,
+        read: Bytes,
+    ) -> Result<(), OwnedFd> {
+        let message = ToInstance::Http { peer, transport, read }.encode();
         let mut lent = self.lent();
         if lent.closed || self.socket.send(&message, &[socket.as_fd()], Wait::No).is_err() {
             return Err(socket);
@@ -132,7 +138,7 @@ mod tests {
         let (ours, theirs) = Socket::pair().unwrap();
         let link = LinkSender::new(ours);
         for _ in 0..3 {
-            link.try_send(socket(), PeerAddr::Unix, Bytes::from_static(b"GET /")).unwrap();
+            link.try_send(socket(), PeerAddr::Unix, Transport::Plain, Bytes::from_static(b"GET /")).unwrap();
         }
         let mut inbound = Inbound::new();
         let packet = inbound.receive(&theirs, Wait::Yes).unwrap().unwrap();
@@ -143,7 +149,10 @@ mod tests {
         link.admitted();
         assert_eq!(link.close(), (2, 1));
         assert!(!link.http_ended());
-        assert!(link.try_send(socket(), PeerAddr::Unix, Bytes::new()).is_err(), "it is gone");
+        assert!(
+            link.try_send(socket(), PeerAddr::Unix, Transport::Plain, Bytes::new()).is_err(),
+            "it is gone"
+        );
     }
 
     #[test]
@@ -152,7 +161,7 @@ mod tests {
         let link = LinkSender::new(ours);
         let lend = |count| {
             for _ in 0..count {
-                link.try_send(socket(), PeerAddr::Unix, Bytes::new()).unwrap();
+                link.try_send(socket(), PeerAddr::Unix, Transport::Plain, Bytes::new()).unwrap();
             }
         };
         let admit_all = || {

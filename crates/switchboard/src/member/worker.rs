@@ -100,10 +100,10 @@ impl<H: Handler> Part for WorkerPart<H> {
 
     fn told(&mut self, news: News) {
         match news.message {
-            ToInstance::Http { peer, read } => {
+            ToInstance::Http { peer, transport, read } => {
                 let runner = self.runner.as_mut().filter(|runner| runner.has_http());
                 match (runner, news.descriptors.into_iter().next()) {
-                    (Some(runner), Some(socket)) => runner.serve(socket, peer, read),
+                    (Some(runner), Some(socket)) => runner.serve(socket, peer, transport, read),
                     // Its place is free again.
                     _ => self.tell(&ToMaster::HttpEnded),
                 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, send, shutdown};
 
-use super::connection::Phase;
+use super::connection::{Link, Phase};
 use super::{Adopted, Reactor, Timer};
 use crate::PeerAddr;
 use crate::command::Command;
@@ -73,8 +73,9 @@ impl Reactor {
             let Some(accepting) = self.accepting.get(index) else { return };
             match accept(&accepting.listeners[accepting.index]) {
                 Ok((socket, peer)) => {
+                    let is_tls = self.is_tls(&accepting.listeners[accepting.index].address);
                     self.recovered(index);
-                    self.accepted(socket, peer);
+                    self.accepted(socket, peer, is_tls);
                 }
                 Err(AcceptError::Nobody) => return,
                 // Another reactor has shut the listener already.
@@ -90,26 +91,32 @@ impl Reactor {
         }
     }
 
-    fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr) {
+    /// Unix sockets stay plain.
+    fn is_tls(&self, address: &ListenAddr) -> bool {
+        matches!(address, ListenAddr::Inet(_)) && self.core.certificates.is_some()
+    }
+
+    fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr, is_tls: bool) {
         Counters::add(&self.core.counters().accepted, 1);
         let sockets: u64 = self.core.loads().sum();
-        if sockets as usize >= self.core.config.max_connections + self.core.config.handshakes_max() {
+        if sockets as usize >= self.core.config.sockets_max() {
             Counters::add(&self.core.counters().refused, 1);
-            return refuse(&socket);
+            return if is_tls { refuse_secure(&socket) } else { refuse(&socket) };
         }
         let loads = self.core.loads().enumerate();
         let (least, load) = loads.min_by_key(|(_, load)| *load).unwrap_or((self.index, 0));
         let own = self.core.load(self.index).load(Ordering::Relaxed);
         if own > load + IMBALANCE_MAX {
-            let adopted = Box::new(Adopted::Accepted { socket, peer });
+            let adopted = Box::new(Adopted::Accepted { socket, peer, is_tls });
             let _ = self.core.inboxes[least].send_always(Command::Adopt(adopted));
         } else {
-            self.begin_handshake(socket, peer);
+            self.begin_handshake(socket, peer, is_tls);
         }
     }
 
-    pub(super) fn begin_handshake(&mut self, socket: OwnedFd, peer: PeerAddr) {
-        if let Some(key) = self.insert(socket, peer, Phase::Head(None)) {
+    pub(super) fn begin_handshake(&mut self, socket: OwnedFd, peer: PeerAddr, is_tls: bool) {
+        let link = if is_tls { Link::Awaited } else { Link::Plain };
+        if let Some(key) = self.insert(socket, peer, Phase::Head(None), link) {
             self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
         }
     }
@@ -174,8 +181,17 @@ fn accept(listener: &Listener) -> Result<(OwnedFd, PeerAddr), AcceptError> {
 pub(super) fn refuse(socket: &OwnedFd) {
     let mut response = Vec::new();
     super::handshake::write_unavailable(&mut response);
+    send_and_end(socket, &response);
+}
+
+/// The same where the client can be told nothing in its own language yet: an alert, fatal, internal_error (RFC 8446 §6).
+fn refuse_secure(socket: &OwnedFd) {
+    send_and_end(socket, &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50]);
+}
+
+fn send_and_end(socket: &OwnedFd, response: &[u8]) {
     let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
-    let _ = send(socket, &response, flags);
+    let _ = send(socket, response, flags);
     let _ = shutdown(socket, Shutdown::Write);
     // What has arrived already would turn the close into a reset, which can overtake the response.
     let mut unread = [0u8; 4_096];

@@ -202,7 +202,10 @@ impl Reactor {
     /// In its handshake or open.
     fn with_live(&mut self, id: ConnectionId, act: impl FnOnce(&mut Reactor, u32)) {
         if let Some(key) = self.key_of(id)
-            && !matches!(self.connections[key as usize].phase, Phase::Closing | Phase::Draining { .. })
+            && matches!(
+                self.connections[key as usize].phase,
+                Phase::Head(_) | Phase::Authorizing(_) | Phase::Open
+            )
         {
             act(self, key);
         }

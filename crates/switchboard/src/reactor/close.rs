@@ -86,7 +86,9 @@ impl Reactor {
     pub(super) fn close_received(&mut self, key: u32, code: CloseCode, reason: String) {
         self.transmit_now(key);
         self.end(key, Closed { code: code.get(), reason, by: ClosedBy::Client });
-        self.drain(key, false);
+        // The client has had its last word; under TLS that is close_notify. A stop does not wait for it.
+        let linger = self.connections[key as usize].tls.is_some() && self.stopping.is_none();
+        self.drain(key, linger);
     }
 
     /// The client broke the protocol: it is told how, and what it still sends is not looked at (§7.1.7).
@@ -153,7 +155,7 @@ impl Reactor {
 
     /// The connection is over for the user; `closed` tells how, unless it was we who had begun to close it. Does
     /// nothing for one that never was open or has ended already.
-    fn end(&mut self, key: u32, closed: Closed) {
+    pub(super) fn end(&mut self, key: u32, closed: Closed) {
         let connection = &mut self.connections[key as usize];
         if !matches!(connection.phase, Phase::Open | Phase::Closing) {
             return;
@@ -193,13 +195,12 @@ impl Reactor {
     /// Everything has left.
     pub(super) fn drained(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
-        match connection.phase {
-            // A second close would be needed for nothing: the client has had its last word.
-            Phase::Draining { linger: false } => drop(self.remove(key)),
-            _ => {
-                let _ = shutdown(&connection.socket, Shutdown::Write);
-                self.watch(key);
-            }
+        let Phase::Draining { linger } = connection.phase else { return };
+        if linger {
+            let _ = shutdown(&connection.socket, Shutdown::Write);
+            self.watch(key);
+        } else {
+            drop(self.remove(key));
         }
     }
 
@@ -214,6 +215,7 @@ impl Reactor {
     pub(super) fn close_expired(&mut self, key: u32) {
         let reason = "the client did not answer the close frame".to_owned();
         self.end(key, Closed { code: CloseCode::ABNORMAL.get(), reason, by: ClosedBy::Transport });
+        self.send_goodbye(key);
         drop(self.remove(key));
     }
 }

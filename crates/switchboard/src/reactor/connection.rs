@@ -7,10 +7,12 @@ use switchboard_proto as proto;
 use switchboard_proto::handshake::HeadReader;
 
 use super::groups::Memberships;
-use super::output::OutputQueue;
+use super::output::{Flushed, OutputQueue, Sent};
+use super::relay::Relay;
+use super::tls::{Scratch, Session};
 use crate::event::Closed;
 use crate::sys::Interest;
-use crate::{ConnectionId, Request};
+use crate::{ConnectionId, Request, Transport};
 
 /// Plain data: what could be written down to take the connection over elsewhere. While it is idle everything that is
 /// optional is None: an idle connection owns no buffer.
@@ -20,6 +22,8 @@ pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) phase: Phase,
     pub(super) protocol: proto::Connection,
+    /// From the client's first bytes on, where it speaks TLS.
+    pub(super) tls: Option<Box<Session>>,
     /// What waits to be sent.
     pub(super) output: Option<Box<OutputQueue>>,
     /// What has been read and not looked at, because reading is on hold.
@@ -43,6 +47,7 @@ pub(super) struct Connection {
     pub(super) deadline_ms: u64,
     pub(super) interest: Interest,
     pub(super) hold: Hold,
+    pub(super) link: Link,
     pub(super) dirty: bool,
     pub(super) protected: bool,
     /// It is counted against `max_connections`.
@@ -56,6 +61,17 @@ pub(super) struct Connection {
 /// Bytes that nobody has looked at.
 pub(super) type Stash = Vec<u8>;
 
+/// What a connection's bytes travel over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Plain,
+    /// TLS, of which nothing has come yet.
+    Awaited,
+    Tls,
+    /// The client speaks plain HTTP where TLS is spoken.
+    Misdirected,
+}
+
 /// Where a connection is in its life.
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -63,6 +79,8 @@ pub(super) enum Phase {
     Head(Option<Box<HeadReader>>),
     /// The worker decides about this request.
     Authorizing(Box<Request>),
+    /// A worker serves its requests, and it is carried to there.
+    Relay(Box<Relay>),
     /// Messages flow.
     Open,
     /// Our close frame has been sent first; the peer's is awaited.
@@ -73,13 +91,14 @@ pub(super) enum Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 152);
+const _: () = assert!(size_of::<Connection>() <= 160);
 
 impl Connection {
     pub(super) fn new(
         socket: OwnedFd,
         id: ConnectionId,
         phase: Phase,
+        link: Link,
         message_bytes_max: usize,
     ) -> Connection {
         Connection {
@@ -87,6 +106,7 @@ impl Connection {
             id,
             phase,
             protocol: proto::Connection::new(proto::Role::Server, message_bytes_max),
+            tls: None,
             output: None,
             stash: None,
             session: None,
@@ -101,6 +121,7 @@ impl Connection {
             deadline_ms: u64::MAX,
             interest: Interest::READ,
             hold: Hold::default(),
+            link,
             dirty: false,
             protected: false,
             has_place: false,
@@ -113,6 +134,10 @@ impl Connection {
         matches!(self.phase, Phase::Open)
     }
 
+    pub(super) fn transport(&self) -> Transport {
+        if self.tls.is_some() { Transport::Tls } else { Transport::Plain }
+    }
+
     pub(super) fn session(&self) -> Bytes {
         self.session.as_deref().cloned().unwrap_or_default()
     }
@@ -123,6 +148,33 @@ impl Connection {
 
     pub(super) fn queued(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.len())
+    }
+
+    /// Is what waits the last that is sent?
+    fn says_its_last(&self) -> bool {
+        match &self.phase {
+            Phase::Draining { .. } => true,
+            Phase::Relay(relay) => relay.has_ended(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn wants_flush(&self) -> bool {
+        let of_session =
+            || self.tls.as_ref().is_some_and(|session| session.wants_flush(self.says_its_last()));
+        self.output.is_some() || of_session()
+    }
+
+    /// Sends what the kernel takes.
+    pub(super) fn flush(&mut self, scratch: &mut Option<Box<Scratch>>) -> (Flushed, Sent) {
+        let last = self.says_its_last();
+        match (&mut self.tls, &mut self.output) {
+            (Some(session), output) => {
+                session.flush(output.as_deref_mut(), last, &self.socket, scratch.get_or_insert_default())
+            }
+            (None, Some(output)) => output.flush(&self.socket),
+            (None, None) => (Flushed::All, Sent::default()),
+        }
     }
 
     /// What the socket should be watched for.
@@ -144,6 +196,8 @@ impl Hold {
     pub(super) const OUTPUT: Hold = Hold(4);
     /// The client has ended it; what it had sent before is still being handled.
     pub(super) const ENDING: Hold = Hold(8);
+    /// The worker that serves its requests is behind, or there is nothing to be read any more.
+    pub(super) const RELAY: Hold = Hold(16);
 
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

@@ -47,6 +47,7 @@ impl Reactor {
                     self.schedule(key, deadline_ms);
                 }
             }
+            Phase::Relay(_) => self.relay_due(key),
             Phase::Open if connection.hold.contains(Hold::ENDING) => {
                 let deadline_ms = connection.deadline_ms;
                 if self.now_ms >= deadline_ms {
@@ -129,7 +130,7 @@ impl Reactor {
     /// Has a client for which sent bytes wait in the kernel taken any since this was last asked? That is a sign of life: it
     /// cannot answer a ping before it has read what was sent before. The socket's being writable would not show it, for
     /// that needs a good part of its buffer to be free.
-    fn takes_output(&mut self, key: u32) -> bool {
+    pub(super) fn takes_output(&mut self, key: u32) -> bool {
         let connection = &mut self.connections[key as usize];
         let entry = self.core.table.slot(connection.id);
         let waiting = sys::unsent_bytes(&connection.socket).unwrap_or(0);

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, write_response};
 
-use super::connection::{Hold, Phase};
-use super::{Reactor, Timer};
+use super::connection::{Hold, Link, Phase};
+use super::{Reactor, Timer, tls};
 use crate::admission::{self, Refusal};
 use crate::decision::{Accept, Verdict};
 use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
 use crate::table::Counters;
 use crate::table::State;
-use crate::{Config, ConnectionId, Decision, Request};
+use crate::{Config, ConnectionId, Decision, Request, Transport};
 
 pub(super) fn write_unavailable(out: &mut Vec<u8>) {
     Refusal::Full.write(out);
@@ -29,6 +29,9 @@ impl Reactor {
         let connection = &mut self.connections[key as usize];
         let Phase::Head(reader) = &mut connection.phase else { return };
         let Some(reader) = reader else {
+            if connection.link == Link::Plain && bytes.first() == Some(&tls::HANDSHAKE) {
+                return self.refuse(key, &Refusal::TlsOnPlain);
+            }
             // Most heads come in one segment and are never copied.
             match Head::parse(bytes, &limits) {
                 Ok(Some(head)) => return self.head_complete(key, &head, bytes),
@@ -62,6 +65,9 @@ impl Reactor {
     }
 
     fn head_complete(&mut self, key: u32, head: &Head<'_>, bytes: &[u8]) {
+        if self.connections[key as usize].link == Link::Misdirected {
+            return self.redirect(key, head);
+        }
         if !head.wants_websocket() {
             return self.hand_over(key, bytes);
         }
@@ -70,6 +76,7 @@ impl Reactor {
         }
         let peer = self.entry(self.connections[key as usize].id).peer();
         let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
+        let request = request.with_transport(self.connections[key as usize].transport());
         let rest = &bytes[head.head_len()..];
         let connection = &mut self.connections[key as usize];
         connection.has_place = true;
@@ -92,11 +99,16 @@ impl Reactor {
         if !self.core.take_http_place() {
             return self.refuse(key, &Refusal::Full);
         }
+        if self.connections[key as usize].tls.is_some() {
+            return self.begin_relay(key, bytes);
+        }
         let id = self.connections[key as usize].id;
         let peer = self.entry(id).peer();
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
-        if let Err(socket) = self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes)) {
+        if let Err(socket) =
+            self.dispatch.serve_http(socket, peer, Transport::Plain, Bytes::copy_from_slice(bytes))
+        {
             self.core.give_http_place_back();
             super::accept::refuse(&socket);
         }
@@ -163,7 +175,7 @@ impl Reactor {
     }
 
     /// Answers the request with `write`'s response and ends the connection, which never was open.
-    fn respond(&mut self, key: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn respond(&mut self, key: u32, write: impl FnOnce(&mut Vec<u8>)) {
         admission::count_refusal(&self.core);
         self.give_place_back(key);
         self.push_control(key, write);
@@ -181,7 +193,10 @@ impl Reactor {
         };
         match timeout {
             Some(refusal) => self.refuse(key, &refusal),
-            None => drop(self.remove(key)),
+            None => {
+                self.send_goodbye(key);
+                drop(self.remove(key));
+            }
         }
     }
 

@@ -14,9 +14,12 @@ mod groups;
 mod handshake;
 mod output;
 mod read;
+mod relay;
 mod run;
+mod secure;
 mod send;
 mod shutdown;
+mod tls;
 mod wheel;
 
 use std::collections::HashMap;
@@ -39,10 +42,11 @@ use crate::worker::Dispatch;
 
 use accept::Accepting;
 pub(crate) use adopt::Adopted;
-use connection::{Connection, Phase};
+use connection::{Connection, Link, Phase};
 use groups::Groups;
 pub(crate) use handshake::{check_accept, head_limits};
 use output::OutputQueue;
+pub(crate) use relay::Relays;
 pub(crate) use run::run;
 use wheel::Wheel;
 
@@ -74,6 +78,8 @@ pub(crate) struct Reactor {
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: Vec<Box<OutputQueue>>,
     read_buffer: Vec<u8>,
+    /// None before the first TLS connection.
+    tls: Option<Box<tls::Scratch>>,
     now_ms: u64,
     /// Wakes the reactor's task; handlers that are polled in place get it.
     waker: Waker,
@@ -119,7 +125,7 @@ struct Tally {
 }
 
 /// epoll's token of the inbox's doorbell; those of listeners follow. Tokens of connections are larger, because ids
-/// begin with 1.
+/// begin with 1, and those of relays larger still.
 const BELL_TOKEN: u64 = 0;
 /// That of all bells that other processes ring: being awake is all that they ask for.
 const PROCESS_BELL_TOKEN: u64 = u32::MAX as u64;
@@ -150,6 +156,7 @@ impl Reactor {
             ready: Vec::new(),
             spare_outputs: Vec::new(),
             read_buffer: vec![0; READ_BYTES],
+            tls: None,
             now_ms,
             waker: Waker::noop().clone(),
             tally: Tally::default(),
@@ -186,6 +193,7 @@ impl Reactor {
                 BELL_TOKEN => self.core.inboxes[self.index].bell().silence(),
                 PROCESS_BELL_TOKEN => {}
                 listener if listener >> 32 == 0 => self.accept((listener - 1) as usize),
+                relay if relay & relay::RELAY_TOKEN != 0 => self.handle_relay(relay as u32, *event),
                 token => self.handle_event(token as u32, *event),
             }
         }
@@ -234,7 +242,7 @@ impl Reactor {
     }
 
     /// Puts a new socket under a key and an id. The socket is closed if there is no room.
-    fn insert(&mut self, socket: OwnedFd, peer: crate::PeerAddr, phase: Phase) -> Option<u32> {
+    fn insert(&mut self, socket: OwnedFd, peer: crate::PeerAddr, phase: Phase, link: Link) -> Option<u32> {
         let id = self.core.table.claim()?;
         let key = self.connections.vacant_key() as u32;
         let message_bytes_max = self.core.config.message_bytes_max;
@@ -244,7 +252,7 @@ impl Reactor {
             return None;
         }
         self.entry(id).occupy(self.index as u8, key, &peer, self.now_ms);
-        self.connections.insert(Connection::new(socket, id, phase, message_bytes_max));
+        self.connections.insert(Connection::new(socket, id, phase, link, message_bytes_max));
         self.core.load(self.index).fetch_add(1, Ordering::Relaxed);
         Some(key)
     }

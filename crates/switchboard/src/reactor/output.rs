@@ -20,7 +20,7 @@ const SPARE_BLOCK_BYTES_MAX: usize = 16 << 10;
 /// Blocks that one system call sends.
 const SLICES_MAX: usize = 64;
 /// Bytes that one connection sends in one turn of the loop, so that a long queue delays nobody.
-const FLUSH_BYTES_MAX: usize = 1 << 20;
+pub(super) const FLUSH_BYTES_MAX: usize = 1 << 20;
 
 /// Frames in the order in which they leave. A connection has one only while something waits.
 #[derive(Debug, Default)]
@@ -219,6 +219,34 @@ impl OutputQueue {
         let data_before = self.data_len;
         let (flushed, bytes) = self.send_all(socket);
         (flushed, Sent { bytes, data_bytes: data_before - self.data_len })
+    }
+
+    /// The next bytes to leave, at most `max`, in one piece: where they stand, or put together in `scratch`.
+    pub(super) fn peek<'a>(&'a self, max: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let first = self.blocks.front().map(|block| &block.bytes()[self.block_sent..]).unwrap_or_default();
+        if first.len() >= max || self.blocks.len() <= 1 {
+            return &first[..first.len().min(max)];
+        }
+        scratch.clear();
+        scratch.extend_from_slice(first);
+        for block in self.blocks.iter().skip(1) {
+            let room = max - scratch.len();
+            let bytes = block.bytes();
+            scratch.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if bytes.len() >= room {
+                break;
+            }
+        }
+        scratch
+    }
+
+    /// The next `len` bytes have left in another way. Answers how many of them were of data frames.
+    pub(super) fn leave(&mut self, len: usize) -> usize {
+        let data_before = self.data_len;
+        if len > 0 {
+            self.advance(len);
+        }
+        data_before - self.data_len
     }
 
     fn send_all(&mut self, socket: impl AsFd) -> (Flushed, usize) {

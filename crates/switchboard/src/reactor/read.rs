@@ -8,7 +8,7 @@ use switchboard_proto as proto;
 
 use super::Reactor;
 use super::close::End;
-use super::connection::{Hold, Phase};
+use super::connection::{Hold, Link, Phase};
 use crate::event::Flow;
 use crate::worker::Payload;
 
@@ -19,6 +19,10 @@ impl Reactor {
         // What cannot be taken is left in the kernel, where it costs no copy and holds up the client.
         if connection.is_open() && !self.dispatch.has_room(connection.id) {
             return self.hold(key, Hold::HANDLER);
+        }
+        let draining = matches!(connection.phase, Phase::Draining { .. });
+        if matches!(connection.link, Link::Awaited | Link::Tls) && !draining {
+            return self.read_secure(key);
         }
         let mut buffer = std::mem::take(&mut self.read_buffer);
         match recv(&connection.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
@@ -36,12 +40,13 @@ impl Reactor {
     }
 
     /// Bytes of a connection that nobody has looked at.
-    fn take_input(&mut self, key: u32, bytes: &mut [u8]) {
+    pub(super) fn take_input(&mut self, key: u32, bytes: &mut [u8]) {
         let connection = &mut self.connections[key as usize];
         match connection.phase {
             Phase::Head(_) => self.read_head(key, bytes),
             Phase::Open | Phase::Closing => self.read_frames(key, bytes),
             Phase::Authorizing(_) => connection.stash(bytes),
+            Phase::Relay(_) => self.relay_input(key, bytes),
             Phase::Draining { .. } => {}
         }
     }
@@ -123,11 +128,15 @@ impl Reactor {
             match connection.stash.take() {
                 Some(mut bytes) => self.take_input(key, &mut bytes),
                 None if hung_up => self.read(key),
-                None => continue,
+                None => {}
             }
             // Nothing tells when one that has hung up is readable: it is read to the end.
             if hung_up && self.connections.get(key as usize).is_some_and(|found| found.id == id) {
                 self.ready.push((key, id));
+            }
+            let current = self.connections.get(key as usize).filter(|found| found.id == id);
+            if current.and_then(|found| found.tls.as_ref()).is_some_and(|session| session.has_ended()) {
+                self.client_ended(key);
             }
         }
     }

@@ -99,9 +99,8 @@ impl Reactor {
     /// Sends before the turn ends, so that a client that does read is not judged by what the turn has gathered.
     fn flush_early(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
-        let blocked = connection.blocked;
-        if let Some(output) = connection.output.as_mut().filter(|_| !blocked) {
-            let (flushed, sent) = output.flush(&connection.socket);
+        if connection.output.is_some() && !connection.blocked {
+            let (flushed, sent) = connection.flush(&mut self.tls);
             // A failure shows again when the turn ends.
             connection.blocked = matches!(flushed, Flushed::Blocked);
             let id = connection.id;
@@ -110,7 +109,7 @@ impl Reactor {
     }
 
     fn count_sent(&mut self, id: ConnectionId, sent: Sent) {
-        if sent.bytes > 0 {
+        if sent.bytes > 0 || sent.data_bytes > 0 {
             let entry = self.core.table.slot(id);
             entry.subtract_queued(sent.data_bytes);
             entry.sent(sent.bytes, self.now_ms);
@@ -192,8 +191,8 @@ impl Reactor {
             self.after_flush(key);
             return false;
         }
-        if let Some(output) = &mut connection.output {
-            let (flushed, sent) = output.flush(&connection.socket);
+        if connection.wants_flush() {
+            let (flushed, sent) = connection.flush(&mut self.tls);
             connection.blocked = matches!(flushed, Flushed::Blocked);
             self.count_sent(id, sent);
             match flushed {
@@ -206,7 +205,7 @@ impl Reactor {
                 }
             }
             self.after_flush(key);
-            return !self.connections[key as usize].blocked;
+            return self.connections.get(key as usize).is_some_and(|found| !found.blocked);
         }
         if let Phase::Draining { .. } = connection.phase {
             self.drained(key);
@@ -251,6 +250,9 @@ impl Reactor {
             self.release(key, Hold::OUTPUT);
         }
         self.tell_of_room(key);
+        if let Phase::Relay(_) = self.connections[key as usize].phase {
+            self.relay_flushed(key);
+        }
         self.watch(key);
     }
 
@@ -265,7 +267,7 @@ impl Reactor {
 
     /// Has epoll watch the socket for what is wanted now.
     pub(super) fn watch(&mut self, key: u32) {
-        let connection = &mut self.connections[key as usize];
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
         let wanted = connection.wanted_interest();
         if wanted != connection.interest && !connection.hung_up {
             match self.poller.modify(&connection.socket, super::token(key, connection.id), wanted) {

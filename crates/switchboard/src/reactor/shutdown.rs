@@ -31,7 +31,10 @@ impl Reactor {
             .collect();
         for key in handshakes {
             match self.connections[key as usize].phase {
-                Phase::Head(None) => drop(self.remove(key)),
+                Phase::Head(None) => {
+                    self.send_goodbye(key);
+                    drop(self.remove(key));
+                }
                 _ => self.refuse(key, &Refusal::Stopping),
             }
         }

@@ -23,7 +23,7 @@ use super::replay::Replay;
 use super::runner::{Serving, Shared};
 use super::upgrade;
 use crate::error::BoxError;
-use crate::{Handle, Handler, PeerAddr};
+use crate::{Handle, Handler, PeerAddr, Transport};
 
 /// A tower service (an axum `Router`, for one) that serves the requests which ask for no WebSocket.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ trait CallService: Send + Sync {
 
 impl HttpService {
     /// From any tower service. It is cloned for each request; an error of its own is logged and answered with 500.
-    /// The client's address is in the request's extensions as a [`PeerAddr`].
+    /// The client's address is in the request's extensions as a [`PeerAddr`], and a [`Transport`] beside it.
     pub fn new<S, B>(service: S) -> HttpService
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -120,11 +120,11 @@ impl HttpServer {
         &self,
         shared: Rc<Shared<H>>,
         socket: OwnedFd,
-        peer: PeerAddr,
+        (peer, transport): (PeerAddr, Transport),
         read: Bytes,
     ) {
         let place = Place::of(shared.clone());
-        let io = match Replay::new(socket, peer, read, shared.handle.core().config.http_timeout) {
+        let io = match Replay::new(socket, read, shared.handle.core().config.http_timeout) {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
         };
@@ -135,9 +135,12 @@ impl HttpServer {
             let (service, shared, stopping) = (service.clone(), shared.clone(), stopping.clone());
             async move {
                 if upgrade::is_wanted(&shared, &request) {
-                    return Ok::<_, Infallible>(upgrade::respond(shared, request, peer, stopping).await);
+                    return Ok::<_, Infallible>(
+                        upgrade::respond(shared, request, (peer, transport), stopping).await,
+                    );
                 }
                 request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(transport);
                 Ok(service.0.call(request).await)
             }
         });

@@ -20,7 +20,7 @@ use crate::ipc::Corrupt;
 use crate::ipc::ring::Record;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
-use crate::{ConnectionId, Message, PeerAddr};
+use crate::{ConnectionId, Message, PeerAddr, Transport};
 
 pub use http::HttpService;
 pub(crate) use runner::{Journal, Runner};
@@ -89,7 +89,13 @@ pub(crate) trait Dispatch {
 
     /// Takes over a socket on which an ordinary request has begun; `read` has been read from it. The socket holds one
     /// of the server's HTTP places. It is given back if nobody can take it.
-    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd>;
+    fn serve_http(
+        &mut self,
+        socket: OwnedFd,
+        peer: PeerAddr,
+        transport: Transport,
+        read: Bytes,
+    ) -> Result<(), OwnedFd>;
 
     /// Finishes the HTTP requests that have begun, and no others.
     fn stop(&mut self);

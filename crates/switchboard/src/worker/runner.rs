@@ -20,7 +20,7 @@ use crate::event::{ClosedBy, Event, EventKind, EventSource, Flow};
 use crate::handle::Handle;
 use crate::instance::InstanceId;
 use crate::pipe::{PipeMessage, Receipt, Slot};
-use crate::{Conn, ConnectionId, Decision, Handler, PeerAddr};
+use crate::{Conn, ConnectionId, Decision, Handler, PeerAddr, Transport};
 
 /// Close code of a connection whose handler panicked (RFC 6455 §7.4.1).
 const INTERNAL_ERROR: u16 = 1011;
@@ -398,9 +398,9 @@ impl<H: Handler> Runner<H> {
     }
 
     /// Serves a socket; drops it if there is no service.
-    pub(crate) fn serve(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) {
+    pub(crate) fn serve(&mut self, socket: OwnedFd, peer: PeerAddr, transport: Transport, read: Bytes) {
         if let Some(http) = &self.http {
-            http.serve(self.shared.clone(), socket, peer, read);
+            http.serve(self.shared.clone(), socket, (peer, transport), read);
         }
     }
 
@@ -439,8 +439,14 @@ impl<H: Handler> Dispatch for Runner<H> {
         self.has_http()
     }
 
-    fn serve_http(&mut self, socket: OwnedFd, peer: PeerAddr, read: Bytes) -> Result<(), OwnedFd> {
-        self.serve(socket, peer, read);
+    fn serve_http(
+        &mut self,
+        socket: OwnedFd,
+        peer: PeerAddr,
+        transport: Transport,
+        read: Bytes,
+    ) -> Result<(), OwnedFd> {
+        self.serve(socket, peer, transport, read);
         Ok(())
     }
 

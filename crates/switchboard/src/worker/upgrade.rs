@@ -24,7 +24,7 @@ use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
 use crate::reactor::{Adopted, check_accept, head_limits};
-use crate::{Decision, Handler, PeerAddr, Request};
+use crate::{Decision, Handler, PeerAddr, Request, Transport};
 
 /// Does the request ask for a WebSocket?
 pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>) -> bool {
@@ -38,11 +38,11 @@ pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>
 pub(super) async fn respond<H: Handler>(
     shared: Rc<Shared<H>>,
     mut http_request: http::Request<Incoming>,
-    peer: PeerAddr,
+    (peer, transport): (PeerAddr, Transport),
     stop: watch::Receiver<bool>,
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
-    let request = Request::new(head(&http_request), peer);
+    let request = Request::new(head(&http_request), peer).with_transport(transport);
     let place = match admit(&core, &request).await {
         Ok(place) => place,
         Err(refused) => return response(&refused),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::rig::{Member, Rig};
-use crate::support::{Client, Heard, Stream, handshake, wait_until};
+use crate::support::{Client, Heard, Stream, all_by_tls, handshake, wait_until};
 use crate::tests;
 
 tests![
@@ -62,8 +62,8 @@ fn the_oldest_messages_are_dropped_where_that_is_the_policy() {
     let grown = resident(&mut rig).saturating_sub(before);
     assert!(grown < 24 * MIB, "grew by {} KiB", grown >> 10);
     assert_eq!(crowd[0].ask(&format!("is_established {}", idle.id)), "true");
-    let dropped: u64 = crowd[0].ask("stats").rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(dropped > 0);
+    let mut dropped = || crowd[0].ask("stats").rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    wait_until("messages have been dropped", || dropped() > 0);
     // Once it reads, the newest comes.
     idle.client.text("echo");
     idle.client.until(&Heard::Text("= echo".to_owned()));
@@ -109,6 +109,9 @@ fn on_drain_is_called_once_there_is_room_again() {
 }
 
 fn broadcasts_in_a_loop_at_clients_that_never_read_are_bounded() {
+    if all_by_tls().is_some() {
+        return; // A session cannot be shared with another stream.
+    }
     let mut rig = Rig::with("output_bytes_max=1048576 overflow=drop_oldest ring_bytes=65536");
     let mut crowd = rig.crowd(2);
     let idle: Vec<Member> = (0..6).map(|_| narrow(&rig)).collect();
@@ -130,6 +133,9 @@ fn broadcasts_in_a_loop_at_clients_that_never_read_are_bounded() {
 }
 
 fn a_flood_at_a_slow_handler_is_held_and_loses_nothing() {
+    if all_by_tls().is_some() {
+        return; // A session cannot be shared with another stream.
+    }
     let mut rig = Rig::with("ring_bytes=4096 handler_backlog_max=4");
     let mut crowd = rig.crowd(4);
     let before = resident(&mut rig);

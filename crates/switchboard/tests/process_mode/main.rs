@@ -19,6 +19,7 @@ mod state;
 #[allow(dead_code, unused_imports, reason = "the other tests use the rest of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -34,7 +35,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-const ALL: [&[Test]; 11] = [
+const ALL: [&[Test]; 12] = [
     sending::TESTS,
     state::TESTS,
     looking::TESTS,
@@ -46,6 +47,7 @@ const ALL: [&[Test]; 11] = [
     messages::TESTS,
     http::TESTS,
     reload::TESTS,
+    tls::TESTS,
 ];
 
 fn main() {

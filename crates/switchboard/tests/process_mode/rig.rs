@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{FOLDER, SETTINGS};
-use crate::support::{Client, PATIENCE, Raw, temporary_path, wait_until};
+use crate::support::{Client, PATIENCE, Raw, all_by_tls, temporary_path, wait_until};
 
 pub(crate) struct Rig {
     master: Child,
@@ -53,10 +53,12 @@ impl Rig {
     }
 
     fn of(executable: &Path, settings: &str) -> Rig {
+        let tls = all_by_tls().map(|identity| format!("tls={}", identity.folder.display()));
+        let settings = format!("{} {settings}", tls.unwrap_or_default());
         let folder = temporary_path("server");
         std::fs::create_dir(&folder).unwrap();
         let mut command = Command::new(executable);
-        command.env(FOLDER, &folder).env(SETTINGS, settings).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env(FOLDER, &folder).env(SETTINGS, &settings).stdin(Stdio::piped()).stdout(Stdio::piped());
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let mut master = command.stderr(log).spawn().unwrap();
         let stdout = BufReader::new(master.stdout.take().unwrap());

@@ -20,5 +20,7 @@ mod push;
 mod shutdown;
 mod slots;
 mod threads;
+mod tls;
+mod tls_http;
 mod users;
 mod within;

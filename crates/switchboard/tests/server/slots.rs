@@ -90,6 +90,9 @@ fn of_many_who_come_at_once_exactly_as_many_as_there_are_places_get_in() {
 
 #[test]
 fn when_even_handshakes_have_no_room_the_answer_is_503_at_once() {
+    if all_by_tls().is_some() {
+        return; // There is more room, and the answer is an alert.
+    }
     let server = serve(echo(Config { max_connections: 1, ..config() }));
     // Besides the connections there is room for 256 handshakes.
     let idle: Vec<Raw> = (0..257).map(|_| server.raw()).collect();

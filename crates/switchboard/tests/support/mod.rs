@@ -6,6 +6,7 @@ mod journal;
 mod log;
 mod server;
 mod stream;
+mod tls;
 
 pub(crate) use client::{Client, Heard, handshake};
 pub(crate) use http::{Answer, Raw, upgrade_request};
@@ -13,6 +14,7 @@ pub(crate) use journal::{Entry, Journal};
 pub(crate) use log::Log;
 pub(crate) use server::{ANY, Running, Startable, config, echo, one_reactor, serve, start_error};
 pub(crate) use stream::Stream;
+pub(crate) use tls::{Identity, Trust, all_by_tls};
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -22,6 +22,7 @@ pub(crate) fn config() -> Config {
         handle_signals: false,
         close_timeout: Duration::from_secs(2),
         shutdown_timeout: Duration::from_secs(4),
+        tls: super::all_by_tls().map(super::Identity::config),
         ..Config::default()
     }
 }

@@ -81,12 +81,13 @@ pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
     };
     let body = match kind {
         EventKind::Authorize(request) => {
-            begin(head, AUTHORIZE, attempt).u32(number).peer(&request.peer());
+            let mut writer = begin(head, AUTHORIZE, attempt);
+            writer.u32(number).peer(&request.peer()).transport(request.transport());
             request.into_head()
         }
         EventKind::Open(request) => {
             let mut writer = begin(head, OPEN, attempt);
-            writer.u32(number).bytes(&session).peer(&request.peer());
+            writer.u32(number).bytes(&session).peer(&request.peer()).transport(request.transport());
             writer.option(request.subprotocol(), |writer, name| {
                 writer.str(name);
             });
@@ -187,15 +188,16 @@ fn read_event(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<(Bytes
     let share = |part: &[u8]| if part.is_empty() { Bytes::new() } else { bytes.slice_ref(part) };
     Ok(match kind {
         AUTHORIZE => {
-            let peer = reader.peer()?;
-            let request = Request::new(share(reader.rest()), peer);
+            let (peer, transport) = (reader.peer()?, reader.transport()?);
+            let request = Request::new(share(reader.rest()), peer).with_transport(transport);
             (Bytes::new(), EventKind::Authorize(Box::new(request)))
         }
         OPEN => {
             let session = share(reader.bytes()?);
-            let peer = reader.peer()?;
+            let (peer, transport) = (reader.peer()?, reader.transport()?);
             let subprotocol = reader.option(Reader::string)?;
-            let request = Request::new(share(reader.rest()), peer).with_subprotocol(subprotocol.as_deref());
+            let request = Request::new(share(reader.rest()), peer).with_transport(transport);
+            let request = request.with_subprotocol(subprotocol.as_deref());
             (session, EventKind::Open(Box::new(request)))
         }
         MESSAGE => {

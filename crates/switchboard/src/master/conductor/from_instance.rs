@@ -236,7 +236,7 @@ impl Conductor {
         self.tell(id, &ToInstance::Response { token, response });
     }
 
-    /// A socket that has become a WebSocket goes to the reactor that has the fewest.
+    /// A socket that has become a WebSocket goes to the reactor that has the fewest, or to the one that has its session.
     fn upgraded(&mut self, id: InstanceId, upgraded: Upgraded, socket: Option<OwnedFd>) {
         let Some(instance) = self.instances.get(&id) else { return };
         if !instance.link.upgrade_over() {
@@ -254,11 +254,16 @@ impl Conductor {
             tracing::warn!("an upgraded connection was lost: the master has no descriptors left");
             return self.core.give_place_back();
         };
+        // Under TLS it is only what its connection was carried over: that one has not left its reactor.
+        let relayed = self.core.relays.find(&socket).map(|(reactor, _)| reactor);
+        let least = || {
+            let reactors = 0..self.core.config.reactors;
+            reactors.min_by_key(|reactor| self.core.load(*reactor).load(Ordering::Relaxed))
+        };
+        let reactor = relayed.or_else(least).unwrap_or(0);
         let request = Request::new(head, peer);
         let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread });
-        let reactors = 0..self.core.config.reactors;
-        let least = reactors.min_by_key(|reactor| self.core.load(*reactor).load(Ordering::Relaxed));
-        if self.core.inboxes[least.unwrap_or(0)].send_always(Command::Adopt(adopted)).is_err() {
+        if self.core.inboxes[reactor].send_always(Command::Adopt(adopted)).is_err() {
             self.core.give_place_back();
         }
     }

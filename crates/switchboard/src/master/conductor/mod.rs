@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use signal_hook::consts::SIGUSR1;
+use signal_hook::consts::{SIGHUP, SIGUSR1};
 use tokio::sync::oneshot;
 
 use super::instance::{Instance, Stage};
@@ -214,6 +214,10 @@ impl Conductor {
         }
         let came = self.signals.as_ref().map(Signals::take).unwrap_or_default();
         for signal in came {
+            if let (SIGHUP, Some(certificates)) = (signal, &self.core.certificates) {
+                certificates.reload();
+                continue;
+            }
             if signal == SIGUSR1 {
                 self.reload(Asker::Nobody);
                 continue;

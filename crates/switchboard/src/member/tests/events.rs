@@ -13,7 +13,7 @@ use crate::event::{Event, EventKind};
 use crate::ipc::codec::encode_echo;
 use crate::ipc::link::{ToInstance, ToMaster};
 use crate::ipc::socket::Wait;
-use crate::{Config, Message, PeerAddr, Request};
+use crate::{Config, Message, PeerAddr, Request, Transport};
 
 #[test]
 fn a_handler_that_is_done_at_once_is_not_mentioned() {
@@ -309,7 +309,8 @@ fn what_the_master_says_over_the_link_is_heard() {
             panic!("{heard:?}")
         };
         let admitted = |token| ToInstance::Admitted { token, refusal: None }.encode();
-        let http = ToInstance::Http { peer: PeerAddr::Unix, read: Bytes::new() }.encode();
+        let http = ToInstance::Http { peer: PeerAddr::Unix, transport: Transport::Plain, read: Bytes::new() }
+            .encode();
         for message in [admitted(first), admitted(second), http, ToInstance::Drain.encode()] {
             master.link.send(&message, &[], Wait::No).unwrap();
         }

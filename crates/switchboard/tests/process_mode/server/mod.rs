@@ -10,6 +10,7 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::Identity;
 use switchboard::{Config, DispatchBy, Handle, Mode, Overflow, Role, Server};
 
 /// The folder of a server's files. Whoever has it in the environment is one of its processes.
@@ -102,6 +103,7 @@ fn set(config: &mut Config, name: &str, value: &str) {
         "ping_interval" => config.ping_interval = millis(),
         "heartbeat_idle_time" => config.heartbeat_idle_time = millis(),
         "heartbeat_check_interval" => config.heartbeat_check_interval = millis(),
+        "tls" => config.tls = Some(Identity::config_in(value.as_ref())),
         "watch" => config.watch = value == "true",
         "dispatch" => config.dispatch = dispatch(value),
         _ => panic!("no setting is called {name}"),

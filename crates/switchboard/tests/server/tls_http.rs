@@ -1,0 +1,110 @@
+//! Ordinary HTTP by TLS, and connections that become WebSockets after it.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::get;
+use http_body::Frame;
+use switchboard::{Config, Server};
+
+use super::tls::{get_request, server, settings};
+use crate::support::*;
+
+#[test]
+fn pages_are_served_and_connections_kept_alive() {
+    let identity = Identity::new();
+    let (server, _) = server(settings(&identity));
+    let mut raw = Raw::over(identity.trust().connect(server.address()));
+    for _ in 0..20 {
+        assert_eq!(raw.request(&get_request("/")).body, "hello");
+        assert_eq!(raw.request(&get_request("/nowhere")).status, 404);
+    }
+    assert_eq!(raw.request(&get_request("/large")).body, "L".repeat(3 << 20));
+    let body = vec![b'b'; 1_500_000];
+    raw.send(format!("POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len()));
+    raw.send(&body);
+    assert_eq!(raw.answer().body, "1500000");
+    raw.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_eq!(raw.answer().body, "hello");
+    assert_eq!(raw.rest(), b"", "its end is told");
+    drop(raw);
+    wait_until("nothing is left", || server.handle.stats().sockets == 0);
+    assert_eq!(server.handle.stats().http_connections, 0);
+}
+
+#[test]
+fn a_client_that_ends_its_side_is_answered_what_it_had_asked() {
+    let identity = Identity::new();
+    let (server, _) = server(settings(&identity));
+    let mut stream = identity.trust().connect(server.address());
+    stream.write_all(get_request("/large").as_bytes()).unwrap();
+    let mut raw = Raw::over(stream);
+    assert_eq!(raw.answer().status, 200);
+    raw.stream.shutdown_write();
+    assert_eq!(raw.rest(), b"");
+    wait_until("nothing is left", || server.handle.stats().sockets == 0);
+}
+
+/// A client that reads slowly slows the service down, and not into memory.
+#[test]
+fn a_response_that_is_not_read_is_not_buffered() {
+    let identity = Identity::new();
+    let endless = Router::new().route("/", get(async || axum::body::Body::new(Chunks(4_096))));
+    let config = Config { http_timeout: Duration::from_millis(800), ..settings(&identity) };
+    let server = serve(Server::new(ANY).config(config).http(endless));
+    let mut stream = identity.trust().connect(server.address());
+    stream.write_all(get_request("/").as_bytes()).unwrap();
+    stream.flush().unwrap();
+    wait_until("it is served", || server.handle.stats().http_connections == 1);
+    // It reads nothing: that is an error of its own, after http_timeout.
+    wait_until("it is given up", || server.handle.stats().http_connections == 0);
+    let sent = server.handle.stats().sent_bytes;
+    assert!(sent < 64 << 20, "{sent} bytes of 256 MiB were taken from the service");
+    wait_until("nothing is left", || server.handle.stats().sockets == 0);
+}
+
+/// So many chunks of 64 KiB.
+struct Chunks(u32);
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.0 == 0 {
+            return Poll::Ready(None);
+        }
+        self.0 -= 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b'x'; 64 << 10])))))
+    }
+}
+
+#[test]
+fn a_used_connection_becomes_a_websocket_with_frames_right_behind() {
+    let identity = Identity::new();
+    let (server, journal) = server(settings(&identity));
+    for size in [5, 500, 50_000, 100_000] {
+        let mut raw = Raw::over(identity.trust().connect(server.address()));
+        assert_eq!(raw.request(&get_request("/")).body, "hello");
+        assert_eq!(raw.request(&get_request("/nowhere")).status, 404);
+        let texts: Vec<String> = (0..10).map(|number| format!("{number}{}", "f".repeat(size))).collect();
+        let frames = Client::encoded_texts(&texts);
+        let mut client = Client::open_and_send(raw.into_stream(), &handshake("/"), &frames);
+        assert_eq!(client.next_texts(10), texts);
+        client.round_trip("and later ones");
+        client.close(1000, "");
+        assert_eq!(client.until_end(), [Heard::Close(1000, String::new()), Heard::End]);
+    }
+    wait_until("nothing is left", || server.handle.stats().sockets == 0);
+    let stats = server.handle.stats();
+    assert_eq!((stats.connections, stats.http_connections, stats.opened, stats.closed), (0, 0, 4, 4));
+    journal.check_pairs();
+}
