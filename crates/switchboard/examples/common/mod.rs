@@ -1,10 +1,11 @@
 //! The flags that the examples share.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use switchboard::{Config, DispatchBy, Handle};
+use switchboard::{Config, DispatchBy, Handle, TlsConfig};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -60,6 +61,12 @@ pub(crate) struct Flags {
     /// Reload when the executable on disk has changed.
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Speak TLS on TCP, with the certificate chain in this PEM file; SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// The handler waits so long before it answers.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) sleep_ms: u64,
@@ -112,6 +119,11 @@ impl Flags {
             worker_start_timeout: flags.worker_start_timeout.unwrap_or(default.worker_start_timeout),
             drain_timeout: flags.drain_timeout.unwrap_or(default.drain_timeout),
             watch: flags.watch,
+            tls: flags
+                .tls_cert
+                .clone()
+                .zip(flags.tls_key.clone())
+                .map(|(certificate, key)| TlsConfig { certificate, key }),
             reactors: flags.reactors.unwrap_or(default.reactors),
             workers: flags.workers.unwrap_or(default.workers),
             message_bytes_max: flags.max_message.unwrap_or(default.message_bytes_max),
