@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use switchboard::Mode;
+use switchboard::{Mode, TlsConfig};
 use tracing::Level;
 
 use crate::control::Order;
@@ -39,6 +39,7 @@ pub(crate) struct ServeOptions {
     pub(crate) max_connections: Option<usize>,
     /// Empty: any.
     pub(crate) allowed_origins: Vec<String>,
+    pub(crate) tls: Option<TlsConfig>,
     pub(crate) log: Level,
 }
 
@@ -81,8 +82,18 @@ impl ServeOptions {
             watch,
             max_connections: number("max-connections"),
             allowed_origins: many("allowed-origin"),
+            tls: tls(matches)?,
             log: text("log").context("--log has no value")?.parse()?,
         })
+    }
+}
+
+fn tls(matches: &ArgMatches) -> anyhow::Result<Option<TlsConfig>> {
+    let file = |name| matches.get_one::<PathBuf>(name).cloned();
+    match (file("tls-cert"), file("tls-key")) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsConfig { certificate, key })),
+        (None, None) => Ok(None),
+        _ => bail!("--tls-cert and --tls-key belong together: give both for https, or neither for http"),
     }
 }
 
@@ -131,6 +142,7 @@ fn command() -> Command {
              switchboard-chat\n  \
              switchboard-chat --listen 0.0.0.0:9502 --data /var/lib/switchboard\n  \
              switchboard-chat --listen unix:/run/switchboard.sock --allowed-origin https://chat.example\n  \
+             switchboard-chat --listen 0.0.0.0:443 --tls-cert fullchain.pem --tls-key privkey.pem\n  \
              switchboard-chat reload --data /var/lib/switchboard",
         )
         .subcommand(Command::new("serve").about("Runs the server; this is what happens without a command"))
@@ -146,7 +158,7 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 9] {
+fn arguments() -> [Arg; 11] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -179,6 +191,12 @@ fn arguments() -> [Arg; 9] {
             .action(ArgAction::SetTrue)
             .value_parser(FalseyValueParser::new())
             .help("Reload when the program on disk has changed, for development"),
+        option("tls-cert", "SWITCHBOARD_TLS_CERT", "FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Certificate chain in PEM: serve https and wss on TCP, and no http; SIGHUP reads it again"),
+        option("tls-key", "SWITCHBOARD_TLS_KEY", "FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("The certificate's private key in PEM"),
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
             .help("Clients at a time; more are turned away with 503 [default: 65536]"),
@@ -268,6 +286,17 @@ mod tests {
         let error =
             task(&["--data", "/d", "--mode", "base", "--watch"]).expect_err("nothing to reload").to_string();
         assert!(error.contains("--mode process"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        let with = options(&["--data", "/d", "--tls-cert", "c.pem", "--tls-key", "k.pem"]).tls;
+        assert_eq!(with, Some(TlsConfig { certificate: "c.pem".into(), key: "k.pem".into() }));
+        assert_eq!(options(&["--data", "/d"]).tls, None);
+        for one in [["--tls-cert", "c.pem"], ["--tls-key", "k.pem"]] {
+            let error = task(&[&["--data", "/d"], &one[..]].concat()).expect_err("half of it").to_string();
+            assert!(error.contains("belong together"), "{error}");
+        }
     }
 
     #[test]

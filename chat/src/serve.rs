@@ -31,9 +31,10 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
         Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader))
     };
     let mut server = Server::with_handler(config(options), worker_start).process(HUB, hub);
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     server = server.on_start(move |handle| {
         control::serve(handle, &data);
-        announce(handle.listening(), &data.display().to_string());
+        announce(handle.listening(), scheme, &data.display().to_string());
     });
     for address in &options.listen {
         server = server.listen(address.clone());
@@ -52,6 +53,7 @@ fn config(options: &ServeOptions) -> Config {
         reactors: options.reactors.unwrap_or(default.reactors),
         workers: options.workers.unwrap_or(default.workers),
         watch: options.watch,
+        tls: options.tls.clone(),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
         allowed_origins: (!origins.is_empty()).then(|| origins.clone()),
         message_bytes_max: FRAME_BYTES_MAX,
@@ -66,11 +68,11 @@ fn config(options: &ServeOptions) -> Config {
 }
 
 /// All that goes to standard output.
-fn announce(addresses: &[ListenAddr], data: &str) {
+fn announce(addresses: &[ListenAddr], scheme: &str, data: &str) {
     let mut out = std::io::stdout().lock();
     for address in addresses {
         let _ = match address {
-            ListenAddr::Inet(address) => writeln!(out, "Switchboard is ready at http://{address}"),
+            ListenAddr::Inet(address) => writeln!(out, "Switchboard is ready at {scheme}://{address}"),
             other => writeln!(out, "Switchboard is ready at {other}"),
         };
     }

@@ -35,6 +35,7 @@ export class Person {
       timezoneId: 'Asia/Shanghai',
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: 'reduce',
+      ignoreHTTPSErrors: true,
     });
     context.setDefaultTimeout(DEADLINE_MS);
     person.context = context;

@@ -24,10 +24,15 @@ export const CAN_RESTART = Boolean(process.env.SWITCHBOARD_CHAT_BIN);
 export class Server {
   url = '';
   #data = '';
+  /** @type {string[]} */
+  #flags = [];
   #child = null;
 
-  /** @returns {Promise<Server>} */
-  static async start() {
+  /**
+   * @param {{ tls?: boolean }} options
+   * @returns {Promise<Server>}
+   */
+  static async start({ tls = false } = {}) {
     const server = new Server();
     if (process.env.SWITCHBOARD_URL && !CAN_RESTART) {
       server.url = process.env.SWITCHBOARD_URL.replace(/\/$/, '');
@@ -35,12 +40,21 @@ export class Server {
     }
     if (!CAN_RESTART) throw new Error('Set SWITCHBOARD_CHAT_BIN to the chat server\'s program, or SWITCHBOARD_URL to the address of one that runs.');
     server.#data = await mkdtemp(join(tmpdir(), 'switchboard-browser-'));
+    if (tls) await server.#makeCertificate();
     await server.#run('127.0.0.1:0');
     return server;
   }
 
   get port() {
     return Number(new URL(this.url).port);
+  }
+
+  /** One that only a browser which does not mind accepts. */
+  async #makeCertificate() {
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(this.#data, name));
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    await run('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert]);
+    this.#flags = ['--tls-cert', cert, '--tls-key', key];
   }
 
   /** Ends the process without giving it a chance to say goodbye. */
@@ -92,7 +106,7 @@ export class Server {
   }
 
   async #run(listen) {
-    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, ...this.#flags], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
     this.url = await new Promise((resolve, reject) => {
@@ -100,7 +114,7 @@ export class Server {
       child.once('exit', (code) => reject(new Error(`the server exited with ${code} before it was ready`)));
       child.once('error', reject);
       lines.on('line', (line) => {
-        const [address] = /http:\/\/[^\s/]+/.exec(line) ?? [];
+        const [address] = /https?:\/\/[^\s/]+/.exec(line) ?? [];
         if (address === undefined) return;
         clearTimeout(timer);
         resolve(address);
