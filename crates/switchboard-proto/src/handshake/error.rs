@@ -60,7 +60,7 @@ refusals! {
     CONTROL_BYTE = 400, "RFC 9110 §5.5", "The request head holds a control byte", "Send HTTP/1.1 in plain text; if this was TLS, use the port that speaks it";
     OBS_FOLD = 400, "RFC 9112 §5.2", "A line of the request head starts with white space", "Put each header field on one line";
     REQUEST_LINE = 400, "RFC 9112 §3", "The request line is not `method target version`", "Send for example `GET /path HTTP/1.1`";
-    TARGET = 400, "RFC 9112 §3.2", "The request target holds a byte that no URI has, or a fragment", "Percent-encode the target and leave out `#`";
+    TARGET = 400, "RFC 9112 §3.2", "The request target holds a byte that no URI has, a fragment, or a `%` without its two digits", "Percent-encode the target, `%` as `%25`, and leave out `#`";
     HEADER_NAME = 400, "RFC 9112 §5", "A header name is empty or is no token, or there is space before its colon", "Send each header field as `Name: value`";
     HEADER_VALUE = 400, "RFC 9110 §5.5", "A header value holds a byte that is not allowed", "Send visible characters, spaces and tabs only";
     HEAD_MALFORMED = 400, "RFC 9112 §2.1", "The request head is malformed", "Send an HTTP/1.1 request";
