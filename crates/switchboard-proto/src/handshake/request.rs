@@ -134,7 +134,8 @@ fn is_percent_encoded(target: &str) -> bool {
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|octet| *octet == b'\r' || *octet == b'\n').find(|line| !line.is_empty());
     let mut words = line.unwrap_or_default().split(|octet| *octet == b' ');
-    let (Some(_), Some(_), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
+    let (Some(_), Some(_), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
         return false;
     };
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
