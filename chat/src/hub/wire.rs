@@ -66,7 +66,7 @@ impl Command {
     }
 
     /// `attempt`: how often somebody has been given these bytes.
-    pub(super) fn decode(bytes: &Bytes, attempt: u32) -> Result<Self, Unreadable> {
+    pub(crate) fn decode(bytes: &Bytes, attempt: u32) -> Result<Self, Unreadable> {
         let mut input = Input::new(bytes);
         let Head { version, flags, conn, id } = Head::read(&mut input).ok_or(Unreadable::Broken)?;
         let foreign = |id| match flags & FLAG_ASKED {
