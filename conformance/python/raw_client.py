@@ -79,6 +79,8 @@ class RawClient:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.buffer = bytearray()
+        # The reserved bits that an extension has given a meaning, and those of the last frame.
+        self.rsv_allowed = self.last_rsv = 0
         try:
             if receive_buffer_bytes is not None:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
@@ -140,7 +142,8 @@ class RawClient:
             return None
         first, second = head
         assert not second & 0x80, "a server must not mask (RFC 6455 §5.1)"
-        assert not first & 0x70, "reserved bits set without an extension (RFC 6455 §5.2)"
+        self.last_rsv = first >> 4 & 0b111
+        assert not self.last_rsv & ~self.rsv_allowed, "reserved bits set without an extension (RFC 6455 §5.2)"
         length = second
         if second == 126:
             length = struct.unpack("!H", self._take(2, end))[0]
