@@ -75,7 +75,8 @@ def close_code(payload):
 class RawClient:
     """A blocking socket. Everything received and not yet taken is in `buffer`."""
 
-    def __init__(self, address, *, upgrade=True, receive_buffer_bytes=None, path="/", headers=()):
+    def __init__(self, address, *, upgrade=True, receive_buffer_bytes=None, path="/", headers=(), preamble=b"", tls=None):
+        """`preamble` is sent before everything else; with `tls`, an SSLContext, everything goes through TLS."""
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.buffer = bytearray()
@@ -88,6 +89,9 @@ class RawClient:
             self.socket.connect(address)
             if family == socket.AF_INET:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.send(preamble)
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
             if upgrade:
                 self.send(upgrade_request(path, headers=headers))
                 response = self.receive_http()

@@ -10,6 +10,7 @@ import time
 from deadline import DEADLINE_S, wait_until
 from example_server import MODE, ExampleServer, example_path
 from hostile.vitals import vitals
+from hostile.witness import socket_address
 from raw_client import BINARY, CLOSE, PONG, RawClient, close_code
 
 MIB = 1 << 20
@@ -28,16 +29,19 @@ ENVIRONMENT = {"MIMALLOC_PURGE_DELAY": "0"}
 class Fortress:
     """One server for many cases: none of them may leave a trace in it."""
 
-    def __init__(self, name, *flags, questions=("echo",), executable=None, warm_up_bytes=2 * MIB):
-        self.server = ExampleServer(name, *flags, executable=executable or example_path(name),
-                                    environment=ENVIRONMENT)
+    def __init__(self, name, *flags, questions=("echo",), executable=None, warm_up_bytes=2 * MIB, listen=("127.0.0.1:0",),
+                 preamble=b""):
+        """`preamble` is what the healthy client begins each connection with; it uses the last one of `listen`."""
+        self.server = ExampleServer(name, *flags, executable=executable or example_path(name), environment=ENVIRONMENT,
+                                    listen=listen)
         self.clients = []
+        self._preamble = preamble
         self._witness = None
         try:
             self._warm_up(questions, warm_up_bytes)
             self._witness = subprocess.Popen(
-                [sys.executable, pathlib.Path(__file__).with_name("witness.py"), *map(str, self.address),
-                 str(self.server.process.pid), *questions],
+                [sys.executable, pathlib.Path(__file__).with_name("witness.py"), self.server.addresses[-1],
+                 str(self.server.process.pid), preamble.hex() or "-", *questions],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             )
             self._order("begin"), self._order("end")
@@ -140,7 +144,7 @@ class Fortress:
     def _warm_up(self, questions, size):
         """Everything that is allocated once is allocated now, in every thread; in Process mode, each ring is filled."""
         for _ in range(16 if "echo" in questions else 0):
-            with RawClient(self.address) as client:
+            with RawClient(socket_address(self.server.addresses[-1]), preamble=self._preamble) as client:
                 for _ in range(2):
                     client.send_frame(BINARY, bytes(size))
                     assert client.receive_frame().payload == bytes(size)

@@ -9,10 +9,12 @@ from hostile.fortress import MIB
 from raw_client import BINARY, RawClient, encode_frame
 
 
-def test_a_server_that_stands_still_for_300_ms_is_found_out(fortresses):
+def test_a_server_that_stands_still_is_found_out(fortresses):
+    """For 300 ms on a machine that is not busy with something else; whatever else it does, for two seconds."""
+
     def attack(server):
         server.server.signal(signal.SIGSTOP)
-        time.sleep(0.3)
+        time.sleep(2.0)
         server.server.signal(signal.SIGCONT)
 
     with pytest.raises(AssertionError, match="kept waiting"):

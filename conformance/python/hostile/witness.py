@@ -5,7 +5,8 @@ An answer is late if it took more than 100 ms beyond what the machine itself too
 - what a bare echo on a second connection took, to which another process replies, and
 - the time for which the threads of the server, and this process, were ready to run while others ran instead.
 
-    witness.py HOST PORT PID QUESTION...    (questions: echo, ping, http)
+    witness.py ADDRESS PID PREAMBLE QUESTION...    (HOST:PORT or unix:PATH; hexadecimal digits of what each connection begins with,
+                                                    or -; questions: echo, ping, http)
 
 On its standard input, `begin` starts the questions and is answered by `ready` once all have been answered, and `end` by a line of
 JSON, when questions that were asked after it have been answered.
@@ -36,9 +37,9 @@ GIVE_UP_S = 20.0
 class Asker:
     """One connection on which one question is under way at a time."""
 
-    def __init__(self, address, kind):
+    def __init__(self, address, kind, preamble=b""):
         self.kind = kind
-        self.client = RawClient(address, upgrade=kind in ("echo", "ping"))
+        self.client = RawClient(address, upgrade=kind in ("echo", "ping"), preamble=preamble)
         self.number = 0
         self.asked = self.answered = 0.0
 
@@ -81,10 +82,10 @@ class Asker:
 
 
 class Witness:
-    def __init__(self, address, pid, questions):
+    def __init__(self, address, pid, preamble, questions):
         self.pid = pid
         self.bare = Asker(start_bare_echo(), "bare")
-        self.askers = [Asker(address, question) for question in questions]
+        self.askers = [Asker(address, question, preamble) for question in questions]
         self.pids, self.note = [], (0.0, 0.0)
 
     def machine_s(self):
@@ -133,6 +134,13 @@ class Witness:
                     self.report["late"].append({"question": asker.kind, "took_s": took_s, "machine_s": machine_s})
 
 
+def socket_address(address):
+    if address.startswith("unix:"):
+        return address.removeprefix("unix:")
+    host, port = address.rsplit(":", 1)
+    return host, int(port)
+
+
 def start_bare_echo():
     """Another process that sends back what it gets, as long as this one lives; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -148,8 +156,9 @@ def start_bare_echo():
 
 
 def main():
-    host, port, pid, *questions = sys.argv[1:]
-    witness = Witness((host, int(port)), int(pid), questions)
+    address, pid, preamble, *questions = sys.argv[1:]
+    preamble = bytes.fromhex(preamble.removeprefix("-"))
+    witness = Witness(socket_address(address), int(pid), preamble, questions)
     order = ""
     commands = os.fdopen(os.dup(0), "rb", buffering=0)
     asking = False
