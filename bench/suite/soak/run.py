@@ -80,12 +80,13 @@ def run(built: Built, minutes: float, seed: int) -> Soak:
         for party in parties:
             party.start()
         _wait(parties, began, minutes * 60)
+        samples = {name: list(taken) for name, taken in sampler.samples.items()}
         # What disturbs first, so that what is under way can arrive.
         for party in reversed(parties):
             party.tell_to_stop()
             party.join(_END_SECONDS)
-        found = [trend for name, samples in sampler.samples.items() for trend in trends(name, samples)]
-        return Soak(time.monotonic() - began, parties, found, min(map(len, sampler.samples.values())))
+        found = [trend for name, taken in samples.items() for trend in trends(name, taken)]
+        return Soak(time.monotonic() - began, parties, found, min(map(len, samples.values())))
 
 
 def _wait(parties: list[Party], began: float, seconds: float) -> None:

@@ -7,7 +7,7 @@ from raw_client import RawClient
 
 from .party import Party
 
-# A worker that is killed takes its HTTP connections with it: that is so long no fault.
+# A worker that is killed takes its HTTP connections with it, and without any worker the answer is 503: that is so long no fault.
 _KILL_EXCUSES_SECONDS = 3.0
 
 
@@ -39,7 +39,7 @@ class Visitors(Party):
             client.send(f"GET {path} HTTP/1.1\r\nHost: soak\r\n\r\n".encode())
             response = client.receive_http()
         except (AssertionError, OSError) as failure:
-            if asked - self._last_kill() < _KILL_EXCUSES_SECONDS:
+            if self._is_excused(asked):
                 self.counts["requests cut by a kill"] += 1
             elif client in self._kept.values() and isinstance(failure, (BrokenPipeError, AssertionError)):
                 # A reload ends kept connections between two requests, as every server may (RFC 9112 §9.3).
@@ -47,10 +47,17 @@ class Visitors(Party):
             else:
                 self.wrong("requests without an answer", f"{path}: {failure}")
             return False
-        self.counts["requests"] += 1
-        if response.status != 200:
+        if response.status == 503 and self._is_excused(asked):
+            self.counts["requests put off by a kill"] += 1
+        elif response.status == 200:
+            self.counts["requests"] += 1
+        else:
             self.wrong("requests refused", f"{path}: {response.status}")
         return response.headers.get("connection", "").lower() != "close"
+
+    def _is_excused(self, asked: float) -> bool:
+        """Was something killed shortly before, or since?"""
+        return asked - self._last_kill() < _KILL_EXCUSES_SECONDS
 
     def finish(self) -> None:
         for client in self._kept.values():
