@@ -66,7 +66,7 @@ class Broadcast(Generator):
 
     def __init__(self, generator: Path, address: str) -> None:
         super().__init__(generator, address, ["broadcast", "--receivers", "300", "--senders", "8", "--rate", "20",
-                                              "--slow-readers", "5", "--stuffing-bytes", str(8 << 20), "--seconds", "20"], 5)
+                                              "--slow-readers", "5", "--stuffing-bytes", str(8 << 20), "--seconds", "10"], 5)
 
 
 class Reconnects(Generator):

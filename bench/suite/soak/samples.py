@@ -14,6 +14,8 @@ from .party import Party
 _EVERY_SECONDS = 3.0
 # Loads come and go; what stays is the least of so many seconds.
 _WINDOW_SECONDS = 60.0
+# Fewer say nothing of a trend.
+_WINDOWS_MIN = 4
 # What a server takes until it has done everything once does not count: this share of the run, and no less than this.
 _WARM_UP_SHARE, _WARM_UP_SECONDS_MIN = 0.25, 60.0
 
@@ -114,7 +116,7 @@ def trends(server: str, samples: list[Sample]) -> list[Trend]:
     found = []
     for figure, value in _FIGURES.items():
         points = [(window[0].seconds, min(map(value, window))) for window in full]
-        if len(points) < 2:
+        if len(points) < _WINDOWS_MIN:
             continue
         line = statistics.linear_regression(*zip(*points))
         ends = [line.slope * seconds + line.intercept for seconds in (points[0][0], points[-1][0])]
