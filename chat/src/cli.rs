@@ -39,6 +39,8 @@ pub(crate) struct ServeOptions {
     pub(crate) max_connections: Option<usize>,
     /// Empty: any.
     pub(crate) allowed_origins: Vec<String>,
+    /// Who to run as when started as root.
+    pub(crate) user: Option<String>,
     pub(crate) log: Level,
 }
 
@@ -72,6 +74,9 @@ impl ServeOptions {
         if watch && mode == Mode::Base {
             bail!("--watch needs --mode process: in one process code cannot be reloaded");
         }
+        if text("user").is_some() && !matches.contains_id("data") {
+            bail!("--user needs --data: the default directory is in the home of whoever starts the server");
+        }
         Ok(Self {
             listen: many("listen"),
             data,
@@ -81,6 +86,7 @@ impl ServeOptions {
             watch,
             max_connections: number("max-connections"),
             allowed_origins: many("allowed-origin"),
+            user: text("user").map(str::to_owned),
             log: text("log").context("--log has no value")?.parse()?,
         })
     }
@@ -131,6 +137,7 @@ fn command() -> Command {
              switchboard-chat\n  \
              switchboard-chat --listen 0.0.0.0:9502 --data /var/lib/switchboard\n  \
              switchboard-chat --listen unix:/run/switchboard.sock --allowed-origin https://chat.example\n  \
+             switchboard-chat --listen 0.0.0.0:80 --data /var/lib/switchboard --user switchboard\n  \
              switchboard-chat reload --data /var/lib/switchboard",
         )
         .subcommand(Command::new("serve").about("Runs the server; this is what happens without a command"))
@@ -146,7 +153,7 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 9] {
+fn arguments() -> [Arg; 10] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -190,6 +197,10 @@ fn arguments() -> [Arg; 9] {
                 "Origin whose pages may connect, such as https://chat.example; may be given several times \
                  [default: any]",
             ),
+        option("user", "SWITCHBOARD_USER", "USER").help(
+            "Run as this user, by name, UID or USER:GROUP, once the addresses are bound; for a server that is started as \
+             root [default: whoever starts it]",
+        ),
         option("log", "SWITCHBOARD_LOG", "LEVEL")
             .value_parser(PossibleValuesParser::new(["error", "warn", "info", "debug", "trace"]))
             .default_value("info")

@@ -20,6 +20,7 @@ mod presence;
 mod protocol;
 mod role;
 mod rooms;
+mod sandbox;
 mod serve;
 mod session;
 mod store;
@@ -46,6 +47,7 @@ fn task() -> anyhow::Result<()> {
     match Task::from_arguments()? {
         Task::Serve(options) => {
             log::start(options.log, role::title());
+            sandbox::renounce_privileges(&options);
             serve::serve(&options)
         }
         Task::Control(order, data) => control::carry_out(order, &data),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::anyhow;
-use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, Worker};
+use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, User, Worker};
 
 use crate::app::Chat;
 use crate::cli::ServeOptions;
@@ -14,13 +14,15 @@ use crate::limits::{
 };
 use crate::store::reader::Reader;
 use crate::store::{DataDirectory, data_path, database_in};
-use crate::{control, role};
+use crate::{control, role, sandbox};
 
 /// Runs the server until it is told to stop. What was acknowledged is on disk when it returns. Every process of the server
 /// comes here; only the master returns.
 pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     // The master holds the directory for all of them, until it ends.
-    let directory = role::is_master().then(|| DataDirectory::open(&options.data)).transpose()?;
+    let user = sandbox::user(options)?;
+    let directory =
+        role::is_master().then(|| DataDirectory::open(&options.data, user.as_ref())).transpose()?;
     let data = data_path(&options.data)?;
     let database = database_in(&data);
 
@@ -30,7 +32,7 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
         let reader = Reader::start(database.clone())?;
         Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader))
     };
-    let mut server = Server::with_handler(config(options), worker_start).process(HUB, hub);
+    let mut server = Server::with_handler(config(options, user), worker_start).process(HUB, hub);
     server = server.on_start(move |handle| {
         control::serve(handle, &data);
         announce(handle.listening(), &data.display().to_string());
@@ -44,7 +46,7 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(options: &ServeOptions) -> Config {
+fn config(options: &ServeOptions, user: Option<User>) -> Config {
     let default = Config::default();
     let origins = &options.allowed_origins;
     Config {
@@ -61,6 +63,7 @@ fn config(options: &ServeOptions) -> Config {
         groups_per_connection_max: GROUPS_PER_CONNECTION_MAX,
         pipe_bytes_max: HUB_QUEUE_BYTES_MAX,
         ring_bytes: RING_BYTES,
+        user,
         ..default
     }
 }

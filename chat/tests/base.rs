@@ -24,3 +24,5 @@ mod plain;
 mod program;
 #[path = "chat/rich.rs"]
 mod rich;
+#[path = "chat/user.rs"]
+mod user;

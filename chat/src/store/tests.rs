@@ -298,12 +298,12 @@ fn closing_writes_the_log_back() {
 fn a_data_directory_has_one_server() {
     let directory = TempDirectory::new();
     let path = directory.path().join("a/b");
-    let first = DataDirectory::open(&path).expect("made, with its parents");
-    let error = DataDirectory::open(&path).expect_err("taken").to_string();
+    let first = DataDirectory::open(&path, None).expect("made, with its parents");
+    let error = DataDirectory::open(&path, None).expect_err("taken").to_string();
     assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
     assert!(error.contains("--data"), "{error}");
     drop(first);
-    assert!(DataDirectory::open(&path).is_ok());
+    assert!(DataDirectory::open(&path, None).is_ok());
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_directory_that_cannot_be_made_is_named() {
     let directory = TempDirectory::new();
     let file = directory.path().join("file");
     std::fs::write(&file, "").expect("written");
-    let error = DataDirectory::open(&file.join("data")).expect_err("a file is in the way").to_string();
+    let error = DataDirectory::open(&file.join("data"), None).expect_err("a file is in the way").to_string();
     assert!(error.contains("file/data") && error.contains("--data"), "{error}");
 }
 

@@ -16,3 +16,4 @@ mod plain;
 mod processes;
 mod program;
 mod rich;
+mod user;

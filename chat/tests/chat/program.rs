@@ -28,6 +28,7 @@ fn help_and_version_are_there() {
         "--reactors",
         "--max-connections",
         "--allowed-origin",
+        "--user",
         "SWITCHBOARD_LISTEN",
         "9502",
         "status",

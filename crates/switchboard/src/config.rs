@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::User;
 use crate::error::ConfigError;
 
 /// Settings of a [`Server`](crate::Server). Start from [`Config::default`] and change what you need; what does not
@@ -105,6 +106,11 @@ pub struct Config {
     /// Default: true. Set it to false where the program handles signals itself, or goes on after `start` has returned: the
     /// signals stay caught.
     pub handle_signals: bool,
+    /// Run as this user when started as root: all processes of the server do, from the moment in which its listeners are bound
+    /// and before anything is accepted; the files of Unix listeners become this user's. The program must be one that the user
+    /// can read and execute, and [`Server::start`](crate::Server::start) be called before there are other threads. Nothing of
+    /// this process may need root after that. Default: none, which changes nothing.
+    pub user: Option<User>,
 }
 
 /// What all rings of a server with so many reactors and workers may take together, and each of them.
@@ -211,6 +217,7 @@ impl Default for Config {
             ring_bytes: ring_bytes(cores),
             pipe_bytes_max: 1 << 20,
             handle_signals: true,
+            user: None,
         }
     }
 }

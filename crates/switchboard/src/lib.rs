@@ -28,6 +28,7 @@ mod closures;
 mod config;
 mod handler;
 mod server;
+mod user;
 
 // What handlers are given.
 mod client_info;
@@ -81,7 +82,7 @@ pub use connection_id::{CONNECTION_ID_MAX, ConnectionId};
 pub use decision::Decision;
 pub use error::{
     BoxError, ConfigError, ConnectionError, MessageError, NameError, PublishError, PushError, QueryError,
-    ReloadError, StartError,
+    ReloadError, StartError, UserError,
 };
 pub use event::{Closed, ClosedBy};
 pub use handle::Handle;
@@ -96,4 +97,5 @@ pub use server::{Server, WorkerStart};
 pub use stats::Stats;
 pub use status::{ProcessInfo, ProcessRole, ProcessState, Reloaded, Status};
 pub use sys::Text;
+pub use user::User;
 pub use worker::HttpService;

@@ -7,10 +7,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{Gid, Uid};
 
-use crate::error::StartError;
+use crate::User;
+use crate::error::{StartError, UserError};
 
 /// Where a listener is: what was asked for, with the port that the system chose where that was 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,13 @@ impl Listener {
             None => bind_inet(address, backlog),
         };
         bound.map_err(|error| StartError::Listen { address: address.to_owned(), reason: explain(&error) })
+    }
+
+    /// Gives the file of a Unix socket to a user, who can then remove it if the directory allows that.
+    pub(crate) fn give_to(&self, user: &User) -> Result<(), UserError> {
+        let ListenAddr::Unix(path) = &self.address else { return Ok(()) };
+        let given = give(path, self.file, user);
+        given.map_err(|source| UserError::Give { name: user.name().to_owned(), path: path.clone(), source })
     }
 }
 
@@ -118,6 +128,17 @@ fn bind_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
     let listener = Listener { socket, address: ListenAddr::Unix(path.to_owned()), file: file_id(path) };
     rustix::net::listen(&listener.socket, backlog)?;
     Ok(listener)
+}
+
+/// The very file that was made, not what somebody may have put in its place.
+fn give(path: &Path, made: Option<FileId>, user: &User) -> io::Result<()> {
+    let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = rustix::fs::fstat(&file)?;
+    if Some((stat.st_dev, stat.st_ino)) != made {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "another file has taken its place"));
+    }
+    let (uid, gid) = (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()));
+    Ok(rustix::fs::chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
 }
 
 fn file_id(path: &Path) -> Option<FileId> {

@@ -19,7 +19,7 @@ pub fn command() -> Command {
 }
 
 /// Another program that is the same.
-fn command_of(program: &Path) -> Command {
+pub fn command_of(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("SWITCHBOARD_MODE", crate::MODE);
     for (name, _) in std::env::vars_os() {

@@ -59,6 +59,10 @@ where
     let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
     let handle_signals = launch.config.handle_signals;
     descriptors::raise_limit(&launch.config);
+    if let Some(user) = &launch.config.user {
+        listeners.iter().try_for_each(|listener| listener.give_to(user))?;
+        user.become_it()?;
+    }
     let names = launch.processes.iter().map(|process| process.name.clone()).collect();
     let pipes = Pipes::new(launch.config.reactors, names, launch.config.pipe_bytes_max);
     let core = Core::new(launch.config, listening, pipes);

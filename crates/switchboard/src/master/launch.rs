@@ -48,6 +48,13 @@ impl Master {
         let listeners: Arc<[Listener]> = listeners.collect::<Result<Vec<_>, _>>()?.into();
         let listening: Vec<ListenAddr> = listeners.iter().map(|listener| listener.address.clone()).collect();
         descriptors::raise_limit(&self.config);
+        // Names of a process are written into files in /proc, which are root's once the user has been changed.
+        name_master();
+        if let Some(user) = &self.config.user {
+            listeners.iter().try_for_each(|listener| listener.give_to(user))?;
+            user.become_it()?;
+            user.check_program(&executable)?;
+        }
         let welcome = welcome(&self.config, executable, self.processes.clone(), &listening);
         let signals = [SIGTERM, SIGINT, SIGUSR1];
         let signals = self.config.handle_signals.then(|| Signals::catch(&signals)).transpose();
@@ -63,7 +70,7 @@ impl Master {
         let handle = Handle::new(core.clone());
         let lanes = LanesShared::new(core.config.workers, sender.reporter());
         let threads = Threads::new(Plan { on_start: self.on_start, listeners, lanes, news: sender });
-        become_master();
+        adopt_orphans();
         Conductor::new(Beginning { handle, news, signals, children, welcome, threads }).run()
     }
 }
@@ -90,11 +97,14 @@ fn welcome(
     }
 }
 
-fn become_master() {
+fn adopt_orphans() {
     // If a manager dies, its children become this process's.
     if let Err(error) = set_child_subreaper(Some(getpid())) {
         tracing::warn!(%error, "cannot adopt the workers of a manager that dies");
     }
+}
+
+fn name_master() {
     set_title("switchboard: master");
     set_short_name("sb-master");
 }
