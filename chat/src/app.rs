@@ -4,6 +4,7 @@
 use switchboard::{Closed, Conn, Decision, Handle, Handler, HttpService, Message, Request};
 
 use crate::http;
+use crate::http::origin::{Origins, Provenance};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
 use crate::protocol::request::shown_room;
@@ -16,11 +17,12 @@ use crate::ticket::random_key;
 pub(crate) struct Chat {
     hub: HubSender<Handle>,
     reader: Reader,
+    origins: Origins,
 }
 
 impl Chat {
-    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader) -> Self {
-        Self { hub, reader }
+    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader, origins: Origins) -> Self {
+        Self { hub, reader, origins }
     }
 
     async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
@@ -63,6 +65,19 @@ fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
 
 impl Handler for Chat {
     async fn authorize(&self, request: Request) -> Decision {
+        let provenance = Provenance {
+            origin: request.origin(),
+            host: request.header("host"),
+            has_cookie: request.header("cookie").is_some(),
+        };
+        if let Err(sentence) = self.origins.admit(provenance) {
+            tracing::debug!(
+                origin = request.origin(),
+                host = request.header("host"),
+                "a page was turned away"
+            );
+            return Decision::reject(403, sentence);
+        }
         let v1 = request.protocols().contains(&SUBPROTOCOL_V1);
         // Without a key of the client's own, what it sends again is recognised as long as its connection lasts.
         let session = Session { v1, client: random_key(), ..Session::default() };
@@ -100,6 +115,6 @@ impl Handler for Chat {
     }
 
     fn http(&self) -> Option<HttpService> {
-        Some(HttpService::new(http::router()))
+        Some(HttpService::new(http::router(self.origins.clone())))
     }
 }

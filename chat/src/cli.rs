@@ -10,6 +10,7 @@ use switchboard::Mode;
 use tracing::Level;
 
 use crate::control::Order;
+use crate::http::origin;
 
 /// Where the server listens if nobody says otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:9502";
@@ -37,7 +38,7 @@ pub(crate) struct ServeOptions {
     pub(crate) watch: bool,
     /// None: the library's default.
     pub(crate) max_connections: Option<usize>,
-    /// Empty: any.
+    /// Beside the server's own.
     pub(crate) allowed_origins: Vec<String>,
     /// Who to run as when started as root.
     pub(crate) user: Option<String>,
@@ -106,19 +107,6 @@ fn data_default(xdg_data_home: Option<OsString>, home: Option<OsString>) -> anyh
         (None, None) => bail!("there is no home directory to keep the data in: name a directory with --data"),
     };
     Ok(base.join("switchboard-chat"))
-}
-
-/// Browsers send `SCHEME://HOST[:PORT]`, and origins are compared whole: anything else would keep everybody out.
-fn origin(text: &str) -> Result<String, String> {
-    match text.split_once("://") {
-        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
-            Ok(text.to_owned())
-        }
-        _ => Err(
-            "an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path, such as https://chat.example"
-                .into(),
-        ),
-    }
 }
 
 fn command() -> Command {
@@ -192,10 +180,10 @@ fn arguments() -> [Arg; 10] {
         option("allowed-origin", "SWITCHBOARD_ALLOWED_ORIGIN", "ORIGIN")
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .value_parser(origin)
+            .value_parser(origin::parse)
             .help(
-                "Origin whose pages may connect, such as https://chat.example; may be given several times \
-                 [default: any]",
+                "Origin whose pages may connect, such as https://chat.example; may be given several times [default: \
+                 this server's own, and any that sends no cookies]",
             ),
         option("user", "SWITCHBOARD_USER", "USER").help(
             "Run as this user, by name, UID or USER:GROUP, once the addresses are bound; for a server that is started as \

@@ -7,6 +7,7 @@ use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, User,
 
 use crate::app::Chat;
 use crate::cli::ServeOptions;
+use crate::http::origin::Origins;
 use crate::hub::{self, HUB, HubSender};
 use crate::limits::{
     FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
@@ -26,11 +27,12 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let data = data_path(&options.data)?;
     let database = database_in(&data);
 
+    let origins = Origins::new(&options.allowed_origins);
     let hub_data = data.clone();
     let hub = async move |process: Process| hub::run(process, &hub_data).await;
     let worker_start = async move |worker: Worker| {
         let reader = Reader::start(database.clone())?;
-        Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader))
+        Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader, origins.clone()))
     };
     let mut server = Server::with_handler(config(options, user), worker_start).process(HUB, hub);
     server = server.on_start(move |handle| {
@@ -48,14 +50,12 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
 
 fn config(options: &ServeOptions, user: Option<User>) -> Config {
     let default = Config::default();
-    let origins = &options.allowed_origins;
     Config {
         mode: options.mode,
         reactors: options.reactors.unwrap_or(default.reactors),
         workers: options.workers.unwrap_or(default.workers),
         watch: options.watch,
         max_connections: options.max_connections.unwrap_or(default.max_connections),
-        allowed_origins: (!origins.is_empty()).then(|| origins.clone()),
         message_bytes_max: FRAME_BYTES_MAX,
         output_bytes_max: OUTPUT_BYTES_MAX,
         overflow: Overflow::Close,

@@ -23,5 +23,5 @@ pub use client::{Accepted, ClientError, ClientHandshake};
 pub use error::HandshakeError;
 pub use reader::{HeadLimits, HeadReader};
 pub use request::{Request, split_target};
-pub use response::write_response;
+pub use response::{PLAIN_TEXT_FIELDS, write_response};
 pub use upgrade::{AcceptError, Upgrade};

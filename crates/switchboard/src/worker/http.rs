@@ -16,6 +16,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use switchboard_proto::handshake::PLAIN_TEXT_FIELDS;
 use tokio::sync::watch;
 use tower_service::Service;
 
@@ -91,8 +92,11 @@ pub(super) fn text_response(status: StatusCode, body: Bytes) -> Response<Respons
     let mut response =
         Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
     *response.status_mut() = status;
-    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+    for (name, value) in PLAIN_TEXT_FIELDS {
+        if let Ok(name) = http::HeaderName::try_from(name) {
+            response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+        }
+    }
     response
 }
 
