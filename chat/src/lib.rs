@@ -6,6 +6,7 @@
 
 mod app;
 mod binary;
+mod characters;
 mod cli;
 mod control;
 #[cfg(feature = "fuzzing")]
@@ -15,6 +16,7 @@ mod http;
 mod hub;
 mod limits;
 mod log;
+mod lookalike;
 mod names;
 mod presence;
 mod protocol;

@@ -10,6 +10,7 @@ use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
 use crate::testing::TempDirectory;
 
+mod imitation;
 mod messages;
 mod presence;
 mod repeats;

@@ -8,6 +8,7 @@ mod directory;
 pub(crate) mod history;
 mod published;
 pub(crate) mod reader;
+mod register;
 mod schema;
 mod writer;
 

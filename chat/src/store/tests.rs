@@ -353,6 +353,52 @@ fn a_database_of_the_first_version_is_brought_up_to_date() {
 }
 
 #[test]
+fn names_that_looked_alike_before_there_was_a_register_both_stay() {
+    let directory = TempDirectory::new();
+    let connection = Connection::open(directory.database()).expect("opened");
+    for migration in &schema::MIGRATIONS[..2] {
+        connection.execute_batch(migration).expect("the tables of version 2");
+    }
+    connection.pragma_update(None, "user_version", 2).expect("changed");
+    let now = 200 * 24 * 3_600 * 1_000_u64;
+    for (seq, (sender, sent_ms)) in
+        [("Ann", now), ("Аnn", now - 1), ("ann", now - 2), ("Old", 5), ("a\u{202e}b", now)].iter().enumerate()
+    {
+        let put = "INSERT INTO messages (room_id, seq, sent_ms, sender, text) VALUES (1, ?1, ?2, ?3, 'x')";
+        connection.execute(put, (seq as i64 + 1, *sent_ms as i64, sender)).expect("inserted");
+    }
+    drop(connection);
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let original = |writer: &Writer, name: &str| writer.find_original(name, None, now).expect("read");
+    for name in ["Ann", "Аnn", "ann", "Anna", "old"] {
+        assert_eq!(original(&writer, name), None, "{name}: it was here, or is nobody's");
+    }
+    assert!(original(&writer, "ANN").is_some());
+    // Who has come is noted in the transaction, and those of long ago are forgotten.
+    writer.note_name("Bea", now).expect("noted");
+    writer.commit().expect("committed");
+    assert_eq!(original(&writer, "bea").as_deref(), Some("Bea"));
+    assert_eq!(writer.find_original("bea", Some("Bea"), now).expect("read"), None, "it is the own name");
+    let later = now + crate::limits::NAME_KEPT_MS + 1;
+    writer.note_name("Carl", later).expect("noted");
+    writer.commit().expect("committed");
+    assert_eq!(writer.find_original("ANN", None, later).expect("read"), None);
+    let left: i64 = writer
+        .connection()
+        .query_row("SELECT count(DISTINCT name) FROM lookalikes WHERE name <> 'Carl'", [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(left, 5, "they are removed now and then");
+    drop(writer);
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    writer.note_name("Dora", later).expect("noted");
+    let names: i64 = writer
+        .connection()
+        .query_row("SELECT count(DISTINCT name) FROM lookalikes", [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(names, 2, "Carl and Dora");
+}
+
+#[test]
 fn what_is_no_database_is_found_out_without_touching_it() {
     let directory = TempDirectory::new();
     assert!(check(&directory.database()).is_ok(), "there is none yet");

@@ -94,7 +94,7 @@ fn a_refused_handshake_is_text_and_nothing_else() {
         (format!("GET /ws HTTP/1.1\r\n{host}{websocket}Sec-WebSocket-Version: 8\r\n\r\n"), 426),
         (
             format!(
-                "GET /ws HTTP/1.1\r\n{host}{websocket}Sec-WebSocket-Version: 13\r\nOrigin: https://evil.example\r\n\r\n"
+                "GET /ws HTTP/1.1\r\n{host}{websocket}Sec-WebSocket-Version: 13\r\nCookie: a=b\r\nOrigin: https://evil.example\r\n\r\n"
             ),
             403,
         ),
