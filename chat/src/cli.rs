@@ -40,6 +40,8 @@ pub(crate) struct ServeOptions {
     pub(crate) max_connections: Option<usize>,
     /// Beside the server's own.
     pub(crate) allowed_origins: Vec<String>,
+    /// How many times the usual a client may ask; 0: any number of times.
+    pub(crate) rate_limits: u32,
     /// Who to run as when started as root.
     pub(crate) user: Option<String>,
     pub(crate) log: Level,
@@ -87,6 +89,7 @@ impl ServeOptions {
             watch,
             max_connections: number("max-connections"),
             allowed_origins: many("allowed-origin"),
+            rate_limits: matches.get_one("rate-limits").copied().context("--rate-limits has no value")?,
             user: text("user").map(str::to_owned),
             log: text("log").context("--log has no value")?.parse()?,
         })
@@ -141,7 +144,7 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 10] {
+fn arguments() -> [Arg; 11] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -184,6 +187,13 @@ fn arguments() -> [Arg; 10] {
             .help(
                 "Origin whose pages may connect, such as https://chat.example; may be given several times [default: \
                  this server's own, and any that sends no cookies]",
+            ),
+        option("rate-limits", "SWITCHBOARD_RATE_LIMITS", "FACTOR")
+            .value_parser(value_parser!(u32).range(0..=1_000))
+            .default_value("1")
+            .help(
+                "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
+                 0 means none",
             ),
         option("user", "SWITCHBOARD_USER", "USER").help(
             "Run as this user, by name, UID or USER:GROUP, once the addresses are bound; for a server that is started as \
@@ -259,6 +269,7 @@ mod tests {
             ["--workers", "257"],
             ["--max-connections", "0"],
             ["--mode", "both"],
+            ["--rate-limits", "1001"],
             ["--log", "loud"],
         ] {
             let result = command().try_get_matches_from([&["switchboard-chat"], &arguments[..]].concat());

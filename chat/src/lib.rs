@@ -6,6 +6,7 @@
 
 mod app;
 mod binary;
+mod bucket;
 mod characters;
 mod cli;
 mod control;

@@ -138,6 +138,38 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Orders that a server deals with at one time; the others wait.
 pub(crate) const ORDERS_MAX: usize = 8;
 
+/// Addresses whose requests are counted at one time, some 100 bytes each. Of more the connections are still counted.
+pub(crate) const ADDRESSES_MAX: usize = 16_384;
+
+/// How often requests may be made: of each connection so many at once and then at a steady pace, and of all connections of one
+/// address together more, for a school or an office has one address. `--rate-limits` multiplies them.
+pub(crate) mod pace {
+    use crate::bucket::Rate;
+
+    /// A lively person writes one message in a second; a page that comes back sends what it has kept.
+    pub(crate) const MESSAGES: Rate = Rate::per_second(5, 40);
+    pub(crate) const MESSAGES_OF_ADDRESS: Rate = Rate::per_second(100, 1_000);
+
+    /// Everybody who is there is told of each `connect`. The first one of a connection counts, too.
+    pub(crate) const NAMES: Rate = Rate::every_seconds(5, 6);
+    /// When a server has been restarted, a whole office comes back at once.
+    pub(crate) const NAMES_OF_ADDRESS: Rate = Rate::per_second(20, 500);
+
+    /// Rooms that are entered or left. A page that begins enters all its rooms.
+    pub(crate) const JOINS: Rate = Rate::per_second(5, 200);
+    pub(crate) const JOINS_OF_ADDRESS: Rate = Rate::per_second(200, 5_000);
+
+    /// Rooms stay for ever, and there are [`ROOMS_MAX`](super::ROOMS_MAX) of them.
+    pub(crate) const ROOMS: Rate = Rate::every_seconds(30, 5);
+    pub(crate) const ROOMS_OF_ADDRESS: Rate = Rate::every_seconds(20, 30);
+
+    /// `rooms`, `who`: answers of up to 100 KB.
+    pub(crate) const LOOKS: Rate = Rate::per_second(5, 100);
+
+    /// Pages of history: somebody who scrolls fast sees five in a second.
+    pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
+}
+
 /// A message in JSON: the text with every character escaped (two bytes; control characters, which have six, are left out), and
 /// its other keys.
 const MESSAGE_JSON_BYTES_MAX: usize = TEXT_BYTES_MAX * 2 + 4 * ROOM_BYTES_MAX + 1024;

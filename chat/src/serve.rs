@@ -29,10 +29,16 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
 
     let origins = Origins::new(&options.allowed_origins);
     let hub_data = data.clone();
-    let hub = async move |process: Process| hub::run(process, &hub_data).await;
+    let rate_limits = options.rate_limits;
+    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits).await;
     let worker_start = async move |worker: Worker| {
         let reader = Reader::start(database.clone())?;
-        Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader, origins.clone()))
+        Ok::<_, BoxError>(Chat::new(
+            HubSender::new(worker.handle().clone()),
+            reader,
+            origins.clone(),
+            rate_limits,
+        ))
     };
     let mut server = Server::with_handler(config(options, user), worker_start).process(HUB, hub);
     server = server.on_start(move |handle| {

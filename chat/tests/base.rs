@@ -16,6 +16,8 @@ mod durability;
 mod errors;
 #[path = "chat/http.rs"]
 mod http;
+#[path = "chat/limits.rs"]
+mod limits;
 #[path = "chat/order.rs"]
 mod order;
 #[path = "chat/plain.rs"]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use switchboard::{ConnectionId, Text};
+use tokio::time::Instant;
 
 use super::effect::{Asker, Delivery, Effect, View};
 use super::outbox::{Group, Outbox, Outgoing};
@@ -121,9 +122,24 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
-        if let Err(refusal) = may_ask(person, &request).and_then(|()| self.grant(&caller, request)) {
+        let asked = may_ask(person, &request).and_then(|()| self.keep_pace(caller.conn, &request));
+        if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
+    }
+
+    /// Does a client not ask more often than it may?
+    fn keep_pace(&mut self, conn: ConnectionId, request: &Request) -> Result<(), Refusal> {
+        if self.pace.is_off() {
+            return Ok(());
+        }
+        let address = self.outbox.address(conn);
+        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
+        let kept = self.pace.admit(request, &mut person.buckets, address, Instant::now());
+        kept.map_err(|refusal| match request.room() {
+            Some(room) => refusal.room(shown_room(room)),
+            None => refusal,
+        })
     }
 
     fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {

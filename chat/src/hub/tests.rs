@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::testing::TempDirectory;
 
 mod imitation;
 mod messages;
+mod paces;
 mod presence;
 mod repeats;
 mod resume;
@@ -68,6 +70,10 @@ impl Outbox for Clients {
             state.published = Some(row);
         }
     }
+
+    fn address(&self, _: ConnectionId) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, 1]))
+    }
 }
 
 impl State {
@@ -121,7 +127,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
     let writer = Writer::open(&directory.database()).expect("opened");
-    Hub::load(clients.clone(), writer).expect("loaded")
+    Hub::load(clients.clone(), writer, Pace::new(0)).expect("loaded")
 }
 
 impl World {

@@ -114,6 +114,18 @@ impl Request {
         matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
     }
 
+    /// The key of the one room that it is about.
+    pub(crate) fn room(&self) -> Option<&str> {
+        match self {
+            Self::Message { room, .. }
+            | Self::Join { room }
+            | Self::Leave { room }
+            | Self::History { room, .. }
+            | Self::Who { room } => Some(room),
+            Self::Connect { .. } | Self::Create { .. } | Self::Rooms | Self::Resume { .. } => None,
+        }
+    }
+
     /// Does a client need the subprotocol `switchboard.v1` for it?
     pub(crate) fn is_v1_only(&self) -> bool {
         !matches!(self, Self::Connect { .. } | Self::Message { .. })

@@ -11,6 +11,7 @@ mod control;
 mod durability;
 mod errors;
 mod http;
+mod limits;
 mod order;
 mod plain;
 mod processes;

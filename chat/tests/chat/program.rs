@@ -29,6 +29,7 @@ fn help_and_version_are_there() {
         "--max-connections",
         "--allowed-origin",
         "--user",
+        "--rate-limits",
         "SWITCHBOARD_LISTEN",
         "9502",
         "status",
