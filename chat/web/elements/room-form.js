@@ -68,7 +68,7 @@ export class RoomForm extends ChatElement {
     try {
       this.#choose(await this.chat.session.create(title));
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : { code: 'unanswered', sentence: '' };
+      const refusal = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };
       this.#fail(explain(refusal));
       this.#existingKey = (refusal.code === 'room_exists' && error instanceof Refusal && error.room) || '';
       this.#existing.hidden = this.#existingKey === '';
