@@ -150,6 +150,10 @@ pub(crate) mod pace {
     pub(crate) const MESSAGES: Rate = Rate::per_second(5, 40);
     pub(crate) const MESSAGES_OF_ADDRESS: Rate = Rate::per_second(100, 1_000);
 
+    /// Milliseconds for which a connection's messages are all refused once one was: longer than those take that are on their
+    /// way, so that a client that sends them again keeps their order.
+    pub(crate) const SILENCE_MS: u64 = 1_000;
+
     /// Everybody who is there is told of each `connect`. The first one of a connection counts, too.
     pub(crate) const NAMES: Rate = Rate::every_seconds(5, 6);
     /// When a server has been restarted, a whole office comes back at once.

@@ -59,7 +59,28 @@ impl Kind {
 
 /// The buckets of one connection, or of one address.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Buckets([Bucket; KINDS]);
+pub(super) struct Buckets {
+    of: [Bucket; KINDS],
+    /// Until then no message is let through: those that were on their way when one was refused must not overtake it.
+    silent_until: Option<Instant>,
+}
+
+impl Buckets {
+    /// How long a message has to wait that would have to wait so long for a token.
+    fn keep_order(&mut self, wait: Duration, now: Instant) -> Duration {
+        let silence = self.silent_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        if wait.is_zero() || !silence.is_zero() {
+            return wait.max(silence);
+        }
+        let silence = wait.max(Duration::from_millis(pace::SILENCE_MS));
+        self.silent_until = Some(now + silence);
+        silence
+    }
+
+    fn are_full(&self, now: Instant) -> bool {
+        self.of.iter().all(|bucket| bucket.is_full(now))
+    }
+}
 
 /// The buckets of addresses, and how generous the limits are.
 #[derive(Debug)]
@@ -98,21 +119,23 @@ impl Pace {
         };
         let (own_rate, address_rate) = kind.rates();
         let own_rate = own_rate.times(self.factor);
-        let own = &mut connection.0[kind as usize];
-        let mut wait = own.wait(own_rate, count, now);
+        let mut wait = connection.of[kind as usize].wait(own_rate, count, now);
         let shared = match (address.map(bucket_of), address_rate) {
             (Some(Some(address)), Some(rate)) => Some((address, rate.times(self.factor))),
             _ => None,
         };
         let shared = shared.and_then(|(address, rate)| Some((self.address(address, now)?, rate)));
-        let shared = shared.map(|(buckets, rate)| (&mut buckets.0[kind as usize], rate));
+        let shared = shared.map(|(buckets, rate)| (&mut buckets.of[kind as usize], rate));
         if let Some((bucket, rate)) = &shared {
             wait = wait.max(bucket.wait(*rate, count, now));
+        }
+        if kind == Kind::Message {
+            wait = connection.keep_order(wait, now);
         }
         if !wait.is_zero() {
             return Err(Refusal::rate_limited(kind.what(), wait));
         }
-        own.take(own_rate, count, now);
+        connection.of[kind as usize].take(own_rate, count, now);
         if let Some((bucket, rate)) = shared {
             bucket.take(rate, count, now);
         }
@@ -125,7 +148,7 @@ impl Pace {
             if self.crowded_until.is_some_and(|until| now < until) {
                 return None;
             }
-            self.addresses.retain(|_, buckets| !buckets.0.iter().all(|bucket| bucket.is_full(now)));
+            self.addresses.retain(|_, buckets| !buckets.are_full(now));
             if self.addresses.len() >= ADDRESSES_MAX {
                 self.crowded_until = Some(now + Duration::from_secs(1));
                 return None;
@@ -171,6 +194,11 @@ mod tests {
         assert_eq!(admitted(&mut pace, &mut own, None, now), pace::MESSAGES.at_once);
         let refusal = pace.admit(&message(), &mut own, None, now).expect_err("too many");
         let wait = refusal.retry_after_ms.expect("it says when");
+        let moment = now + Duration::from_millis(wait / 2);
+        assert!(
+            pace.admit(&message(), &mut own, None, moment).is_err(),
+            "what was on its way does not overtake it"
+        );
         let later = now + Duration::from_millis(wait);
         assert!(pace.admit(&message(), &mut own, None, later).is_ok(), "and then it is so");
         assert!(pace.admit(&Request::Rooms, &mut own, None, now).is_ok());

@@ -26,9 +26,15 @@ export class Server {
   #data = '';
   #child = null;
 
-  /** @returns {Promise<Server>} */
-  static async start() {
+  #rateLimits;
+
+  /**
+   * @param {{ rateLimits?: string }} [options] as `--rate-limits`; by default there are none: tests are faster than people
+   * @returns {Promise<Server>}
+   */
+  static async start({ rateLimits = '0' } = {}) {
     const server = new Server();
+    server.#rateLimits = rateLimits;
     if (process.env.SWITCHBOARD_URL && !CAN_RESTART) {
       server.url = process.env.SWITCHBOARD_URL.replace(/\/$/, '');
       return server;
@@ -92,7 +98,7 @@ export class Server {
   }
 
   async #run(listen) {
-    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, '--rate-limits', this.#rateLimits], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
     this.url = await new Promise((resolve, reject) => {
