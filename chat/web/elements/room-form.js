@@ -87,7 +87,10 @@ export class RoomForm extends ChatElement {
     setText(this.#problem, sentence);
     this.#existing.hidden = true;
     this.#input.setAttribute('aria-invalid', String(sentence !== ''));
-    if (sentence !== '') this.#input.focus();
+    if (sentence === '') return;
+    this.#input.focus();
+    // The form may be at the end of a long list.
+    this.#problem.scrollIntoView({ block: 'nearest' });
   }
 }
 
