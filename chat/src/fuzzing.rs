@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::hub::Command;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_CHARS_MAX,
+    ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
 };
 use crate::protocol::{Envelope, Request, event};
 use crate::session::Session;
@@ -33,14 +33,15 @@ fn check_request(request: &Request) {
     match request {
         Request::Connect { name, client } => {
             // What a session and the hub's mail have room for.
-            assert!((1..=4 * NAME_CHARS_MAX).contains(&name.len()));
+            assert!((1..=NAME_BYTES_MAX).contains(&name.len()));
             assert!(client.as_ref().is_none_or(|client| client.len() <= ID_BYTES_MAX));
             check_name(&event::connect(name), name);
         }
-        Request::Message { text, .. } => assert!((1..=TEXT_CHARS_MAX).contains(&text.chars().count())),
+        Request::Message { text, .. } => assert!((1..=TEXT_BYTES_MAX).contains(&text.len())),
         Request::Create { title, key } => {
-            assert!((1..=4 * ROOM_CHARS_MAX).contains(&title.len()));
-            assert!((1..=4 * ROOM_CHARS_MAX).contains(&key.len()));
+            assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
+            // Lower case may take more bytes.
+            assert!((1..=2 * ROOM_BYTES_MAX).contains(&key.len()));
             check_name(&event::created(None, key, title), key);
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
