@@ -58,6 +58,9 @@ pub use frame::{
 };
 pub use mask::apply_mask;
 
+// Proxies in front of a server.
+pub mod proxy;
+
 // Text (RFC 6455 §8.1).
 mod utf8;
 
