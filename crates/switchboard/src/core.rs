@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::addresses::Addresses;
+use crate::admission::Refusal;
 use crate::command::Command;
 use crate::inbox::Inbox;
 use crate::listener::ListenAddr;
@@ -15,13 +17,15 @@ use crate::pipe::Pipes;
 use crate::ports::RemotePorts;
 use crate::status::ConductorRequest;
 use crate::table::{Counters, Header, Table};
-use crate::{Config, Stats};
+use crate::{Config, PeerAddr, Stats};
 
 /// What all threads of one process share; together with the table's memory, what all processes do.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    /// What each client address has, where the reactors are in this process.
+    pub(crate) addresses: Addresses,
     /// The reactors' incoming commands, where the reactors are in this process.
     pub(crate) inboxes: Vec<Inbox>,
     /// The way to the reactors, where they are in another.
@@ -45,10 +49,12 @@ impl Core {
         let clock = Clock::start(table.header());
         let inboxes = (0..config.reactors).map(|_| Inbox::new(config.command_bytes_max));
         let inboxes = inboxes.collect::<io::Result<Vec<_>>>()?;
+        let addresses = Addresses::new(&config);
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
         Ok(Core {
             config,
             table,
+            addresses,
             inboxes,
             ports: None,
             pipes,
@@ -69,9 +75,23 @@ impl Core {
         ports: Box<dyn RemotePorts>,
     ) -> Core {
         let clock = Clock::attach(table.header());
+        let addresses = Addresses::new(&config);
         let (inboxes, ports) = (Vec::new(), Some(ports));
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
-        Core { config, table, inboxes, ports, pipes, listening, generation: 0, clock, on_stop, conductor }
+        let generation = 0;
+        Core {
+            config,
+            table,
+            addresses,
+            inboxes,
+            ports,
+            pipes,
+            listening,
+            generation,
+            clock,
+            on_stop,
+            conductor,
+        }
     }
 
     /// The inbox of a reactor; the table's entries name one from before they can be found by an id.
@@ -169,8 +189,25 @@ impl Core {
         take(&self.table.header().http_places, self.config.max_http_connections)
     }
 
-    pub(crate) fn give_http_place_back(&self) {
+    /// An HTTP connection of this peer has ended.
+    pub(crate) fn give_http_place_back(&self, peer: &PeerAddr) {
         self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
+        self.release_address(peer);
+    }
+
+    /// One more connection of this peer, if it may have one: see [`Addresses::admit`].
+    pub(crate) fn admit_address(&self, peer: &PeerAddr) -> Result<bool, Refusal> {
+        self.addresses.admit(&self.config, peer, self.now_ms()).map_err(Refusal::Address)
+    }
+
+    /// As [`Addresses::count`].
+    pub(crate) fn count_address(&self, peer: &PeerAddr) -> bool {
+        self.addresses.count(&self.config, peer, self.now_ms())
+    }
+
+    /// A connection that was counted for its peer's address has ended.
+    pub(crate) fn release_address(&self, peer: &PeerAddr) {
+        self.addresses.release(&self.config, peer, self.now_ms());
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -47,6 +47,7 @@ mod stats;
 mod status;
 
 // What passes between a reactor and the handlers, and what they share.
+mod addresses;
 mod admission;
 mod command;
 mod core;
@@ -54,7 +55,9 @@ mod frame;
 mod inbox;
 mod instance;
 mod ports;
+mod rate;
 mod table;
+mod trusted;
 
 // The two sides, and what starts them.
 mod base;
@@ -87,7 +90,7 @@ pub use error::{
 pub use event::{Closed, ClosedBy};
 pub use handle::Handle;
 pub use handler::{Handler, Worker};
-pub use listener::ListenAddr;
+pub use listener::{Listen, ListenAddr};
 pub use message::Message;
 pub use pipe::{PipeMessage, Recipient};
 pub use process::Process;
@@ -97,5 +100,6 @@ pub use server::{Server, WorkerStart};
 pub use stats::Stats;
 pub use status::{ProcessInfo, ProcessRole, ProcessState, Reloaded, Status};
 pub use sys::Text;
+pub use trusted::{ForwardedField, TrustedProxy, TrustedProxyError};
 pub use user::User;
 pub use worker::HttpService;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::socket_file::SocketFile;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::instance::InstanceId;
-use crate::{Config, ListenAddr, Overflow};
+use crate::{Config, ForwardedField, ListenAddr, Overflow, TrustedProxy};
 
 /// Who the instance is, the sizes of what it shares with the master, and the settings that the master holds it to.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub(crate) struct Limits {
     /// In the order of [`Limits::times`].
     times: [Duration; 4],
     allowed_origins: Option<Vec<String>>,
+    trusted_proxies: Vec<TrustedProxy>,
+    forwarded_field: ForwardedField,
 }
 
 impl Limits {
@@ -49,6 +51,8 @@ impl Limits {
             overflow: config.overflow,
             times: Limits::times(&mut config).map(|time| *time),
             allowed_origins: config.allowed_origins,
+            trusted_proxies: config.trusted_proxies,
+            forwarded_field: config.forwarded_field,
         }
     }
 
@@ -63,6 +67,8 @@ impl Limits {
         config.max_requests = self.max_requests;
         config.overflow = self.overflow;
         config.allowed_origins.clone_from(&self.allowed_origins);
+        config.trusted_proxies.clone_from(&self.trusted_proxies);
+        config.forwarded_field = self.forwarded_field;
     }
 
     fn sizes(config: &mut Config) -> [&mut usize; 13] {
@@ -110,6 +116,10 @@ impl Limits {
                 writer.str(origin);
             });
         });
+        writer.list(&self.trusted_proxies, |writer, proxy| {
+            writer.str(&proxy.to_string());
+        });
+        writer.bool(self.forwarded_field == ForwardedField::Forwarded);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Limits, Corrupt> {
@@ -128,7 +138,12 @@ impl Limits {
             _ => return Err(Corrupt("an unknown overflow policy")),
         };
         let allowed_origins = reader.option(|reader| reader.list(Reader::string))?;
-        Ok(Limits { sizes, max_requests, overflow, times, allowed_origins })
+        let trusted_proxies = reader.list(|reader| {
+            reader.string()?.parse().map_err(|_| Corrupt("a trusted proxy that is no network"))
+        })?;
+        let forwarded_field =
+            if reader.bool()? { ForwardedField::Forwarded } else { ForwardedField::XForwardedFor };
+        Ok(Limits { sizes, max_requests, overflow, times, allowed_origins, trusted_proxies, forwarded_field })
     }
 }
 
@@ -195,6 +210,8 @@ mod tests {
             overflow: Overflow::DropOldest,
             allowed_origins: Some(vec!["https://a.example".into()]),
             handshake_timeout: Duration::from_millis(1_500),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "unix".parse().unwrap()],
+            forwarded_field: ForwardedField::Forwarded,
             ..Config::default()
         };
         let setup = Setup {

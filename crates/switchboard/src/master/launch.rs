@@ -24,12 +24,12 @@ use crate::listener::Listener;
 use crate::manager::Signals;
 use crate::pipe::Pipes;
 use crate::sys::{set_short_name, set_title};
-use crate::{Config, Handle, ListenAddr, descriptors};
+use crate::{Config, Handle, Listen, ListenAddr, descriptors};
 
 /// A server in Process mode that is ready to go.
 pub(crate) struct Master {
     pub(crate) config: Config,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) addresses: Vec<Listen>,
     pub(crate) on_start: Option<OnStart>,
     /// The names of the user processes.
     pub(crate) processes: Vec<String>,

@@ -11,6 +11,7 @@ use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, send, shutdown};
 use super::connection::Phase;
 use super::{Adopted, Reactor, Timer};
 use crate::PeerAddr;
+use crate::admission::Refusal;
 use crate::command::Command;
 use crate::listener::{ListenAddr, Listener};
 use crate::table::Counters;
@@ -28,6 +29,17 @@ pub(super) struct Accepting {
     listeners: Arc<[Listener]>,
     index: usize,
     backing_off: bool,
+}
+
+/// A connection that has just been accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(super) socket: OwnedFd,
+    pub(super) peer: PeerAddr,
+    /// A PROXY header comes first.
+    pub(super) proxy_protocol: bool,
+    /// It is counted for its peer's address.
+    pub(super) counted: bool,
 }
 
 /// accept(2)'s errors, by what they call for.
@@ -73,8 +85,9 @@ impl Reactor {
             let Some(accepting) = self.accepting.get(index) else { return };
             match accept(&accepting.listeners[accepting.index]) {
                 Ok((socket, peer)) => {
+                    let proxy_protocol = accepting.listeners[accepting.index].proxy_protocol;
                     self.recovered(index);
-                    self.accepted(socket, peer);
+                    self.accepted(Arrival { socket, peer, proxy_protocol, counted: false });
                 }
                 Err(AcceptError::Nobody) => return,
                 // Another reactor has shut the listener already.
@@ -90,27 +103,47 @@ impl Reactor {
         }
     }
 
-    fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr) {
+    fn accepted(&mut self, mut arrival: Arrival) {
         Counters::add(&self.core.counters().accepted, 1);
         let sockets: u64 = self.core.loads().sum();
         if sockets as usize >= self.core.config.max_connections + self.core.config.handshakes_max() {
             Counters::add(&self.core.counters().refused, 1);
-            return refuse(&socket);
+            return refuse(&arrival.socket, &Refusal::Full);
+        }
+        if arrival.proxy_protocol {
+            if !self.may_send_proxy_header(&arrival.peer) {
+                return;
+            }
+        } else {
+            match self.core.admit_address(&arrival.peer) {
+                Ok(counted) => arrival.counted = counted,
+                Err(refusal) => {
+                    Counters::add(&self.core.counters().refused, 1);
+                    return refuse(&arrival.socket, &refusal);
+                }
+            }
         }
         let loads = self.core.loads().enumerate();
         let (least, load) = loads.min_by_key(|(_, load)| *load).unwrap_or((self.index, 0));
         let own = self.core.load(self.index).load(Ordering::Relaxed);
         if own > load + IMBALANCE_MAX {
-            let adopted = Box::new(Adopted::Accepted { socket, peer });
+            let adopted = Box::new(Adopted::Accepted(arrival));
             let _ = self.core.inboxes[least].send_always(Command::Adopt(adopted));
         } else {
-            self.begin_handshake(socket, peer);
+            self.begin_handshake(arrival);
         }
     }
 
-    pub(super) fn begin_handshake(&mut self, socket: OwnedFd, peer: PeerAddr) {
-        if let Some(key) = self.insert(socket, peer, Phase::Head(None)) {
-            self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
+    pub(super) fn begin_handshake(&mut self, arrival: Arrival) {
+        let Arrival { socket, peer, proxy_protocol, counted } = arrival;
+        let phase = if proxy_protocol { Phase::Proxy(None) } else { Phase::Head(None) };
+        match self.insert(socket, peer, phase) {
+            Some(key) => {
+                self.connections[key as usize].counted = counted;
+                self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
+            }
+            None if counted => self.core.release_address(&peer),
+            None => {}
         }
     }
 
@@ -171,9 +204,9 @@ fn accept(listener: &Listener) -> Result<(OwnedFd, PeerAddr), AcceptError> {
 }
 
 /// Nobody can take the request: answer it unread.
-pub(super) fn refuse(socket: &OwnedFd) {
+pub(super) fn refuse(socket: &OwnedFd, refusal: &Refusal) {
     let mut response = Vec::new();
-    super::handshake::write_unavailable(&mut response);
+    refusal.write(&mut response);
     let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
     let _ = send(socket, &response, flags);
     let _ = shutdown(socket, Shutdown::Write);

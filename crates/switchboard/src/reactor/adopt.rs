@@ -5,15 +5,16 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 
 use super::Reactor;
+use super::accept::Arrival;
 use super::connection::Phase;
+use crate::Request;
 use crate::decision::Accept;
-use crate::{PeerAddr, Request};
 
 /// A socket for a reactor that did not accept it.
 #[derive(Debug)]
 pub(crate) enum Adopted {
     /// Another reactor did, which has more than its share.
-    Accepted { socket: OwnedFd, peer: PeerAddr },
+    Accepted(Arrival),
     /// It has served ordinary requests, and its upgrade has been answered with 101. `unread` came after the request. A
     /// place has been taken for it.
     Upgraded { socket: OwnedFd, request: Request, accept: Accept, unread: Bytes },
@@ -22,9 +23,9 @@ pub(crate) enum Adopted {
 impl Reactor {
     pub(super) fn adopt(&mut self, adopted: Adopted) {
         match adopted {
-            Adopted::Accepted { socket, peer } => {
+            Adopted::Accepted(arrival) => {
                 if self.stopping.is_none() {
-                    self.begin_handshake(socket, peer);
+                    self.begin_handshake(arrival);
                 }
             }
             Adopted::Upgraded { socket, request, accept, unread } => {
@@ -33,6 +34,8 @@ impl Reactor {
                 };
                 let connection = &mut self.connections[key as usize];
                 connection.has_place = true;
+                // It was let in already, as itself or as an HTTP connection.
+                connection.counted = self.core.count_address(&request.peer());
                 connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
                 self.open(key, request, accept);
                 if self.stopping.is_some() {

@@ -47,6 +47,8 @@ pub(super) struct Connection {
     pub(super) protected: bool,
     /// It is counted against `max_connections`.
     pub(super) has_place: bool,
+    /// It is counted for its peer's address.
+    pub(super) counted: bool,
     /// The client is gone: nothing can be sent any more, what it had sent is still read.
     pub(super) hung_up: bool,
     /// The kernel took less than it was offered: wait until the socket is writable.
@@ -59,6 +61,8 @@ pub(super) type Stash = Vec<u8>;
 /// Where a connection is in its life.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// The PROXY header, which comes first, is not complete; what came of it.
+    Proxy(Option<Box<Vec<u8>>>),
     /// The request head is not complete; what came of it.
     Head(Option<Box<HeadReader>>),
     /// The worker decides about this request.
@@ -104,6 +108,7 @@ impl Connection {
             dirty: false,
             protected: false,
             has_place: false,
+            counted: false,
             hung_up: false,
             blocked: false,
         }

@@ -39,7 +39,7 @@ impl Reactor {
     fn connection_due(&mut self, key: u32) {
         let connection = &self.connections[key as usize];
         match connection.phase {
-            Phase::Head(_) | Phase::Authorizing(_) => {
+            Phase::Proxy(_) | Phase::Head(_) | Phase::Authorizing(_) => {
                 let deadline_ms = self.handshake_deadline(key);
                 if self.now_ms >= deadline_ms {
                     self.handshake_expired(key);

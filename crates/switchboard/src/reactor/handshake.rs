@@ -11,11 +11,8 @@ use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
 use crate::table::Counters;
 use crate::table::State;
-use crate::{Config, ConnectionId, Decision, Request};
-
-pub(super) fn write_unavailable(out: &mut Vec<u8>) {
-    Refusal::Full.write(out);
-}
+use crate::trusted::client_of;
+use crate::{Config, ConnectionId, Decision, PeerAddr, Request};
 
 pub(crate) fn head_limits(config: &Config) -> HeadLimits {
     HeadLimits { head_bytes_max: config.head_bytes_max, headers_max: config.headers_max }
@@ -65,10 +62,13 @@ impl Reactor {
         if !head.wants_websocket() {
             return self.hand_over(key, bytes);
         }
+        let peer = match self.find_client(key, head) {
+            Ok(peer) => peer,
+            Err(refusal) => return self.refuse(key, &refusal),
+        };
         if let Err(refusal) = admission::admit(&self.core, head) {
             return self.refuse(key, &refusal);
         }
-        let peer = self.entry(self.connections[key as usize].id).peer();
         let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
         let rest = &bytes[head.head_len()..];
         let connection = &mut self.connections[key as usize];
@@ -79,6 +79,21 @@ impl Reactor {
         self.mark_dirty(key);
         self.deliver(key, EventKind::Authorize(Box::new(request)));
         self.carry_out_local();
+    }
+
+    /// Whose the request is, if a proxy has sent it; that one is counted for its address.
+    fn find_client(&mut self, key: u32, head: &Head<'_>) -> Result<PeerAddr, Refusal> {
+        let connection = &mut self.connections[key as usize];
+        let entry = self.core.table.slot(connection.id);
+        let field = self.core.config.forwarded_field.name();
+        let values = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
+        let client = client_of(&self.core.config, entry.peer(), values.map(|(_, value)| value));
+        let client = client.map_err(|_| Refusal::Forwarded)?;
+        if !connection.counted {
+            entry.set_peer(&client);
+            connection.counted = self.core.admit_address(&client)?;
+        }
+        Ok(client)
     }
 
     /// An ordinary request: the socket goes to the worker, with what was read.
@@ -94,11 +109,13 @@ impl Reactor {
         }
         let id = self.connections[key as usize].id;
         let peer = self.entry(id).peer();
+        // From now on it is counted with its HTTP place.
+        self.connections[key as usize].counted = false;
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
         if let Err(socket) = self.dispatch.serve_http(socket, peer, Bytes::copy_from_slice(bytes)) {
-            self.core.give_http_place_back();
-            super::accept::refuse(&socket);
+            self.core.give_http_place_back(&peer);
+            super::accept::refuse(&socket, &Refusal::Full);
         }
     }
 
@@ -175,7 +192,7 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let timeout = match &connection.phase {
             // Nothing was asked, so nothing is answered.
-            Phase::Head(None) => None,
+            Phase::Proxy(_) | Phase::Head(None) => None,
             Phase::Head(Some(reader)) => reader.poll_timeout(self.now_ms).err().map(Refusal::Handshake),
             _ => Some(Refusal::Undecided),
         };

@@ -13,6 +13,7 @@ mod deadlines;
 mod groups;
 mod handshake;
 mod output;
+mod proxy;
 mod read;
 mod run;
 mod send;
@@ -258,6 +259,9 @@ impl Reactor {
         }
         if std::mem::take(&mut connection.has_place) {
             self.core.give_place_back();
+        }
+        if connection.counted {
+            self.core.release_address(&self.entry(connection.id).peer());
         }
         self.core.table.release(connection.id);
         self.core.load(self.index).fetch_sub(1, Ordering::Relaxed);

@@ -36,9 +36,10 @@ impl Reactor {
     }
 
     /// Bytes of a connection that nobody has looked at.
-    fn take_input(&mut self, key: u32, bytes: &mut [u8]) {
+    pub(super) fn take_input(&mut self, key: u32, bytes: &mut [u8]) {
         let connection = &mut self.connections[key as usize];
         match connection.phase {
+            Phase::Proxy(_) => self.read_proxy_header(key, bytes),
             Phase::Head(_) => self.read_head(key, bytes),
             Phase::Open | Phase::Closing => self.read_frames(key, bytes),
             Phase::Authorizing(_) => connection.stash(bytes),

@@ -22,7 +22,8 @@ impl Reactor {
         self.stop_listening();
         self.dispatch.stop();
         self.close_all();
-        let unfinished = |phase: &Phase| matches!(phase, Phase::Head(_) | Phase::Authorizing(_));
+        let unfinished =
+            |phase: &Phase| matches!(phase, Phase::Proxy(_) | Phase::Head(_) | Phase::Authorizing(_));
         let handshakes: Vec<u32> = self
             .connections
             .iter()
@@ -31,7 +32,7 @@ impl Reactor {
             .collect();
         for key in handshakes {
             match self.connections[key as usize].phase {
-                Phase::Head(None) => drop(self.remove(key)),
+                Phase::Proxy(_) | Phase::Head(None) => drop(self.remove(key)),
                 _ => self.refuse(key, &Refusal::Stopping),
             }
         }

@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use rustix::net::AddressFamily;
+use rustix::net::sockopt::socket_domain;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
-
-use crate::PeerAddr;
 
 /// Reads what was read before first, then the socket.
 #[derive(Debug)]
@@ -33,15 +33,11 @@ enum Stream {
 
 impl Replay {
     /// Registers a non-blocking socket with the current runtime.
-    pub(super) fn new(
-        socket: OwnedFd,
-        peer: PeerAddr,
-        read: Bytes,
-        write_timeout: Duration,
-    ) -> io::Result<Replay> {
-        let stream = match peer {
-            PeerAddr::Inet(_) => Stream::Tcp(TcpStream::from_std(socket.into())?),
-            PeerAddr::Unix => Stream::Unix(UnixStream::from_std(socket.into())?),
+    pub(super) fn new(socket: OwnedFd, read: Bytes, write_timeout: Duration) -> io::Result<Replay> {
+        // The client's address does not tell: a proxy may be in between.
+        let stream = match socket_domain(&socket)? {
+            AddressFamily::UNIX => Stream::Unix(UnixStream::from_std(socket.into())?),
+            _ => Stream::Tcp(TcpStream::from_std(socket.into())?),
         };
         Ok(Replay { read, stream, write_timeout, stalled: None })
     }

@@ -34,16 +34,18 @@ pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>
         && matches!(Head::parse(&head(request), &limits), Ok(Some(head)) if head.wants_websocket())
 }
 
-/// Answers the request as the reactor would. After a 101 the socket goes to the reactor.
+/// Answers the request of `client` as the reactor would. After a 101 the socket goes to the reactor. `proxied`: the socket is
+/// a trusted proxy's.
 pub(super) async fn respond<H: Handler>(
     shared: Rc<Shared<H>>,
     mut http_request: http::Request<Incoming>,
-    peer: PeerAddr,
+    client: PeerAddr,
+    proxied: bool,
     stop: watch::Receiver<bool>,
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
-    let request = Request::new(head(&http_request), peer);
-    let place = match admit(&core, &request).await {
+    let request = Request::new(head(&http_request), client);
+    let place = match admit(&core, &request, proxied).await {
         Ok(place) => place,
         Err(refused) => return response(&refused),
     };
@@ -139,11 +141,11 @@ impl Drop for Place {
     }
 }
 
-async fn admit(core: &Arc<Core>, request: &Request) -> Result<Place, Refused> {
+async fn admit(core: &Arc<Core>, request: &Request, proxied: bool) -> Result<Place, Refused> {
     match &core.ports {
-        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request)).await,
+        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request, proxied)).await,
         None => {
-            admission::admit_counted(core, request.head())?;
+            admission::admit_counted(core, request.head(), &request.peer(), proxied)?;
             Ok(Place { core: Some(core.clone()), refused: false })
         }
     }
@@ -200,7 +202,7 @@ fn with_headers(
     response
 }
 
-fn response(refused: &Refused) -> Response<ResponseBody> {
+pub(super) fn response(refused: &Refused) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     with_headers(text_response(status, refused.body.clone().into()), &refused.headers)
 }

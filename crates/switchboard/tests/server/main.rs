@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod authorize;
 mod bounds;
 mod closing;
@@ -16,6 +17,7 @@ mod listeners;
 mod order;
 mod output_limit;
 mod promises;
+mod proxies;
 mod push;
 mod shutdown;
 mod slots;

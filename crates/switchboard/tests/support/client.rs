@@ -256,6 +256,13 @@ impl Client {
         self.expect_text(text);
     }
 
+    /// A text, and the answer that it must get.
+    #[track_caller]
+    pub(crate) fn round_trip_to(&mut self, text: &str, answer: &str) {
+        self.text(text);
+        self.expect_text(answer);
+    }
+
     pub(crate) fn reset(self) {
         stream::reset(self.stream);
     }
