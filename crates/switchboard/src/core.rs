@@ -17,7 +17,7 @@ use crate::pipe::Pipes;
 use crate::ports::RemotePorts;
 use crate::status::ConductorRequest;
 use crate::table::{Counters, Header, Table};
-use crate::{Config, PeerAddr, Stats};
+use crate::{Config, Mode, PeerAddr, Stats};
 
 /// What all threads of one process share; together with the table's memory, what all processes do.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) table: Table,
     /// What each client address has, where the reactors are in this process.
     pub(crate) addresses: Addresses,
+    /// Client sockets for which the process has descriptors.
+    descriptors_max: usize,
     /// The reactors' incoming commands, where the reactors are in this process.
     pub(crate) inboxes: Vec<Inbox>,
     /// The way to the reactors, where they are in another.
@@ -42,8 +44,13 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// For the process that has the reactors.
-    pub(crate) fn new(config: Config, listening: Vec<ListenAddr>, pipes: Pipes) -> io::Result<Core> {
+    /// For the process that has the reactors, and descriptors for so many client sockets.
+    pub(crate) fn new(
+        config: Config,
+        listening: Vec<ListenAddr>,
+        pipes: Pipes,
+        descriptors_max: usize,
+    ) -> io::Result<Core> {
         let sockets = config.max_connections + config.handshakes_max();
         let table = Table::new(sockets, config.first_connection_id)?;
         let clock = Clock::start(table.header());
@@ -55,6 +62,7 @@ impl Core {
             config,
             table,
             addresses,
+            descriptors_max,
             inboxes,
             ports: None,
             pipes,
@@ -83,6 +91,7 @@ impl Core {
             config,
             table,
             addresses,
+            descriptors_max: 0,
             inboxes,
             ports,
             pipes,
@@ -138,6 +147,17 @@ impl Core {
         self.table.header().loads[..self.config.reactors].iter().map(|load| load.load(Ordering::Relaxed))
     }
 
+    /// Has the process room for one more client socket?
+    pub(crate) fn has_socket(&self) -> bool {
+        let own = self.loads().sum::<u64>() as usize;
+        let http = match self.config.mode {
+            Mode::Base => self.table.header().http_places.load(Ordering::Relaxed) as usize,
+            // They are the workers'.
+            Mode::Process => 0,
+        };
+        own < self.config.max_connections + self.config.handshakes_max() && own + http < self.descriptors_max
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopped_ms() != 0
     }
@@ -191,8 +211,8 @@ impl Core {
 
     /// An HTTP connection of this peer has ended.
     pub(crate) fn give_http_place_back(&self, peer: &PeerAddr) {
-        self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
         self.release_address(peer);
+        self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// One more connection of this peer, if it may have one: see [`Addresses::admit`].

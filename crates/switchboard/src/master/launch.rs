@@ -47,7 +47,7 @@ impl Master {
         let listeners = self.addresses.iter().map(|one| Listener::bind(one, self.config.accept_backlog));
         let listeners: Arc<[Listener]> = listeners.collect::<Result<Vec<_>, _>>()?.into();
         let listening: Vec<ListenAddr> = listeners.iter().map(|listener| listener.address.clone()).collect();
-        descriptors::raise_limit(&self.config);
+        let descriptors_max = descriptors::raise_limit(&self.config, self.processes.len());
         // Names of a process are written into files in /proc, which are root's once the user has been changed.
         name_master();
         if let Some(user) = &self.config.user {
@@ -61,7 +61,7 @@ impl Master {
         let signals = signals.map_err(system("cannot handle signals"))?;
         let children = Signals::catch(&[SIGCHLD]).map_err(system("cannot handle signals"))?;
         let pipes = Pipes::new(self.config.workers, self.processes, self.config.pipe_bytes_max);
-        let core = Core::new(self.config, listening, pipes);
+        let core = Core::new(self.config, listening, pipes, descriptors_max);
         let core = Arc::new(core.map_err(system("cannot set up the connection table"))?);
         let (sender, news) = news::channel().map_err(system("cannot make a doorbell"))?;
         let (stopping, requests) = (sender.clone(), sender.clone());

@@ -105,8 +105,7 @@ impl Reactor {
 
     fn accepted(&mut self, mut arrival: Arrival) {
         Counters::add(&self.core.counters().accepted, 1);
-        let sockets: u64 = self.core.loads().sum();
-        if sockets as usize >= self.core.config.max_connections + self.core.config.handshakes_max() {
+        if !self.core.has_socket() {
             Counters::add(&self.core.counters().refused, 1);
             return refuse(&arrival.socket, &Refusal::Full);
         }
@@ -213,4 +212,29 @@ pub(super) fn refuse(socket: &OwnedFd, refusal: &Refusal) {
     // What has arrived already would turn the close into a reset, which can overtake the response.
     let mut unread = [0u8; 4_096];
     let _ = rustix::net::recv(socket, &mut unread, rustix::net::RecvFlags::DONTWAIT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_accept_has_its_class() {
+        let class = |error| match AcceptError::from(error) {
+            AcceptError::Nobody => "nobody",
+            AcceptError::Transient => "transient",
+            AcceptError::Exhausted(_) => "exhausted",
+            AcceptError::Unexpected(_) => "unexpected",
+        };
+        for (errors, expected) in [
+            (&[Errno::AGAIN][..], "nobody"),
+            (&[Errno::INTR, Errno::CONNABORTED, Errno::PROTO, Errno::PERM], "transient"),
+            (&[Errno::NETDOWN, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::NONET], "transient"),
+            (&[Errno::HOSTUNREACH, Errno::OPNOTSUPP, Errno::NETUNREACH], "transient"),
+            (&[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM], "exhausted"),
+            (&[Errno::BADF, Errno::INVAL, Errno::NOTSOCK, Errno::FAULT], "unexpected"),
+        ] {
+            assert!(errors.iter().all(|error| class(*error) == expected), "{errors:?}");
+        }
+    }
 }
