@@ -42,9 +42,9 @@ pub struct Config {
     /// How many seconds' worth of the rates above may come at once, after a pause that was as long; one message or
     /// handshake at the least. Default: 10 s, in which a page may load all that it wants to.
     pub rate_burst: Duration,
-    /// How long a connection may be at the limit of `messages_per_second` or `bytes_per_second` before it is closed with 1008.
-    /// The time begins when it is held for the first time, and ends when half of what it may send at once is free again.
-    /// Default: 30 s: TCP slows down whoever merely sends much, so closing is for those that never let up.
+    /// For how much longer a connection may be held because of `messages_per_second` or `bytes_per_second` than it is not;
+    /// then it is closed with 1008. Whoever sends a little more than it may now and then is never closed, whoever never lets up
+    /// is after this time; at zero, everybody at the first excess. Default: 30 s: TCP slows down whoever merely sends much, so closing is for those that never let up.
     pub rate_grace: Duration,
     /// Proxies that are believed when they say, in the field that `forwarded_field` names, for whom they speak: the client is
     /// then the last address in it that is none of theirs, for [`Request::peer`](crate::Request::peer), `client_info`,
@@ -332,5 +332,23 @@ impl Config {
             return Err(ConfigError::CheckInterval);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_document_of_the_limits_names_every_setting_and_no_other() {
+        let source = include_str!("config.rs");
+        let fields = source.split("pub struct Config {").nth(1).unwrap().split("\n}").next().unwrap();
+        let fields = fields.lines().filter_map(|line| line.strip_prefix("    pub ")?.split(':').next());
+        let fields: BTreeSet<&str> = fields.collect();
+        let document = include_str!("../../../docs/limits.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        // Settings of something else are named with it.
+        let named: BTreeSet<&str> = rows.filter(|name| !name.contains("::")).collect();
+        assert_eq!(fields, named);
     }
 }

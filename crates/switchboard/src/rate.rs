@@ -38,15 +38,11 @@ impl Rate {
         bucket.0 = bucket.0.max(now_ms * 1_000_000).saturating_add(self.time_of(amount));
     }
 
-    /// When there will be so much in the bucket, if nothing is taken out; more than it holds is never in it.
-    pub(crate) fn time_for(self, bucket: Bucket, amount: u64) -> u64 {
-        let need_ns = self.time_of(amount).min(self.burst_ns);
+    /// When there will be a tenth of a second's worth in the bucket, and at least one: waking up for less would cost more
+    /// than it saves.
+    pub(crate) fn time_for_portion(self, bucket: Bucket) -> u64 {
+        let need_ns = self.time_of((self.per_second / 10).max(1)).min(self.burst_ns);
         (bucket.0 + need_ns).saturating_sub(self.burst_ns).div_ceil(1_000_000)
-    }
-
-    /// Is it at least half full?
-    pub(crate) fn is_half_full(self, bucket: Bucket, now_ms: u64) -> bool {
-        bucket.0.saturating_sub(now_ms * 1_000_000) <= self.burst_ns / 2
     }
 }
 
@@ -74,8 +70,7 @@ mod tests {
             (rate.level(bucket, NOW), rate.level(bucket, NOW + 99), rate.level(bucket, NOW + 100)),
             (0, 0, 1)
         );
-        assert_eq!(rate.time_for(bucket, 1), NOW + 100);
-        assert!(!rate.is_half_full(bucket, NOW + 999) && rate.is_half_full(bucket, NOW + 1_000));
+        assert_eq!(rate.time_for_portion(bucket), NOW + 100);
         assert!(!bucket.is_full(NOW + 1_999) && bucket.is_full(NOW + 2_000));
         assert_eq!(rate.level(bucket, NOW + 10_000), 20);
     }
@@ -86,7 +81,7 @@ mod tests {
         let mut bucket = Bucket::default();
         assert_eq!(rate.level(bucket, NOW), 1);
         rate.take(&mut bucket, 1, NOW);
-        assert_eq!(rate.time_for(bucket, 5), NOW + 1_000);
+        assert_eq!(rate.time_for_portion(bucket), NOW + 1_000);
         assert_eq!(Rate::new(0, Duration::from_secs(1)), None);
     }
 
@@ -105,7 +100,7 @@ mod tests {
                 passed += part;
                 let most = u128::from(per_second) * u128::from(burst_ms.max(1_000 / per_second) + now - NOW) / 1_000 + 1;
                 prop_assert!(u128::from(passed) <= most, "{passed} of {most}");
-                let wait = rate.time_for(bucket, 1);
+                let wait = rate.time_for_portion(bucket);
                 prop_assert!(rate.level(bucket, wait.max(now)) >= 1);
             }
         }

@@ -8,6 +8,7 @@ use switchboard_proto::handshake::HeadReader;
 
 use super::groups::Memberships;
 use super::output::OutputQueue;
+use super::throttle::Meter;
 use crate::event::Closed;
 use crate::sys::Interest;
 use crate::{ConnectionId, Request};
@@ -25,6 +26,8 @@ pub(super) struct Connection {
     /// What has been read and not looked at, because reading is on hold.
     pub(super) stash: Option<Box<Stash>>,
     session: Option<Box<Bytes>>,
+    /// What it has sent lately, where that is limited.
+    pub(super) meter: Option<Box<Meter>>,
     pub(super) memberships: Option<Box<Memberships>>,
     pub(super) user: Option<Box<Memberships>>,
     /// How it is going to end, once its close frame has been sent by us.
@@ -62,7 +65,7 @@ pub(super) type Stash = Vec<u8>;
 #[derive(Debug)]
 pub(super) enum Phase {
     /// The PROXY header, which comes first, is not complete; what came of it.
-    Proxy(Option<Box<Vec<u8>>>),
+    Proxy(Option<Box<Stash>>),
     /// The request head is not complete; what came of it.
     Head(Option<Box<HeadReader>>),
     /// The worker decides about this request.
@@ -77,7 +80,7 @@ pub(super) enum Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 152);
+const _: () = assert!(size_of::<Connection>() <= 160);
 
 impl Connection {
     pub(super) fn new(
@@ -94,6 +97,7 @@ impl Connection {
             output: None,
             stash: None,
             session: None,
+            meter: None,
             memberships: None,
             user: None,
             ending: None,
@@ -149,6 +153,8 @@ impl Hold {
     pub(super) const OUTPUT: Hold = Hold(4);
     /// The client has ended it; what it had sent before is still being handled.
     pub(super) const ENDING: Hold = Hold(8);
+    /// It has sent as much as it may for the time being.
+    pub(super) const THROTTLE: Hold = Hold(16);
 
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

@@ -29,7 +29,7 @@ impl Reactor {
                     }
                 }
                 Timer::Listener { index } => self.listen_again(index),
-                Timer::Stop => self.stop_expired(),
+                Timer::Stop => self.go_on_stopping(),
             }
         }
         self.scratch.timers = timers;
@@ -55,7 +55,10 @@ impl Reactor {
                     self.schedule(key, deadline_ms);
                 }
             }
-            Phase::Open => self.beat(key),
+            Phase::Open => {
+                self.unthrottle(key);
+                self.beat(key);
+            }
             Phase::Closing | Phase::Draining { .. } => {
                 let deadline_ms = connection.deadline_ms;
                 if self.now_ms >= deadline_ms {
@@ -75,7 +78,8 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let alive_ms = self.alive_ms(key);
         // Nobody is blamed for silence while it is we who do not listen.
-        let held = connection.hold.contains(Hold::PAUSED) || connection.hold.contains(Hold::HANDLER);
+        let holds = [Hold::PAUSED, Hold::HANDLER, Hold::THROTTLE];
+        let held = holds.into_iter().any(|hold| connection.hold.contains(hold));
         let exempt = connection.protected || (held && !connection.hung_up);
         let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;
         let idle = idle && (connection.blocked || self.had_a_chance(connection.unanswered_ms, alive_ms));

@@ -18,9 +18,10 @@ mod read;
 mod run;
 mod send;
 mod shutdown;
+mod throttle;
 mod wheel;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use groups::Groups;
 pub(crate) use handshake::{check_accept, head_limits};
 use output::OutputQueue;
 pub(crate) use run::run;
+use throttle::Throttle;
 use wheel::Wheel;
 
 /// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share. It is also
@@ -68,6 +70,12 @@ pub(crate) struct Reactor {
     accepting: Vec<Accepting>,
     /// Connections with output that this turn produced.
     dirty: Vec<u32>,
+    /// Those of earlier turns, which had no time for them.
+    late: VecDeque<u32>,
+    /// Commands of other threads that have been taken.
+    remote: VecDeque<Command>,
+    /// Commands of other processes that have been fetched.
+    postponed: VecDeque<Command>,
     /// Ends that wait for what came before them.
     ends: HashMap<ConnectionId, close::End>,
     /// Connections whose stashed input waits to be looked at.
@@ -79,6 +87,9 @@ pub(crate) struct Reactor {
     /// Wakes the reactor's task; handlers that are polled in place get it.
     waker: Waker,
     tally: Tally,
+    throttle: Option<Throttle>,
+    /// What has been done so far, in frames read and deliveries made: what a connection's turn is measured by.
+    work: usize,
     stopping: Option<shutdown::Stopping>,
     scratch: Scratch,
 }
@@ -105,7 +116,7 @@ enum Timer {
     Listener {
         index: usize,
     },
-    /// The limit of a stop.
+    /// A stop goes on, or its time is over.
     Stop,
 }
 
@@ -135,6 +146,7 @@ impl Reactor {
         let poller = Poller::new()?;
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
+        let throttle = Throttle::new(&core.config);
         Ok(Reactor {
             index,
             core,
@@ -147,6 +159,9 @@ impl Reactor {
             wheel: Wheel::new(now_ms),
             accepting: Vec::new(),
             dirty: Vec::new(),
+            late: VecDeque::new(),
+            remote: VecDeque::new(),
+            postponed: VecDeque::new(),
             ends: HashMap::new(),
             ready: Vec::new(),
             spare_outputs: Vec::new(),
@@ -154,6 +169,8 @@ impl Reactor {
             now_ms,
             waker: Waker::noop().clone(),
             tally: Tally::default(),
+            throttle,
+            work: 0,
             stopping: None,
             scratch: Scratch::default(),
         })
@@ -173,9 +190,10 @@ impl Reactor {
         self.handle_timers();
         self.continue_ready();
         let more = self.flush_dirty();
-        self.dispatch.publish(self.connections.is_empty());
+        let waiting = !self.remote.is_empty() || !self.postponed.is_empty();
+        self.dispatch.publish(self.connections.is_empty() && !waiting);
         self.publish_tally();
-        Ok(events || more || !self.ready.is_empty())
+        Ok(events || more || waiting || !self.ready.is_empty())
     }
 
     fn handle_events(&mut self) -> io::Result<bool> {
@@ -203,7 +221,8 @@ impl Reactor {
             return;
         };
         // A hold of this turn is not known to epoll yet.
-        let reads = connection.interest.read && connection.hold.is_empty();
+        // What has been read before comes first.
+        let reads = connection.interest.read && connection.hold.is_empty() && connection.stash.is_none();
         if event.writable && connection.blocked {
             connection.blocked = false;
             self.mark_dirty(key);

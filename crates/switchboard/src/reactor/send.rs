@@ -11,6 +11,12 @@ use crate::frame::{Frame, opcode};
 use crate::ipc::codec::SmallPush;
 use crate::{ConnectionId, Overflow};
 
+/// Connections that are sent to in one turn of the loop, of those with output of this turn, and of those with output of earlier
+/// ones: each is a system call.
+const FLUSHES_MAX: usize = 1_024;
+/// Bytes that are sent in one turn to either, to all connections together.
+const FLUSH_TURN_BYTES_MAX: u64 = 8 << 20;
+
 impl Reactor {
     /// Queues a frame for which room has been reserved in the connection's entry.
     pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, reserved: usize, overflow: Overflow) {
@@ -161,24 +167,51 @@ impl Reactor {
         }
     }
 
-    /// Sends the output of the whole turn. True if a connection has more to send at once.
+    /// Sends the output of the turn, and some of what earlier turns have left. True if there is more to send at once.
+    ///
+    /// After a broadcast to many, or with many long queues, there is too much for one turn. Then what the turn itself has
+    /// produced, pongs and answers for the most part, does not wait behind all that.
     pub(super) fn flush_dirty(&mut self) -> bool {
         let mut more = false;
+        let mut left = FLUSHES_MAX;
+        let sent_max = self.tally.sent_bytes + FLUSH_TURN_BYTES_MAX;
         // Handlers of `on_drain` and `on_close` may produce output again; a second round takes it along.
         for _ in 0..2 {
             let mut keys = std::mem::replace(&mut self.dirty, std::mem::take(&mut self.scratch.keys));
             for key in keys.drain(..) {
-                // A key may stand in the list though its connection is gone; one that took it over is not dirty.
-                if let Some(connection) = self.connections.get_mut(key as usize)
-                    && std::mem::take(&mut connection.dirty)
-                {
-                    more |= self.flush(key);
+                if left == 0 || self.tally.sent_bytes >= sent_max {
+                    self.late.push_back(key);
+                } else {
+                    left -= 1;
+                    more |= self.flush_if_dirty(key);
                 }
             }
             self.scratch.keys = keys;
             self.carry_out_local();
         }
-        more || !self.dirty.is_empty()
+        let sent_max = self.tally.sent_bytes + FLUSH_TURN_BYTES_MAX;
+        let mut left = self.late.len().min(FLUSHES_MAX);
+        while left > 0
+            && self.tally.sent_bytes < sent_max
+            && let Some(key) = self.late.pop_front()
+        {
+            left -= 1;
+            more |= self.flush_if_dirty(key);
+        }
+        more || !self.dirty.is_empty() || !self.late.is_empty()
+    }
+
+    fn flush_if_dirty(&mut self, key: u32) -> bool {
+        // A key may stand in a list though its connection is gone; one that took it over is not dirty, or in a list itself.
+        let connection = self.connections.get_mut(key as usize);
+        let was_dirty = connection.is_some_and(|connection| std::mem::take(&mut connection.dirty));
+        was_dirty && self.flush(key)
+    }
+
+    /// The connection goes on in the next turn, behind all others.
+    fn mark_late(&mut self, key: u32) {
+        self.connections[key as usize].dirty = true;
+        self.late.push_back(key);
     }
 
     fn flush(&mut self, key: u32) -> bool {
@@ -198,7 +231,7 @@ impl Reactor {
             self.count_sent(id, sent);
             match flushed {
                 Flushed::All => return self.flushed_all(key),
-                Flushed::More => self.mark_dirty(key),
+                Flushed::More => self.mark_late(key),
                 Flushed::Blocked => {}
                 Flushed::Failed(error) => {
                     self.hang_up(key, &error.to_string());

@@ -71,6 +71,7 @@ fn an_addresss_place_is_free_again_however_its_connection_ended() {
         free();
         let mut raw = server.raw();
         raw.send("GET / HT");
+        wait_until("it has been accepted", || server.handle.stats().sockets == 1);
         drop(raw);
         free();
         let mut raw = server.raw();
@@ -141,7 +142,7 @@ fn behind_the_proxy_protocol_each_client_is_counted_for_itself() {
 #[test]
 fn clients_of_a_unix_socket_are_not_counted() {
     let path = temporary_path("sock");
-    let server = serve(echo_with_http(format!("unix:{}", path.display()), two_each()));
+    let _server = serve(echo_with_http(format!("unix:{}", path.display()), two_each()));
     let mut clients: Vec<Client> = (0..5).map(|_| Client::connect_unix(&path)).collect();
     clients.iter_mut().for_each(|client| client.round_trip("in"));
 }

@@ -211,7 +211,7 @@ fn only_the_field_that_the_proxies_set_is_read_and_a_malformed_one_is_refused() 
 fn a_proxy_at_a_unix_socket_can_be_trusted() {
     let path = temporary_path("sock");
     let config = Config { trusted_proxies: vec!["unix".parse().unwrap()], ..config() };
-    let server = serve(mirror(format!("unix:{}", path.display()).into(), config));
+    let _server = serve(mirror(format!("unix:{}", path.display()).into(), config));
     let handshake = with_lines("X-Forwarded-For: 203.0.113.7\r\n");
     Client::open(Stream::unix(&path), &handshake).expect_text("203.0.113.7:0");
     // hyper serves a Unix socket although the client has an address.
@@ -227,7 +227,7 @@ fn a_proxy_at_a_unix_socket_can_be_trusted() {
 #[test]
 fn a_proxy_header_may_come_over_a_unix_socket() {
     let path = temporary_path("sock");
-    let server = serve(mirror(Listen::on(format!("unix:{}", path.display())).proxy_protocol(), config()));
+    let _server = serve(mirror(Listen::on(format!("unix:{}", path.display())).proxy_protocol(), config()));
     let mut raw = Raw::over(Stream::unix(&path));
     raw.send("PROXY TCP4 203.0.113.7 127.0.0.1 4711 80\r\n");
     assert_eq!(raw.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").body, "203.0.113.7:4711");
