@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use switchboard::Mode;
+use switchboard::{ForwardedField, Mode, TrustedProxy};
 use tracing::Level;
 
 use crate::control::Order;
@@ -38,6 +38,12 @@ pub(crate) struct ServeOptions {
     pub(crate) watch: bool,
     /// None: the library's default.
     pub(crate) max_connections: Option<usize>,
+    /// None: no limit.
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) trusted_proxies: Vec<TrustedProxy>,
+    pub(crate) forwarded_field: ForwardedField,
+    /// Connections begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// Beside the server's own.
     pub(crate) allowed_origins: Vec<String>,
     /// How many times the usual a client may ask; 0: any number of times.
@@ -88,6 +94,13 @@ impl ServeOptions {
             workers: number("workers"),
             watch,
             max_connections: number("max-connections"),
+            max_connections_per_address: number("max-connections-per-address"),
+            trusted_proxies: matches.get_many("trusted-proxy").into_iter().flatten().copied().collect(),
+            forwarded_field: match text("forwarded-field") {
+                Some("forwarded") => ForwardedField::Forwarded,
+                _ => ForwardedField::XForwardedFor,
+            },
+            proxy_protocol: matches.get_flag("proxy-protocol"),
             allowed_origins: many("allowed-origin"),
             rate_limits: matches.get_one("rate-limits").copied().context("--rate-limits has no value")?,
             user: text("user").map(str::to_owned),
@@ -144,7 +157,7 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 11] {
+fn arguments() -> [Arg; 15] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -180,6 +193,32 @@ fn arguments() -> [Arg; 11] {
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
             .help("Clients at a time; more are turned away with 503 [default: 65536]"),
+        option("max-connections-per-address", "SWITCHBOARD_MAX_CONNECTIONS_PER_ADDRESS", "N")
+            .value_parser(value_parser!(u32).range(1..=8 << 20))
+            .help(
+                "Connections of one client address, or of one IPv6 /64; more are turned away with 429. Many people may \
+                 share an address [default: no limit]",
+            ),
+        option("trusted-proxy", "SWITCHBOARD_TRUSTED_PROXY", "CIDR")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .value_parser(value_parser!(TrustedProxy))
+            .help(
+                "ADDRESS, ADDRESS/BITS or unix: a proxy that is believed when it says who its clients are; may be given \
+                 several times [default: none]",
+            ),
+        option("forwarded-field", "SWITCHBOARD_FORWARDED_FIELD", "FIELD")
+            .value_parser(PossibleValuesParser::new(["x-forwarded-for", "forwarded"]))
+            .default_value("x-forwarded-for")
+            .help("The header field in which trusted proxies say so; it must be one that they set themselves"),
+        Arg::new("proxy-protocol")
+            .long("proxy-protocol")
+            .env("SWITCHBOARD_PROXY_PROTOCOL")
+            .global(true)
+            .hide_env_values(true)
+            .action(ArgAction::SetTrue)
+            .value_parser(FalseyValueParser::new())
+            .help("Connections begin with a header of the PROXY protocol, as load balancers send it; others are closed"),
         option("allowed-origin", "SWITCHBOARD_ALLOWED_ORIGIN", "ORIGIN")
             .action(ArgAction::Append)
             .value_delimiter(',')
@@ -251,6 +290,27 @@ mod tests {
     }
 
     #[test]
+    fn proxies_and_what_an_address_may_have_are_told() {
+        let given = options(&[
+            "--data",
+            "/d",
+            "--trusted-proxy",
+            "10.0.0.0/8,unix",
+            "--trusted-proxy=::1",
+            "--forwarded-field=forwarded",
+            "--proxy-protocol",
+            "--max-connections-per-address=50",
+        ]);
+        let proxies: Vec<String> = given.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "unix", "::1/128"]);
+        assert_eq!(given.forwarded_field, ForwardedField::Forwarded);
+        assert_eq!((given.max_connections_per_address, given.proxy_protocol), (Some(50), true));
+        let default = options(&["--data", "/d"]);
+        assert!(default.trusted_proxies.is_empty() && !default.proxy_protocol);
+        assert_eq!(default.max_connections_per_address, None);
+    }
+
+    #[test]
     fn a_running_server_is_named_by_its_data_directory() {
         for arguments in [["reload", "--data", "/d"], ["--data", "/d", "reload"]] {
             match task(&arguments).expect("complete") {
@@ -268,6 +328,9 @@ mod tests {
             ["--reactors", "0"],
             ["--workers", "257"],
             ["--max-connections", "0"],
+            ["--max-connections-per-address", "0"],
+            ["--trusted-proxy", "10.0.0.0/33"],
+            ["--forwarded-field", "x-real-ip"],
             ["--mode", "both"],
             ["--rate-limits", "1001"],
             ["--log", "loud"],

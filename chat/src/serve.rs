@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::anyhow;
-use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, User, Worker};
+use switchboard::{BoxError, Config, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
 
 use crate::app::Chat;
 use crate::cli::ServeOptions;
@@ -46,7 +46,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
         announce(handle.listening(), &data.display().to_string());
     });
     for address in &options.listen {
-        server = server.listen(address.clone());
+        let listen = Listen::on(address);
+        server = server.listen(if options.proxy_protocol { listen.proxy_protocol() } else { listen });
     }
     // Its sentence is whole.
     server.start().map_err(|error| anyhow!("the server did not start: {error}"))?;
@@ -62,6 +63,9 @@ fn config(options: &ServeOptions, user: Option<User>) -> Config {
         workers: options.workers.unwrap_or(default.workers),
         watch: options.watch,
         max_connections: options.max_connections.unwrap_or(default.max_connections),
+        max_connections_per_address: options.max_connections_per_address.unwrap_or(0),
+        trusted_proxies: options.trusted_proxies.clone(),
+        forwarded_field: options.forwarded_field,
         message_bytes_max: FRAME_BYTES_MAX,
         output_bytes_max: OUTPUT_BYTES_MAX,
         overflow: Overflow::Close,
