@@ -1,7 +1,7 @@
 //! A chat server in one program, built on the library `switchboard`. A library only so that the program is small and `fuzz/` can
 //! reach what reads bytes.
 //!
-//! The way of a message: [`app`] reads the frame in the connection's worker, [`hub`] numbers and stores it in a process of
+//! The way of a message: `app` reads the frame in the connection's worker, `hub` numbers and stores it in a process of
 //! its own, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
 
 mod app;

@@ -18,6 +18,8 @@ from .talkers import Talkers
 from .visitors import Visitors
 
 _PROGRESS_SECONDS = 60.0
+# An entry of the connection table costs memory once it has been used. With so few all are soon, and what grows then is a leak.
+_CONNECTIONS_MAX = 4000
 # A shift of the load generator, and its patience.
 _END_SECONDS = 300.0
 
@@ -50,7 +52,8 @@ def _start(stack: ExitStack, program: Path, *flags: str) -> ProcessServer:
     place.mkdir()
     if program.name == "switchboard-chat":
         flags = (*flags, "--data", str(folder / "data"), "--log", "error")
-    server = ProcessServer(program.name, "--reactors", "2", *flags, builds=Builds(program, folder), folder=place)
+    limits = "--reactors", "2", "--max-connections", str(_CONNECTIONS_MAX)
+    server = ProcessServer(program.name, *limits, *flags, builds=Builds(program, folder), folder=place)
     stack.callback(server.stop)
     server.wait_until_whole()
     return server
