@@ -24,6 +24,7 @@ from example_server import ExampleServer  # noqa: E402
 SECTIONS = {
     "1": "framing", "2": "pings and pongs", "3": "reserved bits", "4": "opcodes", "5": "fragmentation",
     "6": "UTF-8", "7": "closing", "9": "limits and performance", "10": "automatic fragmentation",
+    "12": "compression, by kind of message", "13": "compression, by what is negotiated",
 }
 CASES = 301  # of those sections in the version of kosoku that requirements.txt names
 LARGEST_MESSAGE = 16 << 20  # cases 9.1.6 and 9.2.6

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | 1 | [`handshake`] | the opening handshake, both sides (§4): [`handshake::HeadReader`] gathers a request head, [`handshake::Request`] parses it, [`handshake::Upgrade`] accepts it |
 //! | 2 | [`Connection`] | everything after it: messages, control frames, the close handshake (§5–§7) |
+//! | | [`deflate`] | compressed messages (RFC 7692), if both sides want them: negotiated by step 1, inflated by step 2, and compressed before step 3 |
 //! | 3 | [`encode_frame`], [`HeaderBytes`] | frames to send (§5.2); [`encode_masked_frame`] on the client's side |
 //!
 //! [`CloseCode`] names the codes of §7.4. Every violation by the peer is a [`ProtocolError`] that carries the close code and
@@ -48,6 +49,9 @@ pub mod handshake;
 // The connection after it (RFC 6455 §5.4–§5.6, §7).
 mod connection;
 pub use connection::{Connection, Event, MessageKind, Received, Role};
+
+// Compression (RFC 7692).
+pub mod deflate;
 
 // Frames and masking (RFC 6455 §5.2, §5.3).
 mod frame;

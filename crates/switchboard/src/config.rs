@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Deflate;
 use crate::User;
 use crate::error::ConfigError;
 use crate::{ForwardedField, TrustedProxy};
@@ -77,6 +78,9 @@ pub struct Config {
     /// Payload bytes of one message, fragments in sum (Swoole: `package_max_length`); more is answered by close
     /// code 1009. Default: 2 MiB.
     pub message_bytes_max: usize,
+    /// Compression of messages with the clients that offer it (Swoole: `websocket_compression`). `message_bytes_max` holds for
+    /// what they inflate to. Default: none.
+    pub deflate: Option<Deflate>,
     /// Bytes that may wait for one slow reader (Swoole: `socket_buffer_size`). An empty queue takes one message of
     /// any allowed size, so that a small limit does not make large messages impossible. Default: 4 MiB: two of the
     /// largest messages.
@@ -237,6 +241,7 @@ impl Default for Config {
             http_timeout: Duration::from_secs(30),
             allowed_origins: None,
             message_bytes_max: 2 << 20,
+            deflate: None,
             output_bytes_max: 4 << 20,
             overflow: Overflow::Close,
             command_bytes_max: 64 << 20,
@@ -292,6 +297,9 @@ impl Config {
         }
         within("headers_max", self.headers_max, 8, 1 << 10)?;
         within("message_bytes_max", self.message_bytes_max, 1, 1 << 30)?;
+        if let Some(deflate) = &self.deflate {
+            deflate.validate()?;
+        }
         within("output_bytes_max", self.output_bytes_max, 1, 1 << 40)?;
         within("command_bytes_max", self.command_bytes_max, self.message_bytes_max + 1_024, 1 << 40)?;
         within("handler_backlog_max", self.handler_backlog_max, 1, 1 << 20)?;

@@ -35,6 +35,7 @@ mod client_info;
 mod conn;
 mod connection_id;
 mod decision;
+mod deflate;
 mod error;
 mod event;
 mod handle;
@@ -83,6 +84,7 @@ pub use config::{Config, DispatchBy, Mode, Overflow, USER_NAME_BYTES_LIMIT};
 pub use conn::Conn;
 pub use connection_id::{CONNECTION_ID_MAX, ConnectionId};
 pub use decision::Decision;
+pub use deflate::Deflate;
 pub use error::{
     BoxError, ConfigError, ConnectionError, MessageError, NameError, PublishError, PushError, QueryError,
     ReloadError, StartError, UserError,

@@ -3,13 +3,14 @@
 use super::partial::{Delivered, OpenFrame, Partial};
 use super::{CloseFrame, Connection, MessageKind};
 use crate::close::{self, CloseCode};
+use crate::deflate;
 use crate::error::{self, Violation};
 use crate::frame::{FrameHeader, OpCode};
 use crate::mask::apply_mask;
 
 /// An event, before its bytes are borrowed.
 pub(super) enum Found {
-    Message { kind: MessageKind, source: Source },
+    Message { kind: MessageKind, source: Source, compressed: bool },
     Ping(Source),
     Pong(Source),
     Close { code: CloseCode, source: Source },
@@ -18,9 +19,14 @@ pub(super) enum Found {
 /// Where the payload of an event lies.
 #[derive(Clone, Copy)]
 pub(super) enum Source {
-    Input { start: usize, end: usize },
+    Input {
+        start: usize,
+        end: usize,
+    },
     Message,
     Control,
+    /// The codec.
+    Inflated,
 }
 
 impl Connection {
@@ -50,6 +56,9 @@ impl Connection {
         let Some(kind) = MessageKind::of(header.opcode) else {
             return Ok(None);
         };
+        if header.is_compressed() {
+            return Ok(None);
+        }
         if header.payload_len > self.message_bytes_max as u64 {
             return Err(error::MESSAGE_TOO_BIG);
         }
@@ -63,7 +72,8 @@ impl Connection {
             apply_mask(payload, key, 0);
         }
         check_text(kind, payload)?;
-        Ok(Some((end, Found::Message { kind, source: Source::Input { start, end } })))
+        let source = Source::Input { start, end };
+        Ok(Some((end, Found::Message { kind, source, compressed: false })))
     }
 
     /// Everything but the hot path: frames in parts, fragments, control frames, a connection that closes.
@@ -149,10 +159,21 @@ impl Connection {
     fn check_size(&self, header: &FrameHeader) -> Result<(), Violation> {
         let before = self.partial.as_deref().map_or(0, |partial| partial.message_len());
         let size = header.payload_len.saturating_add(before as u64);
-        if size > self.message_bytes_max as u64 && !self.drops_data() {
+        if size > self.arriving_bytes_max(header) && !self.drops_data() {
             return Err(error::MESSAGE_TOO_BIG);
         }
         Ok(())
+    }
+
+    /// What the message that this frame is a part of may take on the wire.
+    #[inline]
+    fn arriving_bytes_max(&self, header: &FrameHeader) -> u64 {
+        let continues = self.partial.as_deref().is_some_and(Partial::is_message_compressed);
+        if header.is_compressed() || continues {
+            deflate::wire_bytes_max(self.message_bytes_max)
+        } else {
+            self.message_bytes_max as u64
+        }
     }
 
     /// After our close frame the peer's data are of no use, but its close frame may stand behind them.
@@ -168,20 +189,23 @@ impl Connection {
         payload: &[u8],
         source: Source,
     ) -> Result<Option<Found>, Violation> {
-        let (drops, message_bytes_max) = (self.drops_data(), self.message_bytes_max as u64);
+        let (drops, bytes_max) = (self.drops_data(), self.arriving_bytes_max(header));
         if header.fin
             && let Some(kind) = MessageKind::of(header.opcode)
         {
             if drops {
                 return Ok(None);
             }
-            check_text(kind, payload)?;
-            return Ok(Some(Found::Message { kind, source }));
+            let compressed = header.is_compressed();
+            if !compressed {
+                check_text(kind, payload)?;
+            }
+            return Ok(Some(Found::Message { kind, source, compressed }));
         }
         let partial = self.partial.get_or_insert_default();
-        partial.open_message(header.opcode);
+        partial.open_message(header);
         if !drops {
-            let most = if header.fin { 0 } else { message_bytes_max };
+            let most = if header.fin { 0 } else { bytes_max };
             partial.append(payload, most)?;
         }
         if header.fin { self.finish_message() } else { Ok(None) }
@@ -195,21 +219,23 @@ impl Connection {
         at: &mut usize,
     ) -> Result<Option<Found>, Violation> {
         let partial = self.partial.get_or_insert_default();
-        partial.open_message(header.opcode);
+        partial.open_message(&header);
         partial.frame = Some(OpenFrame { header, arrived: 0 });
         self.continue_frame(input, at)
     }
 
     /// The next bytes of a payload that arrives in parts.
     fn continue_frame(&mut self, input: &mut [u8], at: &mut usize) -> Result<Option<Found>, Violation> {
-        let (drops, message_bytes_max) = (self.drops_data(), self.message_bytes_max as u64);
+        let Some(header) = self.partial.as_deref().and_then(Partial::frame_header) else {
+            return Ok(None);
+        };
+        let (drops, bytes_max) = (self.drops_data(), self.arriving_bytes_max(&header));
         let Some(partial) = self.partial.as_deref_mut() else {
             return Ok(None);
         };
         let Some(frame) = &mut partial.frame else {
             return Ok(None);
         };
-        let header = frame.header;
 
         let missing = header.payload_len - frame.arrived;
         let available = input.len() - *at;
@@ -232,7 +258,7 @@ impl Connection {
         if !drops {
             // The last fragment tells how long the message will be; before it only the limit is known.
             let rest = partial.message_len() as u64 + len as u64 + missing;
-            partial.append(part, if header.fin { rest } else { message_bytes_max })?;
+            partial.append(part, if header.fin { rest } else { bytes_max })?;
         }
         if missing == 0 && header.fin { self.finish_message() } else { Ok(None) }
     }
@@ -246,8 +272,8 @@ impl Connection {
             partial.close_message();
             return Ok(None);
         }
-        let kind = partial.finish_message()?;
-        Ok(Some(Found::Message { kind, source: Source::Message }))
+        let (kind, compressed) = partial.finish_message()?;
+        Ok(Some(Found::Message { kind, source: Source::Message, compressed }))
     }
 
     /// A control frame that came in parts.

@@ -89,5 +89,5 @@ refusals! {
     PROTOCOL = 400, "RFC 6455 §11.3.4", "Sec-WebSocket-Protocol is not a list of tokens", "Send names of letters, digits and `!#$%&'*+-.^_|~`, with commas between";
     PROTOCOL_TWICE = 400, "RFC 6455 §4.1", "Sec-WebSocket-Protocol names a subprotocol twice", "Name each subprotocol once";
     ORIGIN = 400, "RFC 6454 §7.3", "The Origin header field is not one origin in ASCII", "Send one Origin, or none";
-    EXTENSIONS = 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions holds a byte that is not ASCII", "Send extensions as tokens and parameters, or none";
+    EXTENSIONS = 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions is not a list of extensions", "Send for example `permessage-deflate; client_max_window_bits`, or none";
 }

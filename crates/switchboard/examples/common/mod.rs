@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use switchboard::{Config, DispatchBy, ForwardedField, Handle, Listen, TrustedProxy};
+use switchboard::{Config, Deflate, DispatchBy, ForwardedField, Handle, Listen, TrustedProxy};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +27,9 @@ pub(crate) struct Flags {
     /// The largest message's payload [default: 2 MiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_message: Option<usize>,
+    /// Compress messages with the clients that offer it (permessage-deflate).
+    #[arg(long)]
+    pub(crate) deflate: bool,
     /// Open connections; one more gets 503 [default: 65536].
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<usize>,
@@ -154,6 +157,7 @@ impl Flags {
             reactors: flags.reactors.unwrap_or(default.reactors),
             workers: flags.workers.unwrap_or(default.workers),
             message_bytes_max: flags.max_message.unwrap_or(default.message_bytes_max),
+            deflate: flags.deflate.then(Deflate::default),
             max_connections: flags.max_connections.unwrap_or(default.max_connections),
             max_connections_per_address: flags.max_connections_per_address,
             handshakes_per_second: flags.handshakes_per_second,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Reactor;
 use super::accept::Arrival;
 use super::connection::Phase;
+use super::handshake;
 use crate::Request;
 use crate::decision::Accept;
 
@@ -37,7 +38,8 @@ impl Reactor {
                 // It was let in already, as itself or as an HTTP connection.
                 connection.counted = self.core.count_address(&request.peer());
                 connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
-                self.open(key, request, accept);
+                let deflate = handshake::agreed(&self.core.config, &request);
+                self.open(key, request, accept, deflate);
                 if self.stopping.is_some() {
                     self.close_for_stop(key);
                 }

@@ -6,6 +6,7 @@ use std::task::Context;
 use bytes::Bytes;
 
 use super::connection::{Connection, Hold, Phase};
+use super::deflate::Shared;
 use super::groups::{Memberships, Moved};
 use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
@@ -142,8 +143,9 @@ impl Reactor {
             }
             Command::PushMany { ids, frame } => {
                 self.work += ids.len();
+                let mut shared = Shared::of(&frame);
                 for id in ids {
-                    self.with_open(id, |reactor, key| reactor.push_shared(key, &frame));
+                    self.with_open(id, |reactor, key| reactor.push_shared(key, &mut shared));
                 }
             }
             Command::Broadcast { frame } => {
@@ -270,12 +272,13 @@ impl Reactor {
 
     fn fan_out(&mut self, keys: Vec<u32>, frame: &Frame, except: &[ConnectionId]) {
         self.work += keys.len();
+        let mut shared = Shared::of(frame);
         for key in &keys {
             let connection = self.connections.get(*key as usize);
             let receives =
                 connection.is_some_and(|found| found.is_open() && except.binary_search(&found.id).is_err());
             if receives {
-                self.push_shared(*key, frame);
+                self.push_shared(*key, &mut shared);
             }
         }
         self.give_keys_back(keys);

@@ -1,7 +1,8 @@
 //! The opening handshake on a socket of the reactor (RFC 6455 §4.2).
 
 use bytes::Bytes;
-use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, write_response};
+use switchboard_proto::deflate::{Agreement, Parameters};
+use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, Upgrade, write_response};
 
 use super::connection::{Hold, Phase};
 use super::{Reactor, Timer};
@@ -129,7 +130,7 @@ impl Reactor {
                 self.respond(key, |out| write_response(status, &headers, &body, out));
             }
             Verdict::Accept(accept) => match self.write_accept(key, &request, &accept) {
-                Ok(()) => self.open(key, request, accept),
+                Ok(deflate) => self.open(key, request, accept, deflate),
                 Err(reason) => {
                     tracing::error!(reason, "authorize gave a decision that cannot be carried out");
                     self.refuse(key, &Refusal::BadDecision);
@@ -138,25 +139,36 @@ impl Reactor {
         }
     }
 
-    fn write_accept(&mut self, key: u32, request: &Request, accept: &Accept) -> Result<(), String> {
+    /// Answers what has been agreed upon about compression.
+    fn write_accept(
+        &mut self,
+        key: u32,
+        request: &Request,
+        accept: &Accept,
+    ) -> Result<Option<Parameters>, String> {
         check_accept(&self.core.config, accept)?;
         let head = Head::parse(request.head(), &head_limits(&self.core.config));
         let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
         let upgrade = head.upgrade().map_err(|error| error.to_string())?;
+        let agreement = agree(&self.core.config, &upgrade);
         let mut written = Ok(());
         self.push_control(key, |out| {
-            written = upgrade.accept(accept.subprotocol.as_deref(), &accept.headers, out);
+            written = upgrade.accept(accept.subprotocol.as_deref(), agreement.as_ref(), &accept.headers, out);
         });
-        written.map_err(|error| error.to_string())
+        written.map_err(|error| error.to_string())?;
+        Ok(agreement.map(|agreement| agreement.parameters))
     }
 
     /// The handshake is done: the connection is open, and the worker is told.
-    pub(super) fn open(&mut self, key: u32, request: Request, accept: Accept) {
+    pub(super) fn open(&mut self, key: u32, request: Request, accept: Accept, deflate: Option<Parameters>) {
         let request = request.with_subprotocol(accept.subprotocol.as_deref());
         let now_ms = self.now_ms;
         let connection = &mut self.connections[key as usize];
         let id = connection.id;
         connection.phase = Phase::Open;
+        if let Some(parameters) = deflate {
+            connection.protocol.use_deflate(parameters);
+        }
         connection.pinged_ms = now_ms;
         connection.open_position = self.open.len() as u32;
         connection.set_session(accept.session);
@@ -209,6 +221,19 @@ impl Reactor {
             connection.due_ms = self.wheel.schedule(at_ms, timer);
         }
     }
+}
+
+/// What the client and the server agree upon about compression.
+pub(crate) fn agree(config: &Config, upgrade: &Upgrade<'_>) -> Option<Agreement> {
+    let deflate = config.deflate.as_ref()?;
+    upgrade.deflate(&deflate.settings())
+}
+
+/// The same for a request that has been answered already: by a worker, whose settings are those of the reactor.
+pub(super) fn agreed(config: &Config, request: &Request) -> Option<Parameters> {
+    config.deflate.as_ref()?;
+    let head = Head::parse(request.head(), &head_limits(config)).ok()??;
+    Some(agree(config, &head.upgrade().ok()?)?.parameters)
 }
 
 /// Whether what `authorize` wants to set is within the limits.

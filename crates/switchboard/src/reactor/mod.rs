@@ -10,6 +10,7 @@ mod carry_out;
 mod close;
 mod connection;
 mod deadlines;
+mod deflate;
 mod groups;
 mod handshake;
 mod output;
@@ -29,6 +30,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use slab::Slab;
+use switchboard_proto::deflate::Codec;
 
 use crate::ConnectionId;
 use crate::command::Command;
@@ -43,7 +45,7 @@ use accept::Accepting;
 pub(crate) use adopt::Adopted;
 use connection::{Connection, Phase};
 use groups::Groups;
-pub(crate) use handshake::{check_accept, head_limits};
+pub(crate) use handshake::{agree, check_accept, head_limits};
 use output::OutputQueue;
 pub(crate) use run::run;
 use throttle::Throttle;
@@ -83,6 +85,8 @@ pub(crate) struct Reactor {
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: Vec<Box<OutputQueue>>,
     read_buffer: Vec<u8>,
+    /// Compresses and inflates for all connections that have agreed to it.
+    codec: Codec,
     now_ms: u64,
     /// Wakes the reactor's task; handlers that are polled in place get it.
     waker: Waker,
@@ -147,6 +151,8 @@ impl Reactor {
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
         let throttle = Throttle::new(&core.config);
+        let codec =
+            core.config.deflate.as_ref().map_or_else(Codec::default, |deflate| Codec::new(deflate.level));
         Ok(Reactor {
             index,
             core,
@@ -166,6 +172,7 @@ impl Reactor {
             ready: Vec::new(),
             spare_outputs: Vec::new(),
             read_buffer: vec![0; READ_BYTES],
+            codec,
             now_ms,
             waker: Waker::noop().clone(),
             tally: Tally::default(),
@@ -191,6 +198,7 @@ impl Reactor {
         self.continue_ready();
         let more = self.flush_dirty();
         let waiting = !self.remote.is_empty() || !self.postponed.is_empty();
+        self.codec.trim();
         self.dispatch.publish(self.connections.is_empty() && !waiting);
         self.publish_tally();
         Ok(events || more || waiting || !self.ready.is_empty())

@@ -75,7 +75,7 @@ impl Reactor {
             }
             let connection = &mut self.connections[key as usize];
             let session = connection.session();
-            let received = match connection.protocol.receive(&mut bytes[at..]) {
+            let received = match connection.protocol.receive_with(&mut bytes[at..], &mut self.codec) {
                 Ok(received) => received,
                 Err(error) => return self.end_in_order(key, End::Violation(error)),
             };

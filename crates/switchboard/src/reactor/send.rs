@@ -4,6 +4,7 @@ use bytes::Bytes;
 use switchboard_proto::HeaderBytes;
 
 use super::connection::{Connection, Hold, Phase};
+use super::deflate;
 use super::output::{Flushed, OutputQueue, Sent};
 use super::{Reactor, SPARE_OUTPUTS_MAX};
 use crate::event::EventKind;
@@ -32,34 +33,46 @@ impl Reactor {
         self.append(key, frame);
     }
 
-    /// Queues a frame that many connections share, if the connection has room for it.
-    pub(super) fn push_shared(&mut self, key: u32, frame: &Frame) {
-        self.push_unreserved(key, frame, self.core.config.overflow);
+    /// Queues a message for which nothing has been reserved, if the connection has room for it.
+    pub(super) fn push_unreserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+        if self.take_room(key, frame.len(), overflow) {
+            self.append(key, frame);
+        }
     }
 
-    /// Queues a frame for which nothing has been reserved, if the connection has room for it.
-    pub(super) fn push_unreserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+    /// Queues a frame as it is, if the connection has room for it.
+    pub(super) fn push_encoded(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+        if self.take_room(key, frame.len(), overflow) {
+            self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        }
+    }
+
+    /// Adds `len` bytes to what is queued, or deals with it that there is no room for them.
+    fn take_room(&mut self, key: u32, len: usize, overflow: Overflow) -> bool {
         let max = self.core.config.output_bytes_max;
         let connection = &self.connections[key as usize];
         if connection.hung_up {
-            return;
+            return false;
         }
         let entry = self.core.table.slot(connection.id);
         let queued = entry.queued() as usize;
-        if queued > 0 && queued + frame.len() > max {
+        if queued > 0 && queued + len > max {
             match overflow {
-                Overflow::Close => return self.overflowed(key),
+                Overflow::Close => {
+                    self.overflowed(key);
+                    return false;
+                }
                 Overflow::DropNewest => {
                     entry.set_refused(false);
                     self.tally.dropped_messages += 1;
-                    return;
+                    return false;
                 }
-                Overflow::DropOldest => self.drop_oldest(key, queued + frame.len() - max),
+                Overflow::DropOldest => self.drop_oldest(key, queued + len - max),
             }
         }
         let connection = &self.connections[key as usize];
-        self.core.table.slot(connection.id).add_queued(frame.len());
-        self.append(key, frame);
+        self.core.table.slot(connection.id).add_queued(len);
+        true
     }
 
     /// The same for a small message that has not been made a frame.
@@ -74,11 +87,14 @@ impl Reactor {
             return self.push_unreserved(key, &frame, push.overflow);
         }
         entry.add_queued(len);
-        self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
+        if !self.append_compressed(key, push.kind, push.payload, len) {
+            self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
+        }
     }
 
     fn drop_oldest(&mut self, key: u32, room: usize) {
         let connection = &mut self.connections[key as usize];
+        let room = deflate::drop_room(&mut connection.protocol, room);
         if let Some(output) = &mut connection.output {
             let (dropped, frames) = output.drop_oldest(room);
             self.core.table.slot(connection.id).subtract_queued(dropped);
@@ -86,11 +102,14 @@ impl Reactor {
         }
     }
 
+    /// `frame` is not compressed, and what is queued has been counted with its length.
     fn append(&mut self, key: u32, frame: &Frame) {
-        self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        if !self.append_compressed(key, frame.kind(), frame.payload(), frame.len()) {
+            self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        }
     }
 
-    fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
+    pub(super) fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
         let spare = &mut self.spare_outputs;
         let connection = &mut self.connections[key as usize];
         let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());

@@ -23,7 +23,7 @@ use crate::admission::{self, Refusal, Refused};
 use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
-use crate::reactor::{Adopted, check_accept, head_limits};
+use crate::reactor::{Adopted, agree, check_accept, head_limits};
 use crate::{Decision, Handler, PeerAddr, Request};
 
 /// Does the request ask for a WebSocket?
@@ -172,7 +172,10 @@ fn switching(core: &Core, request: &Request, accept: &Accept) -> Result<Response
     let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
     let upgrade = head.upgrade().map_err(|error| error.to_string())?;
     let subprotocol = accept.subprotocol.as_deref();
-    upgrade.accept(subprotocol, &accept.headers, &mut Vec::new()).map_err(|error| error.to_string())?;
+    let agreement = agree(&core.config, &upgrade);
+    upgrade
+        .accept(subprotocol, agreement.as_ref(), &accept.headers, &mut Vec::new())
+        .map_err(|error| error.to_string())?;
     let mut response = Response::new(Default::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -183,6 +186,10 @@ fn switching(core: &Core, request: &Request, accept: &Accept) -> Result<Response
     if let Some(name) = subprotocol {
         let value = HeaderValue::from_str(name).map_err(|error| error.to_string())?;
         headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    if let Some(agreement) = agreement {
+        let value = HeaderValue::from_str(&agreement.header_value()).map_err(|error| error.to_string())?;
+        headers.insert(http::header::SEC_WEBSOCKET_EXTENSIONS, value);
     }
     Ok(with_headers(response, &accept.headers))
 }
