@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::anyhow;
-use switchboard::{BoxError, Config, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
+use switchboard::{BoxError, Config, Deflate, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
 
 use crate::app::Chat;
 use crate::cli::ServeOptions;
@@ -69,6 +69,7 @@ fn config(options: &ServeOptions, user: Option<User>) -> Config {
         message_bytes_max: FRAME_BYTES_MAX,
         output_bytes_max: OUTPUT_BYTES_MAX,
         overflow: Overflow::Close,
+        deflate: Some(Deflate::default()),
         session_bytes_max: SESSION_BYTES_MAX,
         groups_per_connection_max: GROUPS_PER_CONNECTION_MAX,
         pipe_bytes_max: HUB_QUEUE_BYTES_MAX,

@@ -94,8 +94,8 @@ class RawClient:
                 self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
             if upgrade:
                 self.send(upgrade_request(path, headers=headers))
-                response = self.receive_http()
-                assert response.status == 101, f"no upgrade: {response}"
+                self.response = self.receive_http()
+                assert self.response.status == 101, f"no upgrade: {self.response}"
         except BaseException:
             self.close()
             raise
@@ -156,6 +156,13 @@ class RawClient:
         payload = self._take(length, end) if length else b""
         assert payload is not None, "the stream ended inside a frame"
         return Frame(bool(first & 0x80), first & 0x0F, payload)
+
+    def receive_compressed_frame(self, timeout_s=DEADLINE_S):
+        """The next frame, which has to have RSV1 (RFC 7692 §6); its payload is as it came."""
+        self.rsv_allowed = 4
+        frame = self.receive_frame(timeout_s)
+        assert self.last_rsv == 4, f"it is not compressed: {frame}"
+        return frame
 
     def receive_data(self, timeout_s=DEADLINE_S):
         """The next frame that is neither a ping nor a pong; pings stay unanswered."""

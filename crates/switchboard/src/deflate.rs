@@ -12,7 +12,8 @@ use crate::error::ConfigError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deflate {
     /// Messages with fewer bytes are sent as they are: there is little to be saved, and a compressed one costs both sides
-    /// some microseconds. Default: 256.
+    /// some microseconds. So are those that would not become smaller, unless this is 0: then every message is compressed, which
+    /// helps to test clients. Default: 256.
     pub message_bytes_min: usize,
     /// How hard the compressor tries, from 1 (fast) to 9 (small). Default: 4; higher ones save next to nothing on messages of
     /// some hundred bytes.
@@ -57,9 +58,14 @@ impl Deflate {
         }
     }
 
+    pub(crate) fn codec(&self) -> Codec {
+        let codec = Codec::new(self.level);
+        if self.message_bytes_min == 0 { codec.always() } else { codec }
+    }
+
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         for (name, value, min, max) in [
-            ("deflate.message_bytes_min", self.message_bytes_min, 1, 1 << 30),
+            ("deflate.message_bytes_min", self.message_bytes_min, 0, 1 << 30),
             ("deflate.level", self.level.into(), 1, 9),
             ("deflate.server_max_window_bits", self.server_max_window_bits.into(), 9, 15),
             ("deflate.client_max_window_bits", self.client_max_window_bits.into(), 9, 15),

@@ -17,6 +17,8 @@ const KEPT_BYTES: usize = 64 << 10;
 /// 110 KiB to inflate. The buffers hold one message at a time; [`trim`](Self::trim) brings them back to 64 KiB.
 pub struct Codec {
     level: u8,
+    /// Messages are compressed even if they become larger by it.
+    grow: bool,
     /// For windows of 9 to 15 bits.
     compressors: [Option<Box<Compressor>>; 7],
     inflater: Option<Box<Inflater>>,
@@ -44,11 +46,19 @@ impl Codec {
     pub fn new(level: u8) -> Codec {
         Codec {
             level,
+            grow: false,
             compressors: [const { None }; 7],
             inflater: None,
             compressed: Vec::new(),
             inflated: Inflated::default(),
         }
+    }
+
+    /// Messages are compressed even if they become larger by it, by some bytes: for tests of peers.
+    #[must_use]
+    pub fn always(mut self) -> Codec {
+        self.grow = true;
+        self
     }
 
     /// The payload of `message` for all connections whose sending side takes no context over and has a window of
@@ -60,7 +70,7 @@ impl Codec {
             .get_or_insert_with(|| Box::new(Compressor::shared(level, bits)));
         compressor.reset();
         release(&mut self.compressed);
-        let len = compressor.message(message, &mut self.compressed)?;
+        let len = compressor.message(message, self.grow, &mut self.compressed)?;
         Some(&self.compressed[..len])
     }
 
@@ -74,7 +84,7 @@ impl Codec {
         let level = self.level;
         let compressor = contexts.compressor.get_or_insert_with(|| Compressor::own(level, window_bits));
         release(&mut self.compressed);
-        let len = compressor.message(message, &mut self.compressed)?;
+        let len = compressor.message(message, self.grow, &mut self.compressed)?;
         Some(&self.compressed[..len])
     }
 

@@ -38,10 +38,12 @@ impl Compressor {
     }
 
     /// Writes the payload of one message (RFC 7692 §7.2.1) to the start of `out`, and answers its length. None if that
-    /// is not less than `message`'s: then the message is to be sent as it is, and the stream starts anew.
-    pub(super) fn message(&mut self, message: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    /// is not less than `message`'s, unless it may `grow`: then the message is to be sent as it is, and the stream starts
+    /// anew.
+    pub(super) fn message(&mut self, message: &[u8], grow: bool, out: &mut Vec<u8>) -> Option<usize> {
         // What has no room here is not worth sending. A buffer that ends up full may lack the end.
-        let room = message.len() + TAIL.len();
+        let len = message.len();
+        let room = len + TAIL.len() + if grow { len / 8 + len / 64 + 64 } else { 0 };
         if out.len() < room {
             out.resize(room, 0);
         }
@@ -49,7 +51,7 @@ impl Compressor {
         let status = self.0.compress(message, &mut out[..room], DeflateFlush::SyncFlush);
         let read = self.0.total_in() - read;
         let written = (self.0.total_out() - written) as usize;
-        let whole = status == Ok(Status::Ok) && read == message.len() as u64 && written < room;
+        let whole = status == Ok(Status::Ok) && read == len as u64 && written < room;
         if !whole || !out[..written].ends_with(&TAIL) {
             self.reset();
             return None;

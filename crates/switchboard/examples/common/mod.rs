@@ -27,7 +27,7 @@ pub(crate) struct Flags {
     /// The largest message's payload [default: 2 MiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_message: Option<usize>,
-    /// Compress messages with the clients that offer it (permessage-deflate).
+    /// Compress messages with the clients that offer it (permessage-deflate), however small they are.
     #[arg(long)]
     pub(crate) deflate: bool,
     /// Open connections; one more gets 503 [default: 65536].
@@ -157,7 +157,7 @@ impl Flags {
             reactors: flags.reactors.unwrap_or(default.reactors),
             workers: flags.workers.unwrap_or(default.workers),
             message_bytes_max: flags.max_message.unwrap_or(default.message_bytes_max),
-            deflate: flags.deflate.then(Deflate::default),
+            deflate: flags.deflate.then(|| Deflate { message_bytes_min: 0, ..Deflate::default() }),
             max_connections: flags.max_connections.unwrap_or(default.max_connections),
             max_connections_per_address: flags.max_connections_per_address,
             handshakes_per_second: flags.handshakes_per_second,

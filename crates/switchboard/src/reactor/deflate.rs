@@ -82,7 +82,9 @@ impl Reactor {
         if let Some(compressed) = compressed {
             let header = HeaderBytes::server(opcode(kind), true, compressed.len()).compressed();
             let len = header.as_slice().len() + compressed.len();
-            self.core.table.slot(id).subtract_queued(counted.saturating_sub(len));
+            let entry = self.core.table.slot(id);
+            entry.subtract_queued(counted);
+            entry.add_queued(len);
             self.append_parts(key, |output| output.push_copy(header.as_slice(), compressed));
         }
         let is_done = compressed.is_some();

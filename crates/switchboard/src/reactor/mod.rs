@@ -32,7 +32,6 @@ use std::task::{Context, Waker};
 use slab::Slab;
 use switchboard_proto::deflate::Codec;
 
-use crate::ConnectionId;
 use crate::command::Command;
 use crate::core::Core;
 use crate::event::{Event, EventKind, Flow};
@@ -40,6 +39,7 @@ use crate::sys::{self, Interest, Poller};
 use crate::table::Counters;
 use crate::table::Entry;
 use crate::worker::Dispatch;
+use crate::{ConnectionId, Deflate};
 
 use accept::Accepting;
 pub(crate) use adopt::Adopted;
@@ -151,8 +151,7 @@ impl Reactor {
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
         let throttle = Throttle::new(&core.config);
-        let codec =
-            core.config.deflate.as_ref().map_or_else(Codec::default, |deflate| Codec::new(deflate.level));
+        let codec = core.config.deflate.as_ref().map(Deflate::codec).unwrap_or_default();
         Ok(Reactor {
             index,
             core,

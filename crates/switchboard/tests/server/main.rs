@@ -8,6 +8,7 @@ mod addresses;
 mod authorize;
 mod bounds;
 mod closing;
+mod deflate;
 mod events;
 mod fairness;
 mod groups;

@@ -112,6 +112,25 @@ fn what_would_not_become_smaller_is_not_compressed() {
 }
 
 #[test]
+fn a_codec_that_is_told_so_compresses_what_becomes_larger_by_it() {
+    let mut codec = Codec::new(4).always();
+    let mut noise = 1u32;
+    let mut next = || {
+        noise = noise.wrapping_mul(0x9e37_79b1).wrapping_add(0x7f4a_7c15) ^ noise >> 13;
+        (noise >> 24) as u8
+    };
+    for len in [0, 1, 5, 16, 1_000, 100_000] {
+        let message: Vec<u8> = (0..len).map(|_| next()).collect();
+        for bits in [8, 15] {
+            let payload = codec.compress(bits, &message).unwrap();
+            assert!(payload.len() > len, "{len}");
+            let seen = Server::new(ALONE, 100_000).feed(&compressed(OpCode::Binary, payload), usize::MAX);
+            assert!(seen == [Seen::Binary(message.clone())], "{len}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_compressed_that_was_not_agreed_upon() {
     let mut connection = Connection::new(Role::Server, 1024);
     assert_eq!(connection.compress(&[7; 100], &mut Codec::default()), None);
