@@ -19,7 +19,7 @@ pub struct Deflate {
     /// some hundred bytes.
     pub level: u8,
     /// Messages to a client may refer to those before them, unless it asks for the contrary: similar ones become very small.
-    /// Each connection has a compressor of its own then, 150 to 280 KiB by `server_max_window_bits`, from the first message
+    /// Each connection has a compressor of its own then, 147 to 273 KiB by `server_max_window_bits`, from the first message
     /// on that is compressed, and broadcasts are compressed for each of them. With [`Overflow::DropOldest`] all that waits
     /// for such a connection is dropped at once, because later messages refer to earlier ones. Default: false.
     ///

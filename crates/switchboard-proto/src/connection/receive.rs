@@ -1,5 +1,7 @@
 //! From bytes to events: headers, payloads, and what they mean in the state of the connection (RFC 6455 §5.2–§5.5).
 
+use std::ops::Range;
+
 use super::partial::{Delivered, OpenFrame, Partial};
 use super::{CloseFrame, Connection, MessageKind};
 use crate::close::{self, CloseCode};
@@ -30,26 +32,18 @@ pub(super) enum Source {
 }
 
 impl Connection {
-    /// Up to the first event: how many bytes of `input` are done with, and the event.
-    #[inline]
-    pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
-        if self.is_quiet()
-            && let Some((len, found)) = self.whole_message(input)?
-        {
-            return Ok((len, Some(found)));
-        }
-        self.advance_in_parts(input)
-    }
-
     /// Nothing is incomplete, nothing waits, nobody closes.
     #[inline(always)]
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.partial.is_none() && self.close_frame == CloseFrame::None && !self.close_received && !self.failed
     }
 
-    /// The hot path: a message in one frame, all of it in the input. None if it is anything else.
+    /// The hot path: a message in one frame, all of it in the input: where its payload lies. None if it is anything else.
     #[inline(always)]
-    fn whole_message(&self, input: &mut [u8]) -> Result<Option<(usize, Found)>, Violation> {
+    pub(super) fn whole_message(
+        &self,
+        input: &mut [u8],
+    ) -> Result<Option<(MessageKind, Range<usize>)>, Violation> {
         let Some((header, start)) = FrameHeader::read(input, self.rules(false))? else {
             return Ok(None);
         };
@@ -72,12 +66,12 @@ impl Connection {
             apply_mask(payload, key, 0);
         }
         check_text(kind, payload)?;
-        let source = Source::Input { start, end };
-        Ok(Some((end, Found::Message { kind, source, compressed: false })))
+        Ok(Some((kind, start..end)))
     }
 
-    /// Everything but the hot path: frames in parts, fragments, control frames, a connection that closes.
-    fn advance_in_parts(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
+    /// Everything but the hot path: frames in parts, fragments, control frames, a connection that closes. Up to the first
+    /// event: how many bytes of `input` are done with, and the event.
+    pub(super) fn advance_in_parts(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
         if let Some(partial) = &mut self.partial {
             partial.drop_delivered();
         }
