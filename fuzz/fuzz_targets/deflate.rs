@@ -2,6 +2,9 @@
 //! ways, and any bytes in compressed frames end in messages within the limit or in a violation, the same in every split.
 #![no_main]
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use switchboard_proto::deflate::{Codec, Offer, Parameters, ServerSettings};
@@ -51,8 +54,11 @@ fuzz_target!(|input: Input<'_>| {
     };
     a_strangers_offer_is_answered(&input, &settings);
     let parameters = agreed(&input, &settings);
-    messages_arrive(&input, parameters);
-    any_frames_end_the_same_in_every_split(&input, parameters);
+    with_codec(input.level, input.always, |codec| {
+        messages_arrive(&input, parameters, codec);
+        any_frames_end_the_same_in_every_split(&input, parameters, codec);
+        codec.trim();
+    });
 });
 
 /// What the server makes of a request, and the value of its answer.
@@ -99,31 +105,38 @@ fn end(role: Role, message_bytes_max: usize, parameters: Parameters) -> Connecti
     connection
 }
 
-fn messages_arrive(input: &Input<'_>, parameters: Parameters) {
-    let mut ends =
-        [Role::Server, Role::Client].map(|role| (end(role, usize::MAX, parameters), codec(input)));
+thread_local! {
+    /// By level and whether it always compresses. They are expensive to make, and meant to be shared.
+    static CODECS: RefCell<HashMap<(u8, bool), Codec>> = RefCell::default();
+}
+
+fn with_codec<T>(level: u8, always: bool, run: impl FnOnce(&mut Codec) -> T) -> T {
+    let level = level.clamp(1, 9);
+    CODECS.with_borrow_mut(|codecs| {
+        let made = || if always { Codec::new(level).always() } else { Codec::new(level) };
+        run(codecs.entry((level, always)).or_insert_with(made))
+    })
+}
+
+fn messages_arrive(input: &Input<'_>, parameters: Parameters, codec: &mut Codec) {
+    let mut ends = [Role::Server, Role::Client].map(|role| end(role, usize::MAX, parameters));
     for message in &input.messages {
         let bytes = message.text.map_or(message.bytes, str::as_bytes).repeat(usize::from(message.times));
         let opcode = if message.text.is_some() { OpCode::Text } else { OpCode::Binary };
         let [server, client] = &mut ends;
         let (sender, receiver) = if message.by_client { (client, server) } else { (server, client) };
-        let compressed = sender.0.compress(&bytes, &mut sender.1);
+        let compressed = sender.compress(&bytes, codec);
         assert!(input.always || compressed.is_none_or(|compressed| compressed.len() < bytes.len()));
         let payload = compressed.unwrap_or(&bytes);
         let mut wire = wire(opcode, true, compressed.is_some(), payload, message.by_client);
         if message.lost {
-            sender.0.forget_compressed();
+            sender.forget_compressed();
             continue;
         }
-        let received = receiver.0.receive_with(&mut wire, &mut receiver.1).expect("what is sent is right");
+        let received = receiver.receive_with(&mut wire, codec).expect("what is sent is right");
         let Some(Event::Message { payload, .. }) = received.event else { panic!("a message was sent") };
         assert!(payload == bytes);
     }
-}
-
-fn codec(input: &Input<'_>) -> Codec {
-    let codec = Codec::new(input.level);
-    if input.always { codec.always() } else { codec }
 }
 
 fn wire(opcode: OpCode, fin: bool, rsv1: bool, payload: &[u8], by_client: bool) -> Vec<u8> {
@@ -137,7 +150,7 @@ fn wire(opcode: OpCode, fin: bool, rsv1: bool, payload: &[u8], by_client: bool) 
     out
 }
 
-fn any_frames_end_the_same_in_every_split(input: &Input<'_>, parameters: Parameters) {
+fn any_frames_end_the_same_in_every_split(input: &Input<'_>, parameters: Parameters, codec: &mut Codec) {
     let opcodes = [OpCode::Text, OpCode::Binary, OpCode::Continuation, OpCode::Ping];
     let stream: Vec<u8> = input
         .frames
@@ -147,21 +160,22 @@ fn any_frames_end_the_same_in_every_split(input: &Input<'_>, parameters: Paramet
             wire(opcode, frame.fin, frame.rsv1, frame.payload, true)
         })
         .collect();
-    let whole = outcome(input, parameters, &stream, &[usize::MAX]);
+    let whole = outcome(input, parameters, codec, &stream, &[usize::MAX]);
     let sizes = input.sizes.map(usize::from);
-    assert_eq!(outcome(input, parameters, &stream, &sizes), whole);
-    assert_eq!(outcome(input, parameters, &stream, &[1]), whole);
+    assert_eq!(outcome(input, parameters, codec, &stream, &sizes), whole);
+    assert_eq!(outcome(input, parameters, codec, &stream, &[1]), whole);
 }
 
 /// The messages, and the code of the violation that ended them.
 fn outcome(
     input: &Input<'_>,
     parameters: Parameters,
+    codec: &mut Codec,
     stream: &[u8],
     sizes: &[usize],
 ) -> (Vec<Vec<u8>>, Option<u16>) {
     let limit = usize::from(input.message_bytes_max);
-    let (mut server, mut codec) = (end(Role::Server, limit, parameters), Codec::default());
+    let mut server = end(Role::Server, limit, parameters);
     let (mut messages, mut rest) = (Vec::new(), stream);
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
@@ -170,7 +184,7 @@ fn outcome(
         let (part, after) = rest.split_at((*size).clamp(1, rest.len()));
         let (mut part, mut at) = (part.to_vec(), 0);
         loop {
-            let received = match server.receive_with(&mut part[at..], &mut codec) {
+            let received = match server.receive_with(&mut part[at..], codec) {
                 Ok(received) => received,
                 Err(error) => return (messages, Some(error.code.get())),
             };
