@@ -40,8 +40,8 @@ def _target_directory(manifest: Path) -> Path:
     return Path(json.loads(metadata.stdout)["target_directory"])
 
 
-def build(bench: Path, selected: list[Server]) -> Built:
-    """Builds what the selected servers need; peers whose tools are not installed are left out."""
+def build(bench: Path, selected: list[Server], chat: bool = False) -> Built:
+    """Builds what the selected servers need, and the chat if it is wanted; peers whose tools are not installed are left out."""
     root, rust, node = bench.parent, bench / "peers/rust", bench / "peers/node"
     groups = {server.group for server in selected}
     left_out = []
@@ -49,6 +49,8 @@ def build(bench: Path, selected: list[Server]) -> Built:
     if "switchboard" in groups:
         examples = ["--example", "echo", "--example", "broadcast", "--example", "crash"]
         _run(["cargo", "build", "--release", "--locked", "-p", "switchboard", *examples], root)
+    if chat:
+        _run(["cargo", "build", "--release", "--locked", "-p", "switchboard-chat"], root)
     if "rust" in groups:
         _run(["cargo", "build", "--release", "--locked"], rust)
     if "node" in groups:

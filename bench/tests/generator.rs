@@ -158,7 +158,7 @@ fn serve_faultily(mut stream: TcpStream, fault: Fault) {
     let head = stream.read(&mut buffer).unwrap();
     let mut response = Vec::new();
     let request = Request::parse(&buffer[..head], &HeadLimits::default()).unwrap().unwrap();
-    request.upgrade().unwrap().accept(None, &[], &mut response).unwrap();
+    request.upgrade().unwrap().accept(None, None, &[], &mut response).unwrap();
     stream.write_all(&response).unwrap();
 
     let mut connection = Connection::new(Role::Server, 1 << 20);

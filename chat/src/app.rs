@@ -1,11 +1,19 @@
 //! What happens on a connection: frames are read here, in the connection's worker, and what they ask for goes to the hub.
 //! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
-use switchboard::{Closed, Conn, Decision, Handle, Handler, HttpService, Message, Request};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
+use switchboard::{Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, Request};
+
+use tokio::time::Instant;
+
+use crate::bucket::{Bucket, Rate};
 use crate::http;
+use crate::http::origin::{Origins, Provenance};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
+use crate::limits::pace;
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
@@ -16,16 +24,22 @@ use crate::ticket::random_key;
 pub(crate) struct Chat {
     hub: HubSender<Handle>,
     reader: Reader,
+    origins: Origins,
+    reading: Reading,
 }
 
 impl Chat {
-    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader) -> Self {
-        Self { hub, reader }
+    /// `rate_limits`: by how much the limit on reading is multiplied; 0: there is none.
+    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader, origins: Origins, rate_limits: u32) -> Self {
+        Self { hub, reader, origins, reading: Reading::new(rate_limits) }
     }
 
     async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
         match history_to_read(conn, &envelope) {
             Some(wanted) => {
+                self.reading
+                    .admit(conn.id(), &wanted.room)
+                    .map_err(|refusal| refusal.id(envelope.id.clone()))?;
                 let frame = self.history(envelope.id, wanted).await?;
                 // In the turn of the clients that read slowly, as the hub's answers.
                 outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
@@ -49,6 +63,36 @@ impl Chat {
     }
 }
 
+/// How often clients read history: what they ask the hub for is counted there.
+struct Reading {
+    rate: Option<Rate>,
+    /// Of the connections that have read: those that are open and this worker's.
+    buckets: RefCell<HashMap<ConnectionId, Bucket>>,
+}
+
+impl Reading {
+    fn new(factor: u32) -> Self {
+        Self { rate: (factor > 0).then(|| pace::HISTORY.times(factor)), buckets: RefCell::default() }
+    }
+
+    fn admit(&self, conn: ConnectionId, room: &str) -> Result<(), Refusal> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let now = Instant::now();
+        let mut buckets = self.buckets.borrow_mut();
+        let bucket = buckets.entry(conn).or_default();
+        let wait = bucket.wait(rate, 1, now);
+        if !wait.is_zero() {
+            return Err(Refusal::rate_limited("reading", wait).room(shown_room(room)));
+        }
+        bucket.take(rate, 1, now);
+        Ok(())
+    }
+
+    fn forget(&self, conn: ConnectionId) {
+        self.buckets.borrow_mut().remove(&conn);
+    }
+}
+
 /// Older history is read here, by whoever has connected. Until the session tells so, only the hub knows whether it has.
 fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
     let Asked::History { room, before, limit } = &envelope.request else { return None };
@@ -63,6 +107,19 @@ fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
 
 impl Handler for Chat {
     async fn authorize(&self, request: Request) -> Decision {
+        let provenance = Provenance {
+            origin: request.origin(),
+            host: request.header("host"),
+            has_cookie: request.header("cookie").is_some(),
+        };
+        if let Err(sentence) = self.origins.admit(provenance) {
+            tracing::debug!(
+                origin = request.origin(),
+                host = request.header("host"),
+                "a page was turned away"
+            );
+            return Decision::reject(403, sentence);
+        }
         let v1 = request.protocols().contains(&SUBPROTOCOL_V1);
         // Without a key of the client's own, what it sends again is recognised as long as its connection lasts.
         let session = Session { v1, client: random_key(), ..Session::default() };
@@ -96,10 +153,11 @@ impl Handler for Chat {
     }
 
     async fn on_close(&self, conn: Conn, _: Closed) {
+        self.reading.forget(conn.id());
         self.hub.tell((&conn).into(), What::Closed).await;
     }
 
     fn http(&self) -> Option<HttpService> {
-        Some(HttpService::new(http::router()))
+        Some(HttpService::new(http::router(self.origins.clone())))
     }
 }

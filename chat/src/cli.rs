@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use switchboard::{Mode, TlsConfig};
+use switchboard::{ForwardedField, Mode, TlsConfig, TrustedProxy};
 use tracing::Level;
 
 use crate::control::Order;
+use crate::http::origin;
 
 /// Where the server listens if nobody says otherwise.
 const LISTEN_DEFAULT: &str = "127.0.0.1:9502";
@@ -17,7 +18,7 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:9502";
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub(crate) enum Task {
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Something of the server that runs on this data directory.
     Control(Order, PathBuf),
 }
@@ -37,8 +38,18 @@ pub(crate) struct ServeOptions {
     pub(crate) watch: bool,
     /// None: the library's default.
     pub(crate) max_connections: Option<usize>,
-    /// Empty: any.
+    /// None: no limit.
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) trusted_proxies: Vec<TrustedProxy>,
+    pub(crate) forwarded_field: ForwardedField,
+    /// Connections begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
+    /// Beside the server's own.
     pub(crate) allowed_origins: Vec<String>,
+    /// How many times the usual a client may ask; 0: any number of times.
+    pub(crate) rate_limits: u32,
+    /// Who to run as when started as root.
+    pub(crate) user: Option<String>,
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) log: Level,
 }
@@ -58,7 +69,7 @@ impl Task {
         };
         Ok(match Order::from_name(name) {
             Some(order) => Self::Control(order, data),
-            None => Self::Serve(ServeOptions::from_matches(matches, data)?),
+            None => Self::Serve(Box::new(ServeOptions::from_matches(matches, data)?)),
         })
     }
 }
@@ -73,6 +84,9 @@ impl ServeOptions {
         if watch && mode == Mode::Base {
             bail!("--watch needs --mode process: in one process code cannot be reloaded");
         }
+        if text("user").is_some() && !matches.contains_id("data") {
+            bail!("--user needs --data: the default directory is in the home of whoever starts the server");
+        }
         Ok(Self {
             listen: many("listen"),
             data,
@@ -81,7 +95,16 @@ impl ServeOptions {
             workers: number("workers"),
             watch,
             max_connections: number("max-connections"),
+            max_connections_per_address: number("max-connections-per-address"),
+            trusted_proxies: matches.get_many("trusted-proxy").into_iter().flatten().copied().collect(),
+            forwarded_field: match text("forwarded-field") {
+                Some("forwarded") => ForwardedField::Forwarded,
+                _ => ForwardedField::XForwardedFor,
+            },
+            proxy_protocol: matches.get_flag("proxy-protocol"),
             allowed_origins: many("allowed-origin"),
+            rate_limits: matches.get_one("rate-limits").copied().context("--rate-limits has no value")?,
+            user: text("user").map(str::to_owned),
             tls: tls(matches)?,
             log: text("log").context("--log has no value")?.parse()?,
         })
@@ -113,19 +136,6 @@ fn data_default(xdg_data_home: Option<OsString>, home: Option<OsString>) -> anyh
     Ok(base.join("switchboard-chat"))
 }
 
-/// Browsers send `SCHEME://HOST[:PORT]`, and origins are compared whole: anything else would keep everybody out.
-fn origin(text: &str) -> Result<String, String> {
-    match text.split_once("://") {
-        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
-            Ok(text.to_owned())
-        }
-        _ => Err(
-            "an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path, such as https://chat.example"
-                .into(),
-        ),
-    }
-}
-
 fn command() -> Command {
     Command::new("switchboard-chat")
         .version(env!("CARGO_PKG_VERSION"))
@@ -142,6 +152,7 @@ fn command() -> Command {
              switchboard-chat\n  \
              switchboard-chat --listen 0.0.0.0:9502 --data /var/lib/switchboard\n  \
              switchboard-chat --listen unix:/run/switchboard.sock --allowed-origin https://chat.example\n  \
+             switchboard-chat --listen 0.0.0.0:80 --data /var/lib/switchboard --user switchboard\n  \
              switchboard-chat --listen 0.0.0.0:443 --tls-cert fullchain.pem --tls-key privkey.pem\n  \
              switchboard-chat reload --data /var/lib/switchboard",
         )
@@ -158,7 +169,7 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 11] {
+fn arguments() -> [Arg; 17] {
     let option = |name: &'static str, env: &'static str, value: &'static str| {
         Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
     };
@@ -200,14 +211,51 @@ fn arguments() -> [Arg; 11] {
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
             .help("Clients at a time; more are turned away with 503 [default: 65536]"),
+        option("max-connections-per-address", "SWITCHBOARD_MAX_CONNECTIONS_PER_ADDRESS", "N")
+            .value_parser(value_parser!(u32).range(1..=8 << 20))
+            .help(
+                "Connections of one client address, or of one IPv6 /64; more are turned away with 429. Many people may \
+                 share an address [default: no limit]",
+            ),
+        option("trusted-proxy", "SWITCHBOARD_TRUSTED_PROXY", "CIDR")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .value_parser(value_parser!(TrustedProxy))
+            .help(
+                "ADDRESS, ADDRESS/BITS or unix: a proxy that is believed when it says who its clients are; may be given \
+                 several times [default: none]",
+            ),
+        option("forwarded-field", "SWITCHBOARD_FORWARDED_FIELD", "FIELD")
+            .value_parser(PossibleValuesParser::new(["x-forwarded-for", "forwarded"]))
+            .default_value("x-forwarded-for")
+            .help("The header field in which trusted proxies say so; it must be one that they set themselves"),
+        Arg::new("proxy-protocol")
+            .long("proxy-protocol")
+            .env("SWITCHBOARD_PROXY_PROTOCOL")
+            .global(true)
+            .hide_env_values(true)
+            .action(ArgAction::SetTrue)
+            .value_parser(FalseyValueParser::new())
+            .help("Connections begin with a header of the PROXY protocol, as load balancers send it; others are closed"),
         option("allowed-origin", "SWITCHBOARD_ALLOWED_ORIGIN", "ORIGIN")
             .action(ArgAction::Append)
             .value_delimiter(',')
-            .value_parser(origin)
+            .value_parser(origin::parse)
             .help(
-                "Origin whose pages may connect, such as https://chat.example; may be given several times \
-                 [default: any]",
+                "Origin whose pages may connect, such as https://chat.example; may be given several times [default: \
+                 this server's own, and any that sends no cookies]",
             ),
+        option("rate-limits", "SWITCHBOARD_RATE_LIMITS", "FACTOR")
+            .value_parser(value_parser!(u32).range(0..=1_000))
+            .default_value("1")
+            .help(
+                "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
+                 0 means none",
+            ),
+        option("user", "SWITCHBOARD_USER", "USER").help(
+            "Run as this user, by name, UID or USER:GROUP, once the addresses are bound; for a server that is started as \
+             root [default: whoever starts it]",
+        ),
         option("log", "SWITCHBOARD_LOG", "LEVEL")
             .value_parser(PossibleValuesParser::new(["error", "warn", "info", "debug", "trace"]))
             .default_value("info")
@@ -227,7 +275,7 @@ mod tests {
 
     fn options(arguments: &[&str]) -> ServeOptions {
         match task(arguments).expect("complete") {
-            Task::Serve(options) => options,
+            Task::Serve(options) => *options,
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
@@ -260,6 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn proxies_and_what_an_address_may_have_are_told() {
+        let given = options(&[
+            "--data",
+            "/d",
+            "--trusted-proxy",
+            "10.0.0.0/8,unix",
+            "--trusted-proxy=::1",
+            "--forwarded-field=forwarded",
+            "--proxy-protocol",
+            "--max-connections-per-address=50",
+        ]);
+        let proxies: Vec<String> = given.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "unix", "::1/128"]);
+        assert_eq!(given.forwarded_field, ForwardedField::Forwarded);
+        assert_eq!((given.max_connections_per_address, given.proxy_protocol), (Some(50), true));
+        let default = options(&["--data", "/d"]);
+        assert!(default.trusted_proxies.is_empty() && !default.proxy_protocol);
+        assert_eq!(default.max_connections_per_address, None);
+    }
+
+    #[test]
     fn a_running_server_is_named_by_its_data_directory() {
         for arguments in [["reload", "--data", "/d"], ["--data", "/d", "reload"]] {
             match task(&arguments).expect("complete") {
@@ -277,7 +346,11 @@ mod tests {
             ["--reactors", "0"],
             ["--workers", "257"],
             ["--max-connections", "0"],
+            ["--max-connections-per-address", "0"],
+            ["--trusted-proxy", "10.0.0.0/33"],
+            ["--forwarded-field", "x-real-ip"],
             ["--mode", "both"],
+            ["--rate-limits", "1001"],
             ["--log", "loud"],
         ] {
             let result = command().try_get_matches_from([&["switchboard-chat"], &arguments[..]].concat());

@@ -1,19 +1,44 @@
 //! Every bound of the chat, with its reason. What grows without one of these is a defect.
 
-/// Unicode scalar values in the text of a message. A long letter fits; a pasted log file does not belong here.
+/// Characters, as people count them (grapheme clusters, UAX #29), in the text of a message. A long letter fits; a pasted log
+/// file does not belong here.
 pub(crate) const TEXT_CHARS_MAX: usize = 4_000;
 
-/// Unicode scalar values in a name: what a line of the page has room for.
+/// Bytes of it in UTF-8: four for each character. What people see as one can have any number.
+pub(crate) const TEXT_BYTES_MAX: usize = 4 * TEXT_CHARS_MAX;
+
+/// Characters in a name: what a line of the page has room for.
 pub(crate) const NAME_CHARS_MAX: usize = 32;
 
-/// Unicode scalar values in a room's title and in its key.
+/// Bytes of it.
+pub(crate) const NAME_BYTES_MAX: usize = 4 * NAME_CHARS_MAX;
+
+/// Characters in a room's title and in its key.
 pub(crate) const ROOM_CHARS_MAX: usize = 48;
+
+/// Bytes of each of them: as many as Chinese characters have. With four for each character a list of all rooms could be
+/// longer than a frame.
+pub(crate) const ROOM_BYTES_MAX: usize = 3 * ROOM_CHARS_MAX;
+
+/// Marks that stand on one letter of a name. Hebrew and Tibetan need four; more are there to cover the lines above and below.
+pub(crate) const MARKS_MAX: usize = 4;
+
+/// Milliseconds for which nobody may come who could be taken for somebody who has been here: 90 days after that one came last.
+pub(crate) const NAME_KEPT_MS: u64 = 90 * DAY_MS;
+
+/// Milliseconds after which it is noted again that somebody has come: it costs a write to the disk.
+pub(crate) const NAME_NOTED_EVERY_MS: u64 = DAY_MS;
+
+/// Names that are remembered, some 200 bytes each; of more the oldest are forgotten.
+pub(crate) const NAMES_MAX: usize = 100_000;
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.
 pub(crate) const ID_BYTES_MAX: usize = 64;
 
 /// Bytes of one WebSocket message in either direction; a longer one from a client closes its connection with 1009. The
-/// longest legal text with every character escaped is 48 KB; the rest is for the server's own longest answer (the
+/// longest legal text with every byte escaped is 96 KB; the rest is for the server's own longest answer (the
 /// list of all rooms), and lets somebody who pastes a book be told so by an `error` and keep the connection.
 pub(crate) const FRAME_BYTES_MAX: usize = 512 * 1024;
 
@@ -113,19 +138,56 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Orders that a server deals with at one time; the others wait.
 pub(crate) const ORDERS_MAX: usize = 8;
 
-/// A message in JSON: the text with every character a control character (6 bytes each), and its other keys.
-const MESSAGE_JSON_BYTES_MAX: usize = TEXT_CHARS_MAX * 6 + 2 * ROOM_CHARS_MAX * 4 + 1024;
-/// A room in a list: key and title of characters of four bytes, and the other keys.
-const ROOM_JSON_BYTES_MAX: usize = 2 * ROOM_CHARS_MAX * 4 + 128;
+/// Addresses whose requests are counted at one time, some 100 bytes each. Of more the connections are still counted.
+pub(crate) const ADDRESSES_MAX: usize = 16_384;
+
+/// How often requests may be made: of each connection so many at once and then at a steady pace, and of all connections of one
+/// address together more, for a school or an office has one address. `--rate-limits` multiplies them.
+pub(crate) mod pace {
+    use crate::bucket::Rate;
+
+    /// A lively person writes one message in a second; a page that comes back sends what it has kept.
+    pub(crate) const MESSAGES: Rate = Rate::per_second(5, 40);
+    pub(crate) const MESSAGES_OF_ADDRESS: Rate = Rate::per_second(100, 1_000);
+
+    /// Milliseconds for which a connection's messages are all refused once one was: longer than those take that are on their
+    /// way, so that a client that sends them again keeps their order.
+    pub(crate) const SILENCE_MS: u64 = 1_000;
+
+    /// Everybody who is there is told of each `connect`. The first one of a connection counts, too.
+    pub(crate) const NAMES: Rate = Rate::every_seconds(5, 6);
+    /// When a server has been restarted, a whole office comes back at once.
+    pub(crate) const NAMES_OF_ADDRESS: Rate = Rate::per_second(20, 500);
+
+    /// Rooms that are entered or left. A page that begins enters all its rooms.
+    pub(crate) const JOINS: Rate = Rate::per_second(5, 200);
+    pub(crate) const JOINS_OF_ADDRESS: Rate = Rate::per_second(200, 5_000);
+
+    /// Rooms stay for ever, and there are [`ROOMS_MAX`](super::ROOMS_MAX) of them.
+    pub(crate) const ROOMS: Rate = Rate::every_seconds(30, 5);
+    pub(crate) const ROOMS_OF_ADDRESS: Rate = Rate::every_seconds(20, 30);
+
+    /// `rooms`, `who`: answers of up to 100 KB.
+    pub(crate) const LOOKS: Rate = Rate::per_second(5, 100);
+
+    /// Pages of history: somebody who scrolls fast sees five in a second.
+    pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
+}
+
+/// A message in JSON: the text with every character escaped (two bytes; control characters, which have six, are left out), and
+/// its other keys.
+const MESSAGE_JSON_BYTES_MAX: usize = TEXT_BYTES_MAX * 2 + 4 * ROOM_BYTES_MAX + 1024;
+/// A room in a list: key and title, in each of which every character may begin with one that is escaped, and the other keys.
+const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX) + 128;
 
 /// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.
 const REQUEST_BYTES_MAX: usize =
-    TEXT_CHARS_MAX * 4 + ROOMS_PER_CONNECTION_MAX * (ROOM_CHARS_MAX * 4 + 16) + SESSION_BYTES_MAX + 1024;
-const _: () = assert!(TEXT_CHARS_MAX * 4 <= u16::MAX as usize && ROOM_CHARS_MAX * 4 + 4 <= u8::MAX as usize);
+    TEXT_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (u8::MAX as usize + 16) + SESSION_BYTES_MAX + 1024;
+const _: () = assert!(TEXT_BYTES_MAX <= u16::MAX as usize && NAME_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(REQUEST_BYTES_MAX <= HUB_QUEUE_BYTES_MAX / 16);
 
-// The longest legal text, every scalar value escaped as a surrogate pair (12 bytes), must fit a frame …
-const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 <= FRAME_BYTES_MAX);
+// The longest legal text, every byte of it escaped (6 bytes), must fit a frame …
+const _: () = assert!(TEXT_BYTES_MAX * 6 + 1024 <= FRAME_BYTES_MAX);
 // … and so must the server's longest answers.
 const _: () = assert!(ROOMS_MAX * ROOM_JSON_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);

@@ -1,51 +1,10 @@
-//! A chat server in one program, built on the library `switchboard`.
-//!
-//! The way of a message: [`app`] reads the frame in the connection's worker, [`hub`] numbers and stores it in a process of
-//! its own, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
-
-mod app;
-mod binary;
-mod cli;
-mod control;
-mod http;
-mod hub;
-mod limits;
-mod log;
-mod names;
-mod presence;
-mod protocol;
-mod role;
-mod rooms;
-mod serve;
-mod session;
-mod store;
-#[cfg(test)]
-mod testing;
-mod ticket;
+//! The program; everything is in the library beside it.
 
 use std::process::ExitCode;
-
-use cli::Task;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("switchboard-chat: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> anyhow::Result<()> {
-    match Task::from_arguments()? {
-        Task::Serve(options) => {
-            log::start(options.log, role::title());
-            serve::serve(&options)
-        }
-        Task::Control(order, data) => control::carry_out(order, &data),
-    }
+    switchboard_chat::run()
 }

@@ -2,72 +2,61 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::limits::{NAME_CHARS_MAX, ROOM_CHARS_MAX};
+use crate::characters::{self, are_fit_for_a_name, is_blank};
+use crate::limits::{NAME_BYTES_MAX, NAME_CHARS_MAX, ROOM_BYTES_MAX, ROOM_CHARS_MAX};
 
 /// Why a name or a title was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadName {
     /// Nothing that can be seen.
     Blank,
-    /// More Unicode scalar values than allowed.
+    /// More characters or bytes than allowed.
     TooLong,
-    /// A control character, a line separator or one that overrides the direction of text.
+    /// Characters that cannot be seen, change the direction of text, or pile up on each other.
     Forbidden,
 }
 
-/// A person's name, trimmed.
+/// A person's name: in Unicode form NFC, trimmed, with single spaces.
 pub(crate) fn person_name(raw: &str) -> Result<String, BadName> {
-    checked(raw, NAME_CHARS_MAX)
+    checked(raw, NAME_CHARS_MAX, NAME_BYTES_MAX)
 }
 
-/// A room's title, trimmed, and its key: the title in NFKC and lower case with `-` for white space, so that titles
+/// A room's title, made like a name, and its key: the title in NFKC and lower case with `-` for white space, so that titles
 /// which people would confuse are one room.
 pub(crate) fn room_title(raw: &str) -> Result<(String, String), BadName> {
-    let title = checked(raw, ROOM_CHARS_MAX)?;
+    let title = checked(raw, ROOM_CHARS_MAX, ROOM_BYTES_MAX)?;
     let key = room_key(&title);
     // Compatibility decomposition makes some single characters as long as a sentence.
-    if key.chars().count() > ROOM_CHARS_MAX {
+    if is_too_long(&key, ROOM_CHARS_MAX, ROOM_BYTES_MAX) {
         return Err(BadName::TooLong);
     }
     Ok((title, key))
 }
 
-/// Is there anything to see in `text`?
-pub(crate) fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
+fn checked(raw: &str, chars_max: usize, bytes_max: usize) -> Result<String, BadName> {
+    // No normal form would make that short enough; it is not worth looking at.
+    if raw.trim().len() > 4 * bytes_max {
+        return Err(BadName::TooLong);
+    }
+    let name: String = raw.trim().nfc().collect();
+    if is_blank(&name) {
+        return Err(BadName::Blank);
+    }
+    if !are_fit_for_a_name(&name) {
+        return Err(BadName::Forbidden);
+    }
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if is_too_long(&name, chars_max, bytes_max) { Err(BadName::TooLong) } else { Ok(name) }
 }
 
-fn checked(raw: &str, chars_max: usize) -> Result<String, BadName> {
-    let name = raw.trim();
-    if is_blank(name) {
-        Err(BadName::Blank)
-    } else if name.chars().any(is_forbidden) {
-        Err(BadName::Forbidden)
-    } else if name.chars().count() > chars_max {
-        Err(BadName::TooLong)
-    } else {
-        Ok(name.to_owned())
-    }
+fn is_too_long(name: &str, chars_max: usize, bytes_max: usize) -> bool {
+    name.len() > bytes_max || characters::count(name) > chars_max
 }
 
 fn room_key(title: &str) -> String {
     // Lower case can undo the normal form, and a compatibility mapping can bring upper case and spaces.
     let folded: String = title.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     folded.split_whitespace().collect::<Vec<_>>().join("-")
-}
-
-/// Breaks a line, or makes the text around it read in another order than it was written.
-fn is_forbidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Takes no ink and no room: joiners, selectors and fillers. Legal inside a name (emoji need them), but a name of
-/// nothing else would look empty.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-        | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -78,6 +67,8 @@ mod tests {
     fn names_are_trimmed_and_otherwise_kept() {
         assert_eq!(person_name("  Ann \n").as_deref(), Ok("Ann"));
         assert_eq!(person_name("李 雷").as_deref(), Ok("李 雷"));
+        assert_eq!(person_name("李\u{3000} 雷").as_deref(), Ok("李 雷"));
+        assert_eq!(person_name("Zoe\u{308}").as_deref(), Ok("Zoë"));
         assert_eq!(person_name("👩\u{200D}💻").as_deref(), Ok("👩\u{200D}💻"));
         assert_eq!(person_name("<b>Ann</b>").as_deref(), Ok("<b>Ann</b>"));
     }
@@ -97,10 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_counted_in_scalar_values() {
+    fn names_are_counted_as_people_count_and_their_bytes_are_bounded() {
         assert!(person_name(&"李".repeat(32)).is_ok());
         assert_eq!(person_name(&"李".repeat(33)), Err(BadName::TooLong));
-        assert!(room_title(&"x".repeat(48)).is_ok());
+        assert!(person_name(&"q\u{302}".repeat(32)).is_ok(), "a letter with its accent is one");
+        assert!(person_name(&"👩\u{200D}👩\u{200D}👧".repeat(7)).is_ok());
+        assert_eq!(person_name(&"👩\u{200D}👩\u{200D}👧".repeat(8)), Err(BadName::TooLong), "144 bytes");
+        assert_eq!(person_name(&"x".repeat(1_000_000)), Err(BadName::TooLong));
+        assert!(room_title(&"茶".repeat(48)).is_ok());
         assert_eq!(room_title(&"x".repeat(49)), Err(BadName::TooLong));
     }
 

@@ -5,6 +5,7 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use crate::limits::ROOMS_MAX;
+use crate::lookalike;
 use crate::presence::Members;
 use crate::store::RoomRow;
 use crate::store::history::RoomRef;
@@ -44,6 +45,8 @@ pub(crate) struct Rooms {
     rooms: Vec<Room>,
     by_key: HashMap<Arc<str>, RoomIndex>,
     by_id: HashMap<i64, RoomIndex>,
+    /// By what their titles look like; of two that look the same, the older one.
+    by_look: HashMap<String, RoomIndex>,
 }
 
 impl Rooms {
@@ -60,6 +63,9 @@ impl Rooms {
         let key: Arc<str> = row.key.into();
         self.by_key.insert(key.clone(), index);
         self.by_id.insert(row.id, index);
+        for look in lookalike::keys(&row.title) {
+            self.by_look.entry(look).or_insert(index);
+        }
         self.rooms.push(Room {
             id: row.id,
             key,
@@ -77,6 +83,11 @@ impl Rooms {
 
     pub(crate) fn find(&self, key: &str) -> Option<RoomIndex> {
         self.by_key.get(key).copied()
+    }
+
+    /// The room that one of this title would be taken for.
+    pub(crate) fn find_original(&self, title: &str) -> Option<RoomIndex> {
+        lookalike::keys(title).iter().find_map(|look| self.by_look.get(look).copied())
     }
 
     pub(crate) fn with_id(&self, id: i64) -> Option<RoomIndex> {

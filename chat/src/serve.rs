@@ -3,10 +3,11 @@
 use std::io::Write as _;
 
 use anyhow::anyhow;
-use switchboard::{BoxError, Config, ListenAddr, Overflow, Process, Server, Worker};
+use switchboard::{BoxError, Config, Deflate, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
 
 use crate::app::Chat;
 use crate::cli::ServeOptions;
+use crate::http::origin::Origins;
 use crate::hub::{self, HUB, HubSender};
 use crate::limits::{
     FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
@@ -14,30 +15,40 @@ use crate::limits::{
 };
 use crate::store::reader::Reader;
 use crate::store::{DataDirectory, data_path, database_in};
-use crate::{control, role};
+use crate::{control, role, sandbox};
 
 /// Runs the server until it is told to stop. What was acknowledged is on disk when it returns. Every process of the server
 /// comes here; only the master returns.
 pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     // The master holds the directory for all of them, until it ends.
-    let directory = role::is_master().then(|| DataDirectory::open(&options.data)).transpose()?;
+    let user = sandbox::user(options)?;
+    let directory =
+        role::is_master().then(|| DataDirectory::open(&options.data, user.as_ref())).transpose()?;
     let data = data_path(&options.data)?;
     let database = database_in(&data);
 
+    let origins = Origins::new(&options.allowed_origins);
     let hub_data = data.clone();
-    let hub = async move |process: Process| hub::run(process, &hub_data).await;
+    let rate_limits = options.rate_limits;
+    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits).await;
     let worker_start = async move |worker: Worker| {
         let reader = Reader::start(database.clone())?;
-        Ok::<_, BoxError>(Chat::new(HubSender::new(worker.handle().clone()), reader))
+        Ok::<_, BoxError>(Chat::new(
+            HubSender::new(worker.handle().clone()),
+            reader,
+            origins.clone(),
+            rate_limits,
+        ))
     };
-    let mut server = Server::with_handler(config(options), worker_start).process(HUB, hub);
+    let mut server = Server::with_handler(config(options, user), worker_start).process(HUB, hub);
     let scheme = if options.tls.is_some() { "https" } else { "http" };
     server = server.on_start(move |handle| {
         control::serve(handle, &data);
         announce(handle.listening(), scheme, &data.display().to_string());
     });
     for address in &options.listen {
-        server = server.listen(address.clone());
+        let listen = Listen::on(address);
+        server = server.listen(if options.proxy_protocol { listen.proxy_protocol() } else { listen });
     }
     // Its sentence is whole.
     server.start().map_err(|error| anyhow!("the server did not start: {error}"))?;
@@ -45,9 +56,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(options: &ServeOptions) -> Config {
+fn config(options: &ServeOptions, user: Option<User>) -> Config {
     let default = Config::default();
-    let origins = &options.allowed_origins;
     Config {
         mode: options.mode,
         reactors: options.reactors.unwrap_or(default.reactors),
@@ -55,14 +65,18 @@ fn config(options: &ServeOptions) -> Config {
         watch: options.watch,
         tls: options.tls.clone(),
         max_connections: options.max_connections.unwrap_or(default.max_connections),
-        allowed_origins: (!origins.is_empty()).then(|| origins.clone()),
+        max_connections_per_address: options.max_connections_per_address.unwrap_or(0),
+        trusted_proxies: options.trusted_proxies.clone(),
+        forwarded_field: options.forwarded_field,
         message_bytes_max: FRAME_BYTES_MAX,
         output_bytes_max: OUTPUT_BYTES_MAX,
         overflow: Overflow::Close,
+        deflate: Some(Deflate::default()),
         session_bytes_max: SESSION_BYTES_MAX,
         groups_per_connection_max: GROUPS_PER_CONNECTION_MAX,
         pipe_bytes_max: HUB_QUEUE_BYTES_MAX,
         ring_bytes: RING_BYTES,
+        user,
         ..default
     }
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::binary::{Input, Output};
-use crate::limits::{ID_BYTES_MAX, NAME_CHARS_MAX, ROOMS_PER_CONNECTION_MAX, SESSION_BYTES_MAX};
+use crate::limits::{ID_BYTES_MAX, NAME_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, SESSION_BYTES_MAX};
 use crate::ticket::Ticket;
 
 /// The layout's version, its first byte. Fields are only ever added at the end, so that builds of one version
@@ -63,7 +63,7 @@ impl Session {
 
 const _: () = assert!(ROOMS_PER_CONNECTION_MAX <= u8::MAX as usize);
 const _: () = assert!(
-    NAME_CHARS_MAX * 4 + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 21 <= SESSION_BYTES_MAX / 4 * 3,
+    NAME_BYTES_MAX + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 21 <= SESSION_BYTES_MAX / 4 * 3,
     "a newer build finds room for more"
 );
 
@@ -74,7 +74,7 @@ mod tests {
     fn longest() -> Session {
         Session {
             v1: true,
-            name: "𝄞".repeat(NAME_CHARS_MAX),
+            name: "𝄞".repeat(NAME_BYTES_MAX / 4),
             client: "x".repeat(ID_BYTES_MAX),
             changed_by: Ticket { origin: u64::MAX, number: 7 },
             rooms: (1..=ROOMS_PER_CONNECTION_MAX as i64).collect(),

@@ -16,6 +16,8 @@ mod durability;
 mod errors;
 #[path = "chat/http.rs"]
 mod http;
+#[path = "chat/limits.rs"]
+mod limits;
 #[path = "chat/order.rs"]
 mod order;
 #[path = "chat/plain.rs"]
@@ -24,3 +26,5 @@ mod plain;
 mod program;
 #[path = "chat/rich.rs"]
 mod rich;
+#[path = "chat/user.rs"]
+mod user;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -68,7 +69,7 @@ class ExampleServer:
         try:
             wait_until(lambda: len(self.stdout_lines) >= len(listen) or self.process.poll() is not None,
                        f"{name} has printed {len(listen)} line(s) `listening on ADDR`")
-            self.addresses = [parse_listening_line(line) for line in self.stdout_lines]
+            self.addresses = [parse_listening_line(line) for line in self.stdout_lines[:len(listen)]]
             assert len(self.addresses) == len(listen), f"{name} ended at its start:\n{self.stderr()}"
         except BaseException:
             self.stop()
@@ -166,9 +167,10 @@ def status_kib(pid, field):
 
 
 def parse_listening_line(line):
-    prefix = "listening on "
-    assert line.startswith(prefix), f"stdout holds a line that is not `listening on ADDR`: {line!r}"
-    return line.removeprefix(prefix)
+    """The examples say where they listen; the chat says it to people."""
+    match = re.fullmatch(r"(?:listening on |Switchboard is ready at https?://)(\S+?)/?", line)
+    assert match, f"stdout holds a line that is not `listening on ADDR`: {line!r}"
+    return match[1]
 
 
 TERMINATE = signal.SIGTERM

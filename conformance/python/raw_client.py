@@ -75,10 +75,13 @@ def close_code(payload):
 class RawClient:
     """A blocking socket. Everything received and not yet taken is in `buffer`."""
 
-    def __init__(self, address, *, upgrade=True, receive_buffer_bytes=None, path="/", headers=()):
+    def __init__(self, address, *, upgrade=True, receive_buffer_bytes=None, path="/", headers=(), preamble=b"", tls=None):
+        """`preamble` is sent before everything else; with `tls`, an SSLContext, everything goes through TLS."""
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.buffer = bytearray()
+        # The reserved bits that an extension has given a meaning, and those of the last frame.
+        self.rsv_allowed = self.last_rsv = 0
         try:
             if receive_buffer_bytes is not None:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
@@ -86,10 +89,13 @@ class RawClient:
             self.socket.connect(address)
             if family == socket.AF_INET:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.send(preamble)
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
             if upgrade:
                 self.send(upgrade_request(path, headers=headers))
-                response = self.receive_http()
-                assert response.status == 101, f"no upgrade: {response}"
+                self.response = self.receive_http()
+                assert self.response.status == 101, f"no upgrade: {self.response}"
         except BaseException:
             self.close()
             raise
@@ -140,7 +146,8 @@ class RawClient:
             return None
         first, second = head
         assert not second & 0x80, "a server must not mask (RFC 6455 §5.1)"
-        assert not first & 0x70, "reserved bits set without an extension (RFC 6455 §5.2)"
+        self.last_rsv = first >> 4 & 0b111
+        assert not self.last_rsv & ~self.rsv_allowed, "reserved bits set without an extension (RFC 6455 §5.2)"
         length = second
         if second == 126:
             length = struct.unpack("!H", self._take(2, end))[0]
@@ -149,6 +156,13 @@ class RawClient:
         payload = self._take(length, end) if length else b""
         assert payload is not None, "the stream ended inside a frame"
         return Frame(bool(first & 0x80), first & 0x0F, payload)
+
+    def receive_compressed_frame(self, timeout_s=DEADLINE_S):
+        """The next frame, which has to have RSV1 (RFC 7692 §6); its payload is as it came."""
+        self.rsv_allowed = 4
+        frame = self.receive_frame(timeout_s)
+        assert self.last_rsv == 4, f"it is not compressed: {frame}"
+        return frame
 
     def receive_data(self, timeout_s=DEADLINE_S):
         """The next frame that is neither a ping nor a pong; pings stay unanswered."""

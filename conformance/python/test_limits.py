@@ -1,10 +1,13 @@
 """Message size and number of connections: what is within the limit works, what is beyond is refused by name."""
 
+import contextlib
+import threading
+
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from deadline import wait_until
-from raw_client import BINARY, CONTINUATION, TEXT, upgrade_request
+from raw_client import BINARY, CLOSE, CONTINUATION, TEXT, close_code, encode_frame, upgrade_request
 
 TOO_BIG = 1009
 
@@ -117,3 +120,81 @@ def test_no_connection_leaves_a_descriptor_behind(start, raw):
             connection.receive_close()
         connection.close()
     wait_until(lambda: server.open_sockets() == listeners, "every socket but the listeners is closed")
+
+
+def test_an_address_beyond_its_connections_gets_429_until_one_leaves(start, raw):
+    server = start("echo", "--max-connections-per-address", 2)
+    held = [raw(server) for _ in range(2)]
+    excess = raw(server, upgrade=False)
+    excess.send(upgrade_request())
+    response = excess.receive_http()
+    assert response.status == 429 and int(response.headers["retry-after"]) >= 1
+    held.pop().close()
+
+    def enters():
+        connection = raw(server, upgrade=False)
+        connection.send(upgrade_request())
+        return connection if connection.receive_http().status == 101 else None
+
+    wait_until(enters, "the place is free again")
+
+
+def test_an_address_that_connects_too_often_gets_429(start, raw):
+    server = start("echo", "--handshakes-per-second", 1)
+    statuses = []
+    for _ in range(40):
+        connection = raw(server, upgrade=False)
+        connection.send(upgrade_request())
+        statuses.append(connection.receive_http().status)
+        connection.close()
+    assert statuses[:10] == [101] * 10 and 429 in statuses
+
+
+def test_a_client_behind_trusted_proxies_is_limited_by_its_own_address(start, raw):
+    server = start("echo", "--max-connections-per-address", 1, "--trusted-proxy", "127.0.0.0/8")
+
+    def status(client):
+        connection = raw(server, upgrade=False)
+        connection.send(upgrade_request(headers={"X-Forwarded-For": client}))
+        return connection.receive_http().status
+
+    clients = ["203.0.113.7", "203.0.113.8", "6.6.6.6, 203.0.113.7", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+    assert [status(client) for client in clients] == [101, 101, 429, 101, 429, 101]
+
+
+def test_a_client_behind_the_proxy_protocol_is_limited_by_its_own_address(start, raw):
+    server = start("echo", "--max-connections-per-address", 1, "--proxy-protocol")
+
+    def status(client):
+        connection = raw(server, upgrade=False)
+        connection.send(f"PROXY TCP4 {client} 127.0.0.1 4711 80\r\n".encode() + upgrade_request())
+        return connection.receive_http().status
+
+    assert [status(client) for client in ["203.0.113.7", "203.0.113.7", "203.0.113.8"]] == [101, 429, 101]
+    without = raw(server, upgrade=False)
+    without.send(upgrade_request())
+    without.receive_end()
+
+
+@pytest.mark.parametrize("flag", ["--messages-per-second", "--bytes-per-second"])
+def test_who_never_lets_up_is_slowed_down_and_closed_with_1008(start, raw, flag):
+    server = start("echo", "--reactors", 1, flag, 100, "--rate-grace", 1)
+    flood = raw(server)
+
+    def send_all_along():
+        frames = b"".join(encode_frame(TEXT, b"flood") for _ in range(1000))
+        with contextlib.suppress(OSError):
+            while True:
+                flood.send(frames)
+
+    sender = threading.Thread(target=send_all_along, daemon=True)
+    sender.start()
+    while (frame := flood.receive_data()) is not None and frame.opcode != CLOSE:
+        pass
+    assert frame is not None and close_code(frame.payload) == 1008
+    flood.close()
+    sender.join(20)
+    # Somebody else was never held.
+    another = raw(server)
+    another.send_frame(TEXT, b"x")
+    assert another.receive_data().payload == b"x"

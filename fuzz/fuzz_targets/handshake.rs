@@ -95,7 +95,7 @@ fn answer(request: &Request<'_>, client: Option<&mut ClientHandshake>) {
     let chosen = upgrade.protocols.last().copied();
     let mut response = Vec::new();
     let headers = [("X-Path".to_owned(), request.path().to_owned())];
-    assert!(upgrade.accept(chosen, &headers, &mut response).is_ok());
+    assert!(upgrade.accept(chosen, None, &headers, &mut response).is_ok());
     assert_eq!(response.windows(4).filter(|window| window == b"\r\n\r\n").count(), 1);
     if let Some(client) = client {
         let accepted =

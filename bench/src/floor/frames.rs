@@ -17,7 +17,7 @@ pub(super) fn accept<'a>(input: &'a [u8], out: &mut Vec<u8>) -> Head<'a> {
         Ok(None) => return Head::Incomplete,
         Err(_) => return Head::Refused,
     };
-    match request.upgrade().map(|upgrade| upgrade.accept(None, &[], out)) {
+    match request.upgrade().map(|upgrade| upgrade.accept(None, None, &[], out)) {
         Ok(Ok(())) => Head::Accepted(&input[request.head_len()..]),
         Ok(Err(_)) | Err(_) => Head::Refused,
     }

@@ -1,27 +1,74 @@
 //! What is served over HTTP on the port of the WebSocket: the page, and a health check.
 
 mod assets;
+pub(crate) mod origin;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::routing::get;
 
 use assets::Asset;
+use origin::{Origins, Provenance};
 
-/// The page runs its own files and talks to its own server, and nothing else: text that became markup by a defect
-/// could still not load or run anything.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     font-src 'self'; manifest-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
-     frame-ancestors 'none'";
+/// On every response. The page runs its own files and talks to its own server, and nothing else: text that became markup by a
+/// defect could still not load or run anything, and the browser refuses to make markup of text at all (`trusted-types`).
+const SECURITY_FIELDS: [(HeaderName, &str); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; manifest-src 'self'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // For browsers that do not know frame-ancestors.
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// A copy may be kept, but is asked about each time: the names of files do not change with their content, and an
 /// answer without a body costs little.
 const CACHE_CONTROL: &str = "no-cache";
 
 /// Everything that is no WebSocket.
-pub(crate) fn router() -> Router {
-    Router::new().route("/healthz", get(health)).fallback_service(get(asset))
+pub(crate) fn router(origins: Origins) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .fallback_service(get(asset))
+        .layer(from_fn(move |request, next| of_known_origin(origins.clone(), request, next)))
+        .layer(map_response(secured))
+}
+
+async fn of_known_origin(origins: Origins, request: Request, next: Next) -> Response<Body> {
+    let headers = request.headers();
+    // What is no text is nobody's origin.
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    let provenance = Provenance {
+        origin: text(header::ORIGIN),
+        host: text(header::HOST),
+        has_cookie: headers.contains_key(header::COOKIE),
+    };
+    match origins.admit_http(provenance) {
+        Ok(()) => next.run(request).await,
+        Err(sentence) => {
+            respond(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", sentence.into(), "no-store")
+        }
+    }
+}
+
+async fn secured(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in SECURITY_FIELDS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn health() -> Response<Body> {
@@ -49,13 +96,7 @@ fn respond(
 ) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    for (name, value) in [
-        (header::CONTENT_TYPE, content_type),
-        (header::CACHE_CONTROL, cache_control),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
+    for (name, value) in [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache_control)] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response

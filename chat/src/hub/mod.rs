@@ -13,6 +13,7 @@
 mod again;
 mod effect;
 pub(crate) mod outbox;
+mod pace;
 mod people;
 mod process;
 mod rebuild;
@@ -33,6 +34,7 @@ use crate::store::{StoreError, Writer};
 use crate::ticket::Ticket;
 use effect::Effect;
 use outbox::Outbox;
+use pace::Pace;
 use people::People;
 pub(crate) use process::run;
 pub(crate) use sender::{HUB, HubSender};
@@ -75,6 +77,7 @@ pub(crate) struct Hub<O> {
     writer: Writer,
     rooms: Rooms,
     people: People,
+    pace: Pace,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -83,10 +86,10 @@ pub(crate) struct Hub<O> {
 
 impl<O: Outbox> Hub<O> {
     /// Takes over the database.
-    pub(crate) fn load(outbox: O, writer: Writer) -> Result<Self, StoreError> {
+    fn load(outbox: O, writer: Writer, pace: Pace) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
-        Ok(Self { outbox, writer, rooms, people, effects: Vec::new(), effects_bytes: 0 })
+        Ok(Self { outbox, writer, rooms, people, pace, effects: Vec::new(), effects_bytes: 0 })
     }
 
     /// Carries out a batch of commands, in order.

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use switchboard::{ConnectionError, ConnectionId, Handle, PublishError, PushError, Text};
+use switchboard::{ConnectionError, ConnectionId, Handle, PeerAddr, PublishError, PushError, Text};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::limits::{REACTOR_WAIT_MS_MAX, UNCONFIRMED_BYTES_MAX};
@@ -106,6 +107,9 @@ pub(crate) trait Outbox {
 
     /// The message of this row, and all before it, has been sent.
     fn note_published(&self, row: i64);
+
+    /// Where a client is. None: it is gone, or on this machine by a Unix socket.
+    fn address(&self, conn: ConnectionId) -> Option<IpAddr>;
 }
 
 /// The outbox of a process that can be killed at any time.
@@ -149,6 +153,13 @@ impl Outbox for ToClients {
 
     fn note_published(&self, row: i64) {
         self.published.note(row);
+    }
+
+    fn address(&self, conn: ConnectionId) -> Option<IpAddr> {
+        match self.handle.client_info(conn)?.peer {
+            PeerAddr::Inet(address) => Some(address.ip()),
+            _ => None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use switchboard::ConnectionId;
 
+use super::pace::Buckets;
 use crate::rooms::{RoomIndex, Rooms};
 use crate::session::Session;
 use crate::ticket::Ticket;
@@ -23,6 +24,8 @@ pub(super) struct Person {
     /// The last request that changed the above.
     changed_by: Ticket,
     last_request: Option<LastRequest>,
+    /// How much it has asked for lately.
+    pub(super) buckets: Buckets,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,7 @@ impl Person {
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
             changed_by,
             last_request: None,
+            buckets: Buckets::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError};
 use tokio::time::{Instant, sleep};
 
 use super::outbox::ToClients;
+use super::pace::Pace;
 use super::rebuild::Kept;
 use super::refuse::Unreadable;
 use super::{Command, Hub, What};
@@ -17,7 +18,9 @@ use crate::limits::{
 use crate::store::{self, Published, StoreError, Writer, database_in};
 
 /// Runs until the server stops or another hub takes over. What was acknowledged is on disk when it returns.
-pub(crate) async fn run(mut process: Process, data: &Path) -> Result<(), BoxError> {
+///
+/// `rate_limits`: see [`Pace`].
+pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> Result<(), BoxError> {
     let database = database_in(data);
     // While there may still be another one to go on with.
     store::check(&database)?;
@@ -28,7 +31,7 @@ pub(crate) async fn run(mut process: Process, data: &Path) -> Result<(), BoxErro
     // Where nobody is, nobody has missed anything.
     let last_published = published.last().filter(|_| !connections.is_empty());
     let outbox = ToClients::new(handle.clone(), published);
-    let mut hub = Hub::load(outbox, Writer::open(&database)?)?;
+    let mut hub = Hub::load(outbox, Writer::open(&database)?, Pace::new(rate_limits))?;
     hub.rebuild(connections).await;
     hub.publish_rest(last_published).await?;
 

@@ -8,7 +8,7 @@ use crate::protocol::{Code, Refusal};
 
 /// Why a message to the hub is dropped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// A request in another version, or of a kind that a newer build has.
     ForeignRequest { conn: ConnectionId, id: Option<String> },
     /// The same, but nobody waits for an answer.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use switchboard::{ConnectionId, Text};
+use tokio::time::Instant;
 
 use super::effect::{Asker, Delivery, Effect, View};
 use super::outbox::{Group, Outbox, Outgoing};
@@ -121,15 +122,30 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
-        if let Err(refusal) = may_ask(person, &request).and_then(|()| self.grant(&caller, request)) {
+        let asked = may_ask(person, &request).and_then(|()| self.keep_pace(caller.conn, &request));
+        if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
+    }
+
+    /// Does a client not ask more often than it may?
+    fn keep_pace(&mut self, conn: ConnectionId, request: &Request) -> Result<(), Refusal> {
+        if self.pace.is_off() {
+            return Ok(());
+        }
+        let address = self.outbox.address(conn);
+        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
+        let kept = self.pace.admit(request, &mut person.buckets, address, Instant::now());
+        kept.map_err(|refusal| match request.room() {
+            Some(room) => refusal.room(shown_room(room)),
+            None => refusal,
+        })
     }
 
     fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {
         let id = caller.id.as_deref();
         match request {
-            Request::Connect { name, client } => self.connect(caller, name.into(), client),
+            Request::Connect { name, client } => return self.connect(caller, name.into(), client),
             Request::Message { room, text } => return self.message(caller, &room, text),
             Request::Join { room } => return self.join(caller, &room),
             Request::Leave { room } => return self.leave(caller, &room),
@@ -154,10 +170,11 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// A first name, or another one.
-    fn connect(&mut self, caller: &Caller, name: Arc<str>, client: Option<String>) {
+    fn connect(&mut self, caller: &Caller, name: Arc<str>, client: Option<String>) -> Result<(), Refusal> {
         let conn = caller.conn;
         let lobby = self.rooms.find(LOBBY);
-        let Some(person) = self.people.get_mut(conn) else { return };
+        self.register(conn, &name)?;
+        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let before = person.name.replace(name.clone());
         if let Some(client) = client {
             person.client = client.into();
@@ -193,6 +210,26 @@ impl<O: Outbox> Hub<O> {
             _ => {}
         }
         self.changed(caller);
+        Ok(())
+    }
+
+    /// Sees to it that nobody is taken for somebody else: a name that looks like another one is refused.
+    fn register(&mut self, conn: ConnectionId, name: &str) -> Result<(), Refusal> {
+        let now = now_ms();
+        // Who writes the own name in another way imitates nobody.
+        let own = self.people.get(conn).and_then(|person| person.name.clone());
+        let original = self.writer.find_original(name, own.as_deref(), now).map_err(|error| {
+            tracing::error!(%error, "names could not be read");
+            Refusal::internal()
+        })?;
+        if let Some(original) = original {
+            return Err(Refusal::name_taken(original));
+        }
+        if let Err(error) = self.writer.note_name(name, now) {
+            // It is not protected from imitation until it comes the next time.
+            tracing::warn!(%error, "a name was not noted");
+        }
+        Ok(())
     }
 
     fn message(&mut self, caller: &Caller, room: &str, text: String) -> Result<(), Refusal> {
@@ -317,8 +354,8 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn create(&mut self, caller: &Caller, title: &str, key: String) -> Result<(), Refusal> {
-        if self.rooms.find(&key).is_some() {
-            return Err(room_exists(&key));
+        if let Some(room) = self.rooms.find(&key).or_else(|| self.rooms.find_original(title)) {
+            return Err(room_exists(&self.rooms[room].key));
         }
         if self.rooms.is_full() {
             let sentence = "The server has as many rooms as it may have. Use one of them.";
@@ -454,6 +491,6 @@ fn not_joined(room: &str, v1: bool) -> Refusal {
 }
 
 fn room_exists(key: &str) -> Refusal {
-    Refusal::new(Code::RoomExists, "There is a room of this title already. Join it, or choose another title.")
+    Refusal::new(Code::RoomExists, "There is a room of this title already, or of one that looks the same. Join it, or choose another title.")
         .room(key)
 }

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -10,7 +11,9 @@ use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
 use crate::testing::TempDirectory;
 
+mod imitation;
 mod messages;
+mod paces;
 mod presence;
 mod repeats;
 mod resume;
@@ -67,6 +70,10 @@ impl Outbox for Clients {
             state.published = Some(row);
         }
     }
+
+    fn address(&self, _: ConnectionId) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, 1]))
+    }
 }
 
 impl State {
@@ -120,7 +127,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
     let writer = Writer::open(&directory.database()).expect("opened");
-    Hub::load(clients.clone(), writer).expect("loaded")
+    Hub::load(clients.clone(), writer, Pace::new(0)).expect("loaded")
 }
 
 impl World {

@@ -14,7 +14,7 @@ use switchboard::ConnectionId;
 use super::refuse::Unreadable;
 use super::{Command, What};
 use crate::binary::{Input, Output};
-use crate::limits::ROOM_CHARS_MAX;
+use crate::limits::ROOM_BYTES_MAX;
 use crate::protocol::{Envelope, Request};
 use crate::ticket::Ticket;
 
@@ -27,7 +27,7 @@ const FLAG_REPEATED: u8 = 2;
 const NO_POSITION: u64 = u64::MAX;
 
 // A room's key that is too long to be one is still that after it was cut.
-const _: () = assert!(ROOM_CHARS_MAX < u8::MAX as usize / 4);
+const _: () = assert!(ROOM_BYTES_MAX + 4 <= u8::MAX as usize);
 
 mod kind {
     pub(super) const OPENED: u8 = 0;
@@ -66,7 +66,7 @@ impl Command {
     }
 
     /// `attempt`: how often somebody has been given these bytes.
-    pub(super) fn decode(bytes: &Bytes, attempt: u32) -> Result<Self, Unreadable> {
+    pub(crate) fn decode(bytes: &Bytes, attempt: u32) -> Result<Self, Unreadable> {
         let mut input = Input::new(bytes);
         let Head { version, flags, conn, id } = Head::read(&mut input).ok_or(Unreadable::Broken)?;
         let foreign = |id| match flags & FLAG_ASKED {
@@ -329,6 +329,6 @@ mod tests {
         };
         let Request::Resume { rooms } = envelope.request else { panic!() };
         assert_eq!(rooms.len(), ROOMS_PER_CONNECTION_MAX);
-        assert!(rooms.iter().all(|(room, _)| room.chars().count() > ROOM_CHARS_MAX));
+        assert!(rooms.iter().all(|(room, _)| room.len() > ROOM_BYTES_MAX));
     }
 }

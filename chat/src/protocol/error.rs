@@ -1,6 +1,7 @@
 //! What a client is told when a request cannot be carried out: a code for programs, a sentence for people.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::json::Object;
 
@@ -15,6 +16,7 @@ pub(crate) enum Code {
     TextTooLong,
     BadName,
     NameTooLong,
+    NameTaken,
     BadRoom,
     RoomExists,
     NoSuchRoom,
@@ -22,6 +24,7 @@ pub(crate) enum Code {
     NotConnected,
     TooManyRooms,
     BadFrame,
+    RateLimited,
     Busy,
     Internal,
 }
@@ -37,6 +40,7 @@ impl Code {
             Self::TextTooLong => "text_too_long",
             Self::BadName => "bad_name",
             Self::NameTooLong => "name_too_long",
+            Self::NameTaken => "name_taken",
             Self::BadRoom => "bad_room",
             Self::RoomExists => "room_exists",
             Self::NoSuchRoom => "no_such_room",
@@ -44,6 +48,7 @@ impl Code {
             Self::NotConnected => "not_connected",
             Self::TooManyRooms => "too_many_rooms",
             Self::BadFrame => "bad_frame",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -60,11 +65,15 @@ pub(crate) struct Refusal {
     pub(crate) id: Option<String>,
     /// The room that the refusal concerns.
     pub(crate) room: Option<String>,
+    /// The name that somebody else has.
+    pub(crate) name: Option<String>,
+    /// Milliseconds after which the same may be asked again.
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, sentence: sentence.into(), id: None, room: None }
+        Self { code, sentence: sentence.into(), id: None, room: None, name: None, retry_after_ms: None }
     }
 
     pub(crate) fn id(mut self, id: Option<String>) -> Self {
@@ -75,6 +84,24 @@ impl Refusal {
     pub(crate) fn room(mut self, room: impl Into<String>) -> Self {
         self.room = Some(room.into());
         self
+    }
+
+    /// `original`: who could be taken for whoever asks.
+    pub(crate) fn name_taken(original: String) -> Self {
+        let sentence = format!(
+            "Somebody here is called \"{original}\", which looks the same. Choose another name; if that one is yours, write it exactly so."
+        );
+        Self { name: Some(original), ..Self::new(Code::NameTaken, sentence) }
+    }
+
+    /// Something that may be done so many times within some time only; `what` as in `writing messages`.
+    pub(crate) fn rate_limited(what: &str, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let sentence =
+            format!("You are {what} faster than the server allows. Try again in {seconds} {unit}.");
+        let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        Self { retry_after_ms: Some(retry_after_ms), ..Self::new(Code::RateLimited, sentence) }
     }
 
     pub(crate) fn no_such_room() -> Self {
@@ -99,12 +126,16 @@ impl Refusal {
 
     /// The `error` frame.
     pub(crate) fn to_json(&self) -> String {
-        Object::of_type("error")
+        let frame = Object::of_type("error")
             .string("code", self.code.as_str())
             .string("data", &self.sentence)
             .optional("id", self.id.as_deref())
             .optional("room", self.room.as_deref())
-            .finish()
+            .optional("name", self.name.as_deref());
+        match self.retry_after_ms {
+            Some(wait) => frame.number("retry_after_ms", wait).finish(),
+            None => frame.finish(),
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use serde_json::error::Category;
 
 use super::field::{Field, Fields};
 use super::{Code, LOBBY, Refusal};
+use crate::characters;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_CHARS_MAX,
+    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX,
+    TEXT_BYTES_MAX, TEXT_CHARS_MAX,
 };
 use crate::names::{self, BadName};
 
@@ -112,6 +114,18 @@ impl Request {
         matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
     }
 
+    /// The key of the one room that it is about.
+    pub(crate) fn room(&self) -> Option<&str> {
+        match self {
+            Self::Message { room, .. }
+            | Self::Join { room }
+            | Self::Leave { room }
+            | Self::History { room, .. }
+            | Self::Who { room } => Some(room),
+            Self::Connect { .. } | Self::Create { .. } | Self::Rooms | Self::Resume { .. } => None,
+        }
+    }
+
     /// Does a client need the subprotocol `switchboard.v1` for it?
     pub(crate) fn is_v1_only(&self) -> bool {
         !matches!(self, Self::Connect { .. } | Self::Message { .. })
@@ -178,7 +192,7 @@ fn name(raw: &str) -> Result<String, Refusal> {
         BadName::Blank => Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen."),
         BadName::Forbidden => Refusal::new(
             Code::BadName,
-            "A name cannot hold control characters or characters that change the direction of text.",
+            "A name cannot hold characters that are invisible, change the direction of text, or pile up on each other.",
         ),
         BadName::TooLong => Refusal::new(
             Code::NameTooLong,
@@ -192,7 +206,7 @@ fn title(raw: &str) -> Result<(String, String), Refusal> {
         let sentence: Cow<'static, str> = match bad {
             BadName::Blank => "The room's title is empty. Choose one that can be seen.".into(),
             BadName::Forbidden => {
-                "A title cannot hold control characters or characters that change the direction of text."
+                "A title cannot hold characters that are invisible, change the direction of text, or pile up on each other."
                     .into()
             }
             BadName::TooLong => {
@@ -205,13 +219,15 @@ fn title(raw: &str) -> Result<(String, String), Refusal> {
 }
 
 fn text(text: String) -> Result<String, Refusal> {
-    let chars = text.chars().count();
-    if chars > TEXT_CHARS_MAX {
+    let text = characters::without_controls(text);
+    // Whatever has so many bytes is too long; its characters need not be counted.
+    let chars = if text.len() > TEXT_BYTES_MAX { None } else { Some(characters::count(&text)) };
+    if chars.is_none_or(|chars| chars > TEXT_CHARS_MAX) {
         let sentence = format!(
-            "The text has {chars} characters; a message has at most {TEXT_CHARS_MAX}. Send it in parts."
+            "The text is too long; a message has at most {TEXT_CHARS_MAX} characters and {TEXT_BYTES_MAX} bytes. Send it in parts."
         );
         Err(Refusal::new(Code::TextTooLong, sentence))
-    } else if names::is_blank(&text) {
+    } else if characters::is_blank(&text) {
         Err(Refusal::new(Code::EmptyText, "The text is empty. Send something that can be seen."))
     } else {
         Ok(text)

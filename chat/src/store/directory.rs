@@ -1,9 +1,11 @@
 //! The data directory: made if missing, and held by one server at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, lchown};
 use std::path::{Path, PathBuf};
+
+use switchboard::User;
 
 use super::StoreError;
 
@@ -14,13 +16,48 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Makes the directory (for its owner alone: it holds what people wrote) and locks it.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let create = |reason| StoreError::Create { path: path.to_owned(), reason };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(create)?;
-        let path = fs::canonicalize(path).map_err(create)?;
-        Ok(Self { _lock: lock(&path)? })
+    /// Makes the directory (for its owner alone: it holds what people wrote) and locks it. `user`: who will use it, if that is
+    /// not the one who opens it.
+    pub(crate) fn open(path: &Path, user: Option<&User>) -> anyhow::Result<Self> {
+        make(path, user).map_err(|reason| StoreError::Create { path: path.to_owned(), reason })?;
+        let Some(user) = user else { return Ok(Self { _lock: lock(&data_path(path)?)? }) };
+        // With that user's rights, so that what would be missing later is missed now.
+        let lock = user.act(|| -> Result<File, StoreError> {
+            let path = data_path(path)?;
+            let lock = lock(&path)?;
+            check_access(&path, user)?;
+            Ok(lock)
+        });
+        Ok(Self { _lock: lock?? })
     }
+}
+
+/// Makes what is missing of a path; all of it belongs to `user`.
+fn make(path: &Path, user: Option<&User>) -> io::Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for directory in missing {
+        if let Some(user) = user {
+            lchown(directory, Some(user.uid()), Some(user.gid()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What root has left behind in an earlier run cannot be written by anybody else, and is not given away unasked.
+fn check_access(directory: &Path, user: &User) -> Result<(), StoreError> {
+    for name in ["chat.db", "chat.db-wal", "chat.db-shm", "published"] {
+        let path = directory.join(name);
+        match OpenOptions::new().write(true).open(&path) {
+            Err(reason) if reason.kind() != io::ErrorKind::NotFound => {
+                let (directory, user) = (directory.to_owned(), user.name().to_owned());
+                return Err(StoreError::Foreign { path, reason, directory, user });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The data directory's one name, by which all processes of a server know it. It must be there.

@@ -8,6 +8,7 @@ mod directory;
 pub(crate) mod history;
 mod published;
 pub(crate) mod reader;
+mod register;
 mod schema;
 mod writer;
 
@@ -33,6 +34,11 @@ pub(crate) enum StoreError {
     Missing { path: PathBuf, reason: std::io::Error },
     #[error("cannot write to the data directory {}: {reason}; choose another one with --data", path.display())]
     Lock { path: PathBuf, reason: std::io::Error },
+    #[error(
+        "{user} cannot write {}: {reason}; give it the data by `chown -R {user} {}`",
+        path.display(), directory.display()
+    )]
+    Foreign { path: PathBuf, reason: std::io::Error, directory: PathBuf, user: String },
     #[error("another switchboard-chat{} uses the data directory {}; stop it, or choose another directory with --data", in_process(owner), path.display())]
     InUse { path: PathBuf, owner: String },
     #[error("cannot open the database {}: {reason}", path.display())]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, register};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -31,7 +31,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
     // One row: what `store/batch.rs` keeps of the last batch.
     "CREATE TABLE last_batch (id INTEGER PRIMARY KEY CHECK (id = 1), stored BLOB NOT NULL) STRICT;
      INSERT INTO last_batch (id, stored) VALUES (1, x'');",
+    register::TABLE,
 ];
+
+/// The version that has a register of names.
+const WITH_REGISTER: usize = 3;
 
 /// The number of entries that have been applied.
 pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
@@ -49,6 +53,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let applied = version(&transaction)?;
     for migration in &MIGRATIONS[applied..] {
         transaction.execute_batch(migration)?;
+    }
+    if applied < WITH_REGISTER {
+        register::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     Ok(transaction.commit()?)

@@ -298,12 +298,12 @@ fn closing_writes_the_log_back() {
 fn a_data_directory_has_one_server() {
     let directory = TempDirectory::new();
     let path = directory.path().join("a/b");
-    let first = DataDirectory::open(&path).expect("made, with its parents");
-    let error = DataDirectory::open(&path).expect_err("taken").to_string();
+    let first = DataDirectory::open(&path, None).expect("made, with its parents");
+    let error = DataDirectory::open(&path, None).expect_err("taken").to_string();
     assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
     assert!(error.contains("--data"), "{error}");
     drop(first);
-    assert!(DataDirectory::open(&path).is_ok());
+    assert!(DataDirectory::open(&path, None).is_ok());
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_directory_that_cannot_be_made_is_named() {
     let directory = TempDirectory::new();
     let file = directory.path().join("file");
     std::fs::write(&file, "").expect("written");
-    let error = DataDirectory::open(&file.join("data")).expect_err("a file is in the way").to_string();
+    let error = DataDirectory::open(&file.join("data"), None).expect_err("a file is in the way").to_string();
     assert!(error.contains("file/data") && error.contains("--data"), "{error}");
 }
 
@@ -350,6 +350,52 @@ fn a_database_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(writer.rooms().expect("rooms")[0].seq, 1);
     fill(&mut writer, [2]);
     assert_eq!(writer.last_row().expect("read"), 2);
+}
+
+#[test]
+fn names_that_looked_alike_before_there_was_a_register_both_stay() {
+    let directory = TempDirectory::new();
+    let connection = Connection::open(directory.database()).expect("opened");
+    for migration in &schema::MIGRATIONS[..2] {
+        connection.execute_batch(migration).expect("the tables of version 2");
+    }
+    connection.pragma_update(None, "user_version", 2).expect("changed");
+    let now = 200 * 24 * 3_600 * 1_000_u64;
+    for (seq, (sender, sent_ms)) in
+        [("Ann", now), ("Аnn", now - 1), ("ann", now - 2), ("Old", 5), ("a\u{202e}b", now)].iter().enumerate()
+    {
+        let put = "INSERT INTO messages (room_id, seq, sent_ms, sender, text) VALUES (1, ?1, ?2, ?3, 'x')";
+        connection.execute(put, (seq as i64 + 1, *sent_ms as i64, sender)).expect("inserted");
+    }
+    drop(connection);
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let original = |writer: &Writer, name: &str| writer.find_original(name, None, now).expect("read");
+    for name in ["Ann", "Аnn", "ann", "Anna", "old"] {
+        assert_eq!(original(&writer, name), None, "{name}: it was here, or is nobody's");
+    }
+    assert!(original(&writer, "ANN").is_some());
+    // Who has come is noted in the transaction, and those of long ago are forgotten.
+    writer.note_name("Bea", now).expect("noted");
+    writer.commit().expect("committed");
+    assert_eq!(original(&writer, "bea").as_deref(), Some("Bea"));
+    assert_eq!(writer.find_original("bea", Some("Bea"), now).expect("read"), None, "it is the own name");
+    let later = now + crate::limits::NAME_KEPT_MS + 1;
+    writer.note_name("Carl", later).expect("noted");
+    writer.commit().expect("committed");
+    assert_eq!(writer.find_original("ANN", None, later).expect("read"), None);
+    let left: i64 = writer
+        .connection()
+        .query_row("SELECT count(DISTINCT name) FROM lookalikes WHERE name <> 'Carl'", [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(left, 5, "they are removed now and then");
+    drop(writer);
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    writer.note_name("Dora", later).expect("noted");
+    let names: i64 = writer
+        .connection()
+        .query_row("SELECT count(DISTINCT name) FROM lookalikes", [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(names, 2, "Carl and Dora");
 }
 
 #[test]

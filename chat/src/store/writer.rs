@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::batch::{BatchRecord, Stored};
 use super::history::{self, RoomRef};
-use super::{StoreError, configure, integer, schema, unsigned};
+use super::{StoreError, configure, integer, register, schema, unsigned};
 use crate::protocol::event::{Message, Page};
 use crate::ticket::Ticket;
 
@@ -18,7 +18,12 @@ pub(crate) struct Writer {
     connection: Connection,
     transaction: Transaction,
     batch: BatchRecord,
+    /// Names noted since those of long ago were forgotten.
+    names_noted: usize,
 }
+
+/// So many names are noted before those of long ago are forgotten.
+const NAMES_NOTED_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transaction {
@@ -91,7 +96,7 @@ impl Writer {
         let mut connection = open().map_err(|reason| StoreError::Open { path: path.to_owned(), reason })?;
         schema::migrate(&mut connection)?;
         let batch = BatchRecord::load(&connection)?;
-        Ok(Self { connection, transaction: Transaction::None, batch })
+        Ok(Self { connection, transaction: Transaction::None, batch, names_noted: NAMES_NOTED_MAX })
     }
 
     /// All rooms, the oldest first: the lobby is the first one.
@@ -187,10 +192,7 @@ impl Writer {
     }
 
     fn try_record(&mut self, message: &NewMessage<'_>) -> Result<Recorded, StoreError> {
-        if self.transaction == Transaction::None {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            self.transaction = Transaction::Open;
-        }
+        self.begin()?;
         let (client, client_id) = message.client_id.unzip();
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO messages (room_id, seq, sent_ms, sender, text, client, client_id)
@@ -217,6 +219,41 @@ impl Writer {
         Ok(known.query_row((client, client_id), |row| {
             Ok(Recorded::Known { room_id: row.get(4)?, message: history::message(row)? })
         })?)
+    }
+
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        if self.transaction == Transaction::None {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.transaction = Transaction::Open;
+        }
+        Ok(())
+    }
+
+    /// Who is or was here and would be taken for `name`; not whoever is called so exactly, and not `except`.
+    pub(crate) fn find_original(
+        &self,
+        name: &str,
+        except: Option<&str>,
+        now_ms: u64,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(register::find_original(&self.connection, name, except, now_ms)?)
+    }
+
+    /// Notes that somebody of this name came, if that is news, as part of the open transaction.
+    pub(crate) fn note_name(&mut self, name: &str, now_ms: u64) -> Result<(), StoreError> {
+        if self.transaction == Transaction::Failed
+            || !register::is_worth_noting(&self.connection, name, now_ms)?
+        {
+            return Ok(());
+        }
+        self.begin()?;
+        register::note(&self.connection, name, now_ms)?;
+        self.names_noted += 1;
+        if self.names_noted >= NAMES_NOTED_MAX {
+            self.names_noted = 0;
+            register::prune(&self.connection, now_ms)?;
+        }
+        Ok(())
     }
 
     /// Is there anything to commit?

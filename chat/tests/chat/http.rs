@@ -44,15 +44,88 @@ fn the_page_is_there_with_everything_it_loads() {
 }
 
 #[test]
-fn the_page_may_run_its_own_files_alone() {
+fn every_response_says_what_the_page_may_do() {
     let server = Server::start();
-    for path in ["/", "/healthz", "/nothing"] {
-        let (head, _) = server.get(path, "");
+    let address = server.address();
+    let asked = |line: &str, fields: &str| {
+        server.request(&format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n")).0
+    };
+    let foreign = "Cookie: a=b\r\nOrigin: https://evil.example\r\n";
+    for head in [
+        asked("GET /", ""),
+        asked("GET /healthz", ""),
+        asked("GET /nothing", ""),
+        asked("POST /", "Content-Length: 0\r\n"),
+        asked("GET /main.js", foreign),
+        asked("GET /", "If-None-Match: *\r\n"),
+    ] {
         let policy = header(&head, "content-security-policy").expect("a policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"), "{policy}");
-        assert!(!policy.contains("unsafe"), "{policy}");
-        assert_eq!(header(&head, "x-content-type-options"), Some("nosniff"), "{path}");
-        assert_eq!(header(&head, "referrer-policy"), Some("no-referrer"), "{path}");
+        for directive in
+            ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]
+        {
+            assert!(policy.contains(directive), "{policy}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("data:"), "{policy}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(&head, name), Some(value), "{head}");
+        }
+        assert!(
+            header(&head, "permissions-policy").is_some_and(|policy| policy.contains("camera=()")),
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_handshake_is_text_and_nothing_else() {
+    let server = Server::start();
+    let websocket =
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n";
+    let host = format!("Host: {}\r\n", server.address());
+    for (request, status) in [
+        ("GET / HTTP/1.1\n\n".to_owned(), 400),
+        (format!("GET /ws HTTP/1.1\r\n{websocket}Sec-WebSocket-Version: 13\r\n\r\n"), 400),
+        (format!("GET /ws HTTP/1.1\r\n{host}{websocket}Sec-WebSocket-Version: 8\r\n\r\n"), 426),
+        (
+            format!(
+                "GET /ws HTTP/1.1\r\n{host}{websocket}Sec-WebSocket-Version: 13\r\nCookie: a=b\r\nOrigin: https://evil.example\r\n\r\n"
+            ),
+            403,
+        ),
+    ] {
+        let (head, _) = server.request(&request);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{request}: {head}");
+        assert_eq!(header(&head, "content-type"), Some("text/plain; charset=utf-8"), "{head}");
+        assert_eq!(header(&head, "x-content-type-options"), Some("nosniff"), "{head}");
+        let policy = header(&head, "content-security-policy").expect("a policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn requests_with_cookies_come_from_the_servers_own_pages() {
+    let server = Server::start();
+    let own = format!("http://{}", server.address());
+    for (origin, cookie, status) in [
+        (Some(own.as_str()), true, 200),
+        (None, true, 200),
+        (Some("https://evil.example"), false, 200),
+        (Some("https://evil.example"), true, 403),
+        (Some("null"), true, 403),
+    ] {
+        let origin = origin.map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
+        let cookie = if cookie { "Cookie: session=1\r\n" } else { "" };
+        let (head, _) = server.get("/", &format!("{origin}{cookie}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{origin}{cookie}: {head}");
     }
 }
 

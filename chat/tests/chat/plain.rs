@@ -75,18 +75,24 @@ fn a_plain_client_is_sent_nothing_that_it_does_not_know() {
 }
 
 #[test]
-fn text_is_passed_on_as_it_is() {
+fn text_is_passed_on_as_it_is_but_for_control_characters() {
     let server = Server::start();
     let mut client = Client::plain(&server);
     for text in [
         "<b>bold</b> & \"quoted\"",
-        "  two\nlines\t\r\n",
-        "李雷 👩‍💻 \u{202e}",
-        "a\u{1}\u{7f}\u{2028}",
+        "  two\nlines\t",
+        "李雷 👩‍💻 \u{202e}שלום\u{202c} \u{2028}",
         "\\u0041",
+        "__proto__",
     ] {
         assert_eq!(client.ask(json!({"type": "message", "text": text}), "message")["data"], text);
     }
+    for (text, expected) in
+        [("two\r\nlines\r", "two\nlines\n"), ("\u{1b}[31mred\u{0}\u{7f}\u{9b}1m", "[31mred1m")]
+    {
+        assert_eq!(client.ask(json!({"type": "message", "text": text}), "message")["data"], expected);
+    }
+    assert_eq!(client.ask(json!({"type": "message", "text": "\u{0}\u{1b}"}), "error")["code"], "empty_text");
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn help_and_version_are_there() {
         "--reactors",
         "--max-connections",
         "--allowed-origin",
+        "--user",
+        "--rate-limits",
         "SWITCHBOARD_LISTEN",
         "9502",
         "status",
@@ -124,13 +126,35 @@ fn a_database_that_cannot_be_used_is_a_sentence() {
 }
 
 #[test]
-fn allowed_origins_keep_other_pages_out() {
+fn a_page_of_somebody_else_cannot_use_the_cookies_of_this_site() {
+    let server = Server::start();
+    let own = format!("http://{}", server.address());
+    let open = |origin: &str, fields: &str| {
+        server.request(&format!(
+            "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nOrigin: {origin}\r\n{fields}\r\n",
+            server.address()
+        ))
+    };
+    for origin in ["https://evil.example", "http://127.0.0.1:1", "null"] {
+        let (head, body) = open(origin, "Cookie: session=1\r\n");
+        assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+        assert!(body.contains(origin) && body.contains("--allowed-origin"), "{body}");
+    }
+    assert!(Client::open(&server, "/ws", None, Some(&own)).is_ok());
+    assert!(Client::open(&server, "/ws", None, None).is_ok());
+}
+
+#[test]
+fn with_allowed_origins_all_other_pages_stay_out() {
     let directory = TempDirectory::new();
     let server =
         Server::on(directory.path(), ["--allowed-origin", "https://chat.example,https://two.example"]);
+    let own = format!("http://{}", server.address());
     for (origin, allowed) in [
         (Some("https://chat.example"), true),
         (Some("https://two.example"), true),
+        (Some(own.as_str()), true),
         (None, true),
         (Some("https://evil.example"), false),
         (Some("null"), false),

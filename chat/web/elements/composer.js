@@ -2,13 +2,13 @@
 
 import { explain, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
-import { codePoints } from '../text/count.js';
+import { excess } from '../text/count.js';
 import { ChatElement } from './chat-element.js';
 import { CompositionWatch } from './composition.js';
 import { h, setText } from './dom.js';
 import { icon } from './icons.js';
 
-/** The count is shown when this many code points are left, or fewer. */
+/** The count is shown when this many characters are left, or fewer. */
 const COUNT_FROM = 200;
 
 export class MessageComposer extends ChatElement {
@@ -100,13 +100,16 @@ export class MessageComposer extends ChatElement {
 
   /** @param {string} text */
   #left(text) {
-    return this.chat.store.limits.text - codePoints(text);
+    return -excess(text, this.chat.store.limits.text);
   }
 
   #showCount() {
     const left = this.#left(this.#input.value.trimEnd());
     const sentence = left < 0 ? t.charactersOver(-left) : left <= COUNT_FROM ? t.charactersLeft(left) : '';
-    setText(this.#count, this.#problem || sentence.replace(/\d+/, (digits) => formatNumber(Number(digits))));
+    const { slowed } = this.chat.store;
+    const count = sentence.replace(/\d+/, (digits) => formatNumber(Number(digits)));
+    setText(this.#count, this.#problem || count || (slowed ? t.slowedDown : ''));
+    this.#count.classList.toggle('slowed', slowed);
     this.#count.classList.toggle('over', left < 0 || this.#problem !== '');
     this.#input.setAttribute('aria-invalid', String(left < 0));
     this.#send.setAttribute('aria-disabled', String(left < 0 || this.#input.value.trim() === ''));

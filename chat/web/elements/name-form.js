@@ -81,8 +81,7 @@ export class NameForm extends ChatElement {
       this.onDone();
     } catch (error) {
       this.#busy = false;
-      const { code: refusal, sentence } = error instanceof Refusal ? error : { code: 'unanswered', sentence: '' };
-      this.#fail(explain({ code: refusal, sentence }));
+      this.#fail(explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
     }
   }
 

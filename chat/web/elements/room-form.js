@@ -68,7 +68,7 @@ export class RoomForm extends ChatElement {
     try {
       this.#choose(await this.chat.session.create(title));
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : { code: 'unanswered', sentence: '' };
+      const refusal = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };
       this.#fail(explain(refusal));
       this.#existingKey = (refusal.code === 'room_exists' && error instanceof Refusal && error.room) || '';
       this.#existing.hidden = this.#existingKey === '';
@@ -87,7 +87,10 @@ export class RoomForm extends ChatElement {
     setText(this.#problem, sentence);
     this.#existing.hidden = true;
     this.#input.setAttribute('aria-invalid', String(sentence !== ''));
-    if (sentence !== '') this.#input.focus();
+    if (sentence === '') return;
+    this.#input.focus();
+    // The form may be at the end of a long list.
+    this.#problem.scrollIntoView({ block: 'nearest' });
   }
 }
 

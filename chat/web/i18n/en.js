@@ -82,12 +82,17 @@ export default {
   connectAgain: 'Connect again',
   dismiss: 'Dismiss',
 
+  slowedDown: 'You’re writing faster than the server allows. What’s waiting is sent bit by bit.',
+  rateLimited: /** @param {number} seconds */ (seconds) => `That was too fast. Please try again in ${seconds === 1 ? '1 second' : `${seconds} seconds`}.`,
+  nameTaken: /** @param {string} name */ (name) => `Someone here is called ${name}, which looks the same. Please choose another name. If it’s yours, write it exactly like that.`,
+
   /** By the code of the server's error frame. What is missing here is said in the server's own words. */
   errors: {
-    bad_name: 'Please choose another name: it can’t be empty or contain control characters.',
+    bad_name: 'Please choose another name: it can’t be empty or contain characters that are invisible or pile up.',
     name_too_long: 'That name is too long.',
-    bad_room: 'Please choose another room name: it can’t be empty, too long or contain control characters.',
-    room_exists: 'There is a room with that name already.',
+    name_taken: 'Someone here has a name that looks the same. Please choose another one.',
+    bad_room: 'Please choose another room name: it can’t be empty or too long, or contain characters that are invisible or pile up.',
+    room_exists: 'There is a room already with that name, or one that looks the same.',
     no_such_room: 'There is no such room.',
     not_joined: 'You are not in this room any more.',
     not_connected: 'The server doesn’t know your name yet. Please try again.',
@@ -95,6 +100,7 @@ export default {
     rooms_full: 'The server has as many rooms as it can have. Use one of them.',
     empty_text: 'There is nothing in this message.',
     text_too_long: 'This message is too long.',
+    rate_limited: 'That was too fast. Please try again in a moment.',
     busy: 'The server is very busy. Please try again in a moment.',
     internal: 'Something went wrong on the server. Please try again.',
     unanswered: 'There is no connection right now. Please try again in a moment.',

@@ -3,6 +3,7 @@
 import en from './en.js';
 import zhCN from './zh-CN.js';
 
+/** @import { Problem } from '../state/store.js' */
 /** @typedef {typeof en} Sentences */
 /** @typedef {'en' | 'zh-CN'} Language */
 
@@ -44,10 +45,12 @@ export function speak(chosen, preferred) {
 
 /**
  * The sentence for an error code: ours where there is one, otherwise the server's own.
- * @param {{ code: string, sentence: string }} problem
+ * @param {Pick<Problem, 'code' | 'sentence' | 'name' | 'retryAfterMs'>} problem
  * @returns {string}
  */
-export function explain({ code, sentence }) {
+export function explain({ code, sentence, name, retryAfterMs }) {
+  if (code === 'rate_limited' && retryAfterMs !== undefined) return t.rateLimited(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  if (code === 'name_taken' && name !== undefined) return t.nameTaken(isolated(name));
   const known = Object.hasOwn(t.errors, code) ? t.errors[/** @type {keyof Sentences['errors']} */ (code)] : '';
   return known || sentence || t.errors.internal;
 }

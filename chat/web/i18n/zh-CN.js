@@ -79,11 +79,16 @@ export default {
   connectAgain: '重新连接',
   dismiss: '知道了',
 
+  slowedDown: '你发得太快了，剩下的消息会陆续发送。',
+  rateLimited: (seconds) => `操作太频繁了，请 ${seconds} 秒后再试。`,
+  nameTaken: (name) => `这里已经有人叫“${name}”，两个名字看起来一样。请换一个名字；如果那就是你，请写得一模一样。`,
+
   errors: {
-    bad_name: '请换一个名字：不能为空，也不能包含控制字符。',
+    bad_name: '请换一个名字：不能为空，也不能包含看不见或重叠堆积的字符。',
     name_too_long: '名字太长了。',
-    bad_room: '请换一个名称：不能为空或过长，也不能包含控制字符。',
-    room_exists: '已经有同名的聊天室了。',
+    name_taken: '这里已经有人用了看起来一样的名字，请换一个。',
+    bad_room: '请换一个名称：不能为空或过长，也不能包含看不见或重叠堆积的字符。',
+    room_exists: '已经有同名或名称看起来一样的聊天室了。',
     no_such_room: '没有这个聊天室。',
     not_joined: '你已不在这个聊天室里。',
     not_connected: '还没有登记名字，请重试。',
@@ -91,6 +96,7 @@ export default {
     rooms_full: '服务器上的聊天室已达上限，请使用已有的聊天室。',
     empty_text: '消息内容为空。',
     text_too_long: '消息太长了。',
+    rate_limited: '操作太频繁了，请稍后再试。',
     busy: '服务器正忙，请稍后再试。',
     internal: '服务器出了点问题，请重试。',
     unanswered: '当前没有连接，请稍后再试。',

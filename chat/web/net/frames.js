@@ -25,7 +25,7 @@
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
 /** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
 /** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number }} WhoFrame */
-/** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string }} ErrorFrame */
+/** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
  * @typedef {WelcomeFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
@@ -41,6 +41,9 @@
  *   | { type: 'history', room: string, before: number, limit: number }
  *   | { type: 'resume', rooms: Record<string, number> }} Request
  */
+
+/** Longer than this nobody waits for a server, whatever it says, in milliseconds. */
+const RETRY_MS_MAX = 300_000;
 
 /** What holds until a server has said otherwise. @type {Limits} */
 export const LIMITS_DEFAULT = Object.freeze({ text: 4000, name: 32, room: 48, page: 50 });
@@ -87,7 +90,15 @@ const READERS = {
   message: (v) => ({ type: 'message', ...id(v), message: message(v) }),
   history: (v) => ({ type: 'history', ...id(v), ...page(v) }),
   who: (v) => ({ type: 'who', ...id(v), room: string(v.room), ...members(v) }),
-  error: (v) => ({ type: 'error', ...id(v), ...(typeof v.room === 'string' ? { room: v.room } : {}), code: string(v.code), data: typeof v.data === 'string' ? v.data : '' }),
+  error: (v) => ({
+    type: 'error',
+    ...id(v),
+    code: string(v.code),
+    data: typeof v.data === 'string' ? v.data : '',
+    ...(typeof v.room === 'string' ? { room: v.room } : {}),
+    ...(typeof v.name === 'string' ? { name: v.name } : {}),
+    ...(typeof v.retry_after_ms === 'number' && v.retry_after_ms >= 0 ? { retryAfterMs: Math.min(v.retry_after_ms, RETRY_MS_MAX) } : {}),
+  }),
 };
 
 /** @param {unknown} v @returns {v is Record<string, unknown>} */

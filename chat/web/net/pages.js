@@ -70,7 +70,7 @@ export class Pages {
       const { messages, more } = await this.#page(room, before);
       if (room.loading === loading) await apply(messages, more);
     } catch (error) {
-      if (error instanceof Refusal) room.problem = { about: 'older', code: error.code, sentence: error.sentence };
+      if (error instanceof Refusal) room.problem = { about: 'older', ...error.problem };
     }
     room.loading = null;
     this.#store.changed();

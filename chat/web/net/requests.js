@@ -1,6 +1,7 @@
 /** Requests that wait for their answer, by the `id` that the answer will carry. */
 
 /** @import { ErrorFrame, Frame } from './frames.js' */
+/** @import { Problem } from '../state/store.js' */
 
 /** The server has said no. */
 export class Refusal extends Error {
@@ -11,6 +12,14 @@ export class Refusal extends Error {
     this.code = frame.code;
     this.sentence = frame.data;
     this.room = frame.room;
+    this.takenName = frame.name;
+    this.retryAfterMs = frame.retryAfterMs;
+  }
+
+  /** As it is shown. @returns {Problem} */
+  get problem() {
+    const { code, sentence, takenName, retryAfterMs } = this;
+    return { code, sentence, ...(takenName === undefined ? {} : { name: takenName }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
 }
 

@@ -7,13 +7,14 @@ import { Connection } from './connection.js';
 import { Pages } from './pages.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
+import { Sender } from './sender.js';
 
 /** @import { ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
 /** @import { Room } from '../state/room.js' */
-/** @import { Store } from '../state/store.js' */
+/** @import { Problem, Store } from '../state/store.js' */
 
 /** The room that every server has, and in which everyone begins. */
 export const LOBBY = 'lobby';
@@ -42,6 +43,7 @@ export class Session {
   #clock;
   #surroundings;
   #roll;
+  #sender;
   #name = '';
   #client;
   #resumeId = '';
@@ -57,6 +59,7 @@ export class Session {
     this.#client = memory.client(newId);
     this.#pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
+    this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text }) => this.#connection.send({ type: 'message', room, text, id }));
     this.#connection = new Connection(surroundings, {
       onOpen: () => this.#introduce(),
       onFrame: (frame) => this.#received(frame),
@@ -137,7 +140,7 @@ export class Session {
     } catch (error) {
       if (error instanceof Refusal && error.code !== 'not_joined') {
         this.#want(room);
-        room.problem = { about: 'leave', code: error.code, sentence: error.sentence };
+        room.problem = { about: 'leave', ...error.problem };
         this.#store.changed();
         return;
       }
@@ -167,7 +170,7 @@ export class Session {
    */
   post(key, text) {
     const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock() });
-    if (added) this.#flush(this.#store.room(key));
+    if (added) this.#sender.flush();
     this.#store.changed();
     return added;
   }
@@ -179,7 +182,7 @@ export class Session {
     this.#outbox.retry(id);
     const room = this.#store.room(outgoing.room);
     if (!room.wanted) this.#want(room);
-    if (room.joined) this.#flush(room);
+    if (room.joined) this.#sender.flush();
     else this.#join(room);
     this.#store.changed();
   }
@@ -219,8 +222,9 @@ export class Session {
   #introduce() {
     this.#ask({ type: 'connect', text: this.#name, client: this.#client }).catch((error) => {
       if (!(error instanceof Refusal)) return;
-      this.#store.nameProblem = { code: error.code, sentence: error.sentence };
+      this.#store.nameProblem = error.problem;
       this.#store.changed();
+      if (error.code === 'rate_limited') this.#introduceLater(error.retryAfterMs);
     });
     /** @type {Map<string, number>} */
     const resume = new Map();
@@ -233,6 +237,14 @@ export class Session {
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
   }
 
+  /** Many have come at once, as after a restart of the server. @param {number | undefined} retryAfterMs */
+  #introduceLater(retryAfterMs) {
+    const { setTimer, random } = this.#surroundings;
+    setTimer(() => {
+      if (this.#connection.phase === 'open' && !this.#store.link.ready) this.#introduce();
+    }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
+  }
+
   /** @param {Room} room */
   #want(room) {
     room.wanted = true;
@@ -242,25 +254,25 @@ export class Session {
   /** @param {Room} room */
   #join(room) {
     this.#ask({ type: 'join', room: room.key }).catch((error) => {
-      if (error instanceof Refusal) this.#notAdmitted(room, error.code, error.sentence);
+      if (error instanceof Refusal) this.#notAdmitted(room, error.problem);
     });
   }
 
   /**
    * @param {Room} room
-   * @param {string} code
-   * @param {string} sentence
+   * @param {Problem} problem
    */
-  #notAdmitted(room, code, sentence) {
+  #notAdmitted(room, problem) {
+    const { code, sentence, retryAfterMs } = problem;
     if (code === 'not_connected') return; // the name was refused: rooms follow when there is another one
     room.joined = false;
-    room.problem = { about: 'join', code, sentence };
+    room.problem = { about: 'join', ...problem };
     this.#store.changed();
-    if (code === 'busy') {
+    if (code === 'busy' || code === 'rate_limited') {
       const { setTimer, random } = this.#surroundings;
       setTimer(() => {
         if (room.wanted && !room.joined) this.#join(room);
-      }, BUSY_RETRY_MS * (1 + random()));
+      }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
       return;
     }
     for (const { id, state } of this.#outbox.of(room.key)) {
@@ -292,17 +304,6 @@ export class Session {
     this.#store.changed();
   }
 
-  /** Sends what waits for a room. @param {Room} room */
-  #flush(room) {
-    if (!room.joined) return;
-    for (const outgoing of this.#outbox.of(room.key)) {
-      if (outgoing.state !== 'waiting') continue;
-      const { id, text } = outgoing;
-      if (!this.#connection.send({ type: 'message', room: room.key, text, id })) return;
-      this.#outbox.markSent(id);
-    }
-  }
-
   #phaseChanged() {
     const { link } = this.#store;
     const { phase, stopReason } = this.#connection;
@@ -314,6 +315,7 @@ export class Session {
         room.loading = null;
       }
       this.#outbox.connectionLost();
+      this.#sender.connectionLost();
       this.#requests.abandon();
     }
     link.phase = phase;
@@ -413,7 +415,7 @@ export class Session {
       if (id !== undefined) this.#outbox.confirm(id);
     }
     this.#outbox.recognise(room.key, frame.messages, this.#store.name);
-    this.#flush(room);
+    this.#sender.flush();
   }
 
   /**
@@ -428,7 +430,10 @@ export class Session {
   /** @param {MessageFrame} frame */
   #posted(frame) {
     const room = this.#store.rooms.get(frame.message.room);
-    if (frame.id !== undefined) this.#outbox.confirm(frame.id);
+    if (frame.id !== undefined) {
+      this.#outbox.confirm(frame.id);
+      this.#sender.answered();
+    }
     if (room === undefined || !room.wanted) return;
     const known = frame.message.seq <= room.seq;
     room.receive(frame.message);
@@ -463,15 +468,22 @@ export class Session {
 
   /** @param {ErrorFrame} frame */
   #refused(frame) {
-    const { id, room: key, code, data: sentence } = frame;
+    const { id, room: key, code } = frame;
+    const { problem } = new Refusal(frame);
     if (id !== undefined && id === this.#resumeId) {
-      if (key !== undefined) this.#notAdmitted(this.#store.room(key), code, sentence);
+      if (key !== undefined) this.#notAdmitted(this.#store.room(key), problem);
+      else if (code === 'rate_limited') for (const room of this.#store.wanted()) this.#notAdmitted(room, problem);
       else for (const room of this.#store.wanted()) this.#join(room);
     } else if (id !== undefined && this.#outbox.find(id) !== undefined) {
-      this.#outbox.fail(id, code, sentence);
+      if (code === 'rate_limited') {
+        this.#sender.tooFast(id, frame.retryAfterMs);
+        return;
+      }
+      this.#outbox.fail(id, code, problem.sentence);
       if (code === 'not_joined' && key !== undefined) this.#store.room(key).joined = false;
+      this.#sender.answered();
     } else if (id === undefined) {
-      this.#store.problem = { code, sentence, ...(key === undefined ? {} : { room: key }) };
+      this.#store.problem = { ...problem, ...(key === undefined ? {} : { room: key }) };
     }
   }
 }

@@ -52,6 +52,11 @@ export class Outbox {
     return this.#list.filter((outgoing) => outgoing.room === room);
   }
 
+  /** In the order in which they were written. @returns {readonly Outgoing[]} */
+  all() {
+    return this.#list;
+  }
+
   /** Every room that has something unconfirmed. @returns {Set<string>} */
   rooms() {
     return new Set(this.#list.map((outgoing) => outgoing.room));

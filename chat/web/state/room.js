@@ -8,6 +8,7 @@
 import { Notices } from './notices.js';
 
 /** @import { Message } from '../net/frames.js' */
+/** @import { Problem } from './store.js' */
 
 /** The most messages that a room keeps; so the most that are in the document. */
 export const WINDOW_MAX = 500;
@@ -42,7 +43,7 @@ export class Room {
   read = null;
   /** @type {Loading | null} */
   loading = null;
-  /** What the last request about this room failed with. @type {{ about: 'join' | 'older' | 'leave', code: string, sentence: string } | null} */
+  /** What the last request about this room failed with. @type {({ about: 'join' | 'older' | 'leave' } & Problem) | null} */
   problem = null;
   /** The `seq` of a message that is being looked at, null at the bottom: the window is cut at the end that is farther from it. @type {number | null} */
   anchor = null;

@@ -8,7 +8,10 @@ import { Room } from './room.js';
 /** @import { Limits, Message, RoomSummary } from '../net/frames.js' */
 /** @import { Phase } from '../net/connection.js' */
 
-/** @typedef {{ code: string, sentence: string, room?: string }} Problem */
+/**
+ * Why the server has refused something. `name` is somebody else's; after `retryAfterMs` the same may be asked again.
+ * @typedef {{ code: string, sentence: string, room?: string, name?: string, retryAfterMs?: number }} Problem
+ */
 
 /**
  * `ready` is true from the server's welcome until the connection is lost; `lostAt` is when that was, in milliseconds of the
@@ -27,6 +30,8 @@ export class Store {
   rooms = new Map();
   /** Counts the changes to which rooms there are, and what they are called. */
   roomsRevision = 0;
+  /** The server takes messages more slowly than they are written: they are sent one by one. */
+  slowed = false;
   /** The key of the room that is shown. @type {string | null} */
   current = null;
   /** @type {Link} */

@@ -1,6 +1,6 @@
 /** What a name looks like: its initials and its colour. */
 
-import { codePoints } from './count.js';
+import { excess } from './count.js';
 
 /** How many colours styles/people.css has; `data-hue` is from 0 up to this. */
 export const HUES = 12;
@@ -40,31 +40,31 @@ export function hueOf(name) {
 /**
  * The reason why the server would refuse `name`, or null. Saying it here saves a round trip; the server has the last word.
  * @param {string} name
- * @param {number} nameMax in code points
+ * @param {number} nameMax in characters
  * @returns {'bad_name' | 'name_too_long' | null}
  */
 export function nameProblem(name, nameMax) {
   const trimmed = name.trim();
   if (trimmed === '' || hasForbidden(trimmed)) return 'bad_name';
-  return codePoints(trimmed) > nameMax ? 'name_too_long' : null;
+  return excess(trimmed, nameMax) > 0 ? 'name_too_long' : null;
 }
 
 /**
  * @param {string} title
- * @param {number} roomMax in code points
+ * @param {number} roomMax in characters
  * @returns {'bad_room' | null}
  */
 export function titleProblem(title, roomMax) {
   const trimmed = title.trim();
-  return trimmed === '' || hasForbidden(trimmed) || codePoints(trimmed) > roomMax ? 'bad_room' : null;
+  return trimmed === '' || hasForbidden(trimmed) || excess(trimmed, roomMax, 3 * roomMax) > 0 ? 'bad_room' : null;
 }
 
 /**
- * Control characters, and the marks that turn the direction of the text around them.
+ * What cannot be seen in a name, or turns the direction of the text around it. The server knows more of these.
  * @param {string} text
  */
 function hasForbidden(text) {
-  return /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+  return /[\p{Cc}\p{Co}\p{Zl}\p{Zp}\u00ad\u034f\u061c\u115f\u1160\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0]/u.test(text);
 }
 
 /** @param {string} word */

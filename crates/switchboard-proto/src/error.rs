@@ -54,6 +54,9 @@ violations! {
     CLOSE_CODE_INVALID = PROTOCOL_ERROR, "RFC 6455 §7.4", "the close frame's status code must not be sent";
     CLOSE_REASON_UTF8 = INVALID_DATA, "RFC 6455 §5.5.1", "the close frame's reason is not valid UTF-8";
     TEXT_UTF8 = INVALID_DATA, "RFC 6455 §8.1", "a text message is not valid UTF-8";
+    RSV1_MISPLACED = PROTOCOL_ERROR, "RFC 7692 §6.1", "RSV1 is set on a control frame or a later fragment";
+    DEFLATE_INVALID = INVALID_DATA, "RFC 7692 §7.2.2", "a compressed message is not a valid deflate stream";
+    DEFLATE_UNFINISHED = INVALID_DATA, "RFC 7692 §7.2.1", "a compressed message does not end in an empty stored block";
     MESSAGE_TOO_BIG = TOO_BIG, "RFC 6455 §7.4.1", "the message is larger than this endpoint takes";
 }
 

@@ -79,6 +79,12 @@ impl FrameHeader {
     /// The longest header in bytes: 2, a length of 8, a masking key of 4.
     pub const BYTES_MAX: usize = 14;
 
+    /// Does a compressed message begin here (RFC 7692 §6)?
+    #[inline(always)]
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.rsv & RSV1 != 0
+    }
+
     /// Reads the header at the start of `bytes`, and how many bytes it takes. `Ok(None)`: more bytes are needed.
     ///
     /// # Errors
@@ -126,6 +132,9 @@ fn read_first(first: u8, rules: FrameRules) -> Result<(bool, u8, OpCode), Violat
     let Some(opcode) = OpCode::from_wire(first & 0x0f) else {
         return Err(error::RESERVED_OPCODE);
     };
+    if rsv & RSV1 != 0 && !matches!(opcode, OpCode::Text | OpCode::Binary) {
+        return Err(error::RSV1_MISPLACED);
+    }
     match opcode {
         OpCode::Continuation if !rules.message_open => Err(error::ORPHAN_CONTINUATION),
         OpCode::Text | OpCode::Binary if rules.message_open => Err(error::MESSAGE_INTERRUPTED),
@@ -209,6 +218,14 @@ impl HeaderBytes {
             }
         };
         Self { bytes, len }
+    }
+
+    /// The same for a frame whose payload is compressed: the first or only one of a message (RFC 7692 §6.1).
+    #[inline]
+    #[must_use]
+    pub fn compressed(mut self) -> Self {
+        self.bytes[0] |= RSV1 << 4;
+        self
     }
 
     /// The bytes of the header.

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | 1 | [`handshake`] | the opening handshake, both sides (§4): [`handshake::HeadReader`] gathers a request head, [`handshake::Request`] parses it, [`handshake::Upgrade`] accepts it |
 //! | 2 | [`Connection`] | everything after it: messages, control frames, the close handshake (§5–§7) |
+//! | | [`deflate`] | compressed messages (RFC 7692), if both sides want them: negotiated by step 1, inflated by step 2, and compressed before step 3 |
 //! | 3 | [`encode_frame`], [`HeaderBytes`] | frames to send (§5.2); [`encode_masked_frame`] on the client's side |
 //!
 //! [`CloseCode`] names the codes of §7.4. Every violation by the peer is a [`ProtocolError`] that carries the close code and
@@ -49,6 +50,9 @@ pub mod handshake;
 mod connection;
 pub use connection::{Connection, Event, MessageKind, Received, Role};
 
+// Compression (RFC 7692).
+pub mod deflate;
+
 // Frames and masking (RFC 6455 §5.2, §5.3).
 mod frame;
 mod mask;
@@ -57,6 +61,9 @@ pub use frame::{
     encode_masked_frame,
 };
 pub use mask::apply_mask;
+
+// Proxies in front of a server.
+pub mod proxy;
 
 // Text (RFC 6455 §8.1).
 mod utf8;

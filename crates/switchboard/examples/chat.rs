@@ -14,7 +14,7 @@ use switchboard::{BoxError, Conn, Message, Server, StartError};
 
 fn main() -> Result<(), StartError> {
     let flags = Arc::new(common::begin());
-    Server::listen_on(flags.listen.clone())
+    Server::listen_on(flags.listeners())
         .config(flags.config())
         .on_start(common::print_addresses)
         .on_message(async move |conn: Conn, message: Message| {

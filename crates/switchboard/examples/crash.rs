@@ -24,7 +24,7 @@ fn main() -> Result<(), StartError> {
         ..config
     };
     let server = Server::with_handler(config, worker_start).on_start(common::print_addresses);
-    flags.listen.into_iter().fold(server, Server::listen).start()
+    flags.listeners().fold(server, Server::listen).start()
 }
 
 fn millis(variable: &str) -> Option<Duration> {

@@ -3,6 +3,8 @@
 
 use switchboard_proto::handshake::{self, HandshakeError};
 
+use crate::PeerAddr;
+use crate::addresses::Excess;
 use crate::core::Core;
 use crate::table::Counters;
 
@@ -14,6 +16,10 @@ pub(crate) enum Refusal {
     Origin,
     /// All places are taken.
     Full,
+    /// The client's address has as much as it may have.
+    Address(Excess),
+    /// A trusted proxy has passed on a field that cannot be read.
+    Forwarded,
     Stopping,
     /// `authorize` has not decided in time.
     Undecided,
@@ -37,6 +43,8 @@ impl Refusal {
         match self {
             Refusal::Handshake(error) => error.status,
             Refusal::Origin | Refusal::Withdrawn => 403,
+            Refusal::Address(_) => 429,
+            Refusal::Forwarded => 400,
             Refusal::Full | Refusal::Stopping | Refusal::Undecided => 503,
             Refusal::NoHttp => 426,
             Refusal::BadDecision => 500,
@@ -47,9 +55,11 @@ impl Refusal {
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let fields: &[(&str, &str)] = match self {
             Refusal::Handshake(error) => error.headers(),
-            Refusal::Full | Refusal::Stopping | Refusal::Undecided => &[("Retry-After", RETRY_AFTER)],
+            Refusal::Full | Refusal::Stopping | Refusal::Undecided | Refusal::Address(_) => {
+                &[("Retry-After", RETRY_AFTER)]
+            }
             Refusal::NoHttp => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
-            Refusal::Origin | Refusal::Withdrawn | Refusal::BadDecision => &[],
+            Refusal::Origin | Refusal::Withdrawn | Refusal::Forwarded | Refusal::BadDecision => &[],
             Refusal::PlainOnTls | Refusal::TlsOnPlain => &[],
         };
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -63,6 +73,13 @@ impl Refusal {
             Refusal::Origin => "Pages of this origin may not connect here (RFC 6455 §10.2).\n",
             Refusal::Withdrawn => "The server closed the connection before it was open.\n",
             Refusal::Full => "All connections are in use. Try again in a moment.\n",
+            Refusal::Address(Excess::Connections) => {
+                "Your address has as many connections as it may have. Close one, or try again later.\n"
+            }
+            Refusal::Address(Excess::Handshakes) => {
+                "Your address connects too often. Try again in a moment.\n"
+            }
+            Refusal::Forwarded => "The Forwarded header field is malformed (RFC 7239 §4).\n",
             Refusal::Stopping => "The server is being stopped. Try again in a moment.\n",
             Refusal::Undecided => "The server did not decide about the request in time. Try again later.\n",
             Refusal::NoHttp => "This server speaks WebSocket only: connect with a WebSocket client.\n",
@@ -110,11 +127,29 @@ pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(),
     Ok(())
 }
 
-/// The same for a request head that came with a connection which has served HTTP before; a refusal is counted.
-pub(crate) fn admit_counted(core: &Core, head: &[u8]) -> Result<(), Refused> {
+/// The same for a request head that came with a connection which has served HTTP before; a refusal is counted. `proxied`: the
+/// connection is a trusted proxy's, the client another's, which has not been counted for its address yet.
+pub(crate) fn admit_counted(
+    core: &Core,
+    head: &[u8],
+    client: &PeerAddr,
+    proxied: bool,
+) -> Result<(), Refused> {
     let parsed = handshake::Request::parse(head, &crate::reactor::head_limits(&core.config));
     let admitted = match parsed {
-        Ok(Some(request)) => admit(core, &request),
+        Ok(Some(request)) => admit(core, &request).and_then(|()| {
+            let admitted = if proxied { core.admit_address(client) } else { Ok(false) };
+            match admitted {
+                // It is counted when its reactor has it.
+                Ok(true) => core.release_address(client),
+                Ok(false) => {}
+                Err(refusal) => {
+                    core.give_place_back();
+                    return Err(refusal);
+                }
+            }
+            Ok(())
+        }),
         Ok(None) => Err(Refusal::BadDecision),
         Err(error) => Err(Refusal::Handshake(error)),
     };

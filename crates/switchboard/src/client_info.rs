@@ -43,7 +43,7 @@ pub enum Transport {
 pub struct ClientInfo {
     /// Its id.
     pub id: ConnectionId,
-    /// The client's address.
+    /// The client's address, as [`Request::peer`](crate::Request::peer) has it.
     pub peer: PeerAddr,
     /// The user that it was bound to.
     pub user: Option<String>,

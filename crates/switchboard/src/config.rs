@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use crate::Deflate;
 use crate::TlsConfig;
+use crate::User;
 use crate::error::ConfigError;
+use crate::{ForwardedField, TrustedProxy};
 
 /// Settings of a [`Server`](crate::Server). Start from [`Config::default`] and change what you need; what does not
 /// fit together is refused by [`Server::start`](crate::Server::start) with a sentence that says why.
@@ -23,6 +26,36 @@ pub struct Config {
     pub max_connections: usize,
     /// Sockets that serve ordinary HTTP requests at one time; the excess gets 503. Default: 1,024.
     pub max_http_connections: usize,
+    /// Connections of one client address: WebSockets, handshakes and HTTP connections together, until their sockets are
+    /// closed; one more gets HTTP 429. An IPv6 address counts with all of its /64; clients of Unix sockets and
+    /// [`trusted_proxies`](Config::trusted_proxies) themselves are not counted. 0: no limit. Default: 0, for behind one address
+    /// there may be a whole company, or all customers of a mobile network.
+    pub max_connections_per_address: usize,
+    /// New connections of one client address in a second, counted alike; more get HTTP 429. Behind a trusted proxy only
+    /// WebSocket handshakes count. `rate_burst` times as many may come at once. 0: no limit. Default: 0, for the same reason.
+    pub handshakes_per_second: u32,
+    /// Messages, pings and pongs that one connection may send in a second, and `rate_burst` times as many at once. When it has
+    /// used them up it is not read from until there is room for more; if that goes on for `rate_grace`, it is closed with
+    /// 1008. 0: no limit. Default: 0, since what is too much depends on the application.
+    pub messages_per_second: u32,
+    /// Bytes that one connection may send in a second, on the wire and after its handshake; as with `messages_per_second`.
+    /// Default: 0: no limit.
+    pub bytes_per_second: usize,
+    /// How many seconds' worth of the rates above may come at once, after a pause that was as long; one message or
+    /// handshake at the least. Default: 10 s, in which a page may load all that it wants to.
+    pub rate_burst: Duration,
+    /// For how much longer a connection may be held because of `messages_per_second` or `bytes_per_second` than it is not;
+    /// then it is closed with 1008. Whoever sends a little more than it may now and then is never closed, whoever never lets up
+    /// is after this time; at zero, everybody at the first excess. Default: 30 s: TCP slows down whoever merely sends much, so closing is for those that never let up.
+    pub rate_grace: Duration,
+    /// Proxies that are believed when they say, in the field that `forwarded_field` names, for whom they speak: the client is
+    /// then the last address in it that is none of theirs, for [`Request::peer`](crate::Request::peer), `client_info`,
+    /// dispatch by address and the limits for each address. From everybody else the field is ignored. If there are any, a
+    /// listener with [`Listen::proxy_protocol`](crate::Listen::proxy_protocol) serves only them. Default: none.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// Where `trusted_proxies` say for whom they speak. It must be the field that they set themselves: one that they pass on as
+    /// it came says what the client likes. Default: [`ForwardedField::XForwardedFor`].
+    pub forwarded_field: ForwardedField,
     /// The first connection id (Swoole: `start_session_id`). Default: 1.
     pub first_connection_id: u32,
     /// Connections that the kernel completes before they are accepted. Default: 4,096, which the kernel cuts down
@@ -46,6 +79,9 @@ pub struct Config {
     /// Payload bytes of one message, fragments in sum (Swoole: `package_max_length`); more is answered by close
     /// code 1009. Default: 2 MiB.
     pub message_bytes_max: usize,
+    /// Compression of messages with the clients that offer it (Swoole: `websocket_compression`). `message_bytes_max` holds for
+    /// what they inflate to. Default: none.
+    pub deflate: Option<Deflate>,
     /// Bytes that may wait for one slow reader (Swoole: `socket_buffer_size`). An empty queue takes one message of
     /// any allowed size, so that a small limit does not make large messages impossible. Default: 4 MiB: two of the
     /// largest messages.
@@ -107,6 +143,11 @@ pub struct Config {
     /// Default: true. Set it to false where the program handles signals itself, or goes on after `start` has returned: the
     /// signals stay caught.
     pub handle_signals: bool,
+    /// Run as this user when started as root: all processes of the server do, from the moment in which its listeners are bound
+    /// and before anything is accepted; the files of Unix listeners become this user's. The program must be one that the user
+    /// can read and execute, and [`Server::start`](crate::Server::start) be called before there are other threads. Nothing of
+    /// this process may need root after that. Default: none, which changes nothing.
+    pub user: Option<User>,
     /// The certificate and key, with which every TCP listener speaks TLS and nothing else. Default: none, so no TLS.
     pub tls: Option<TlsConfig>,
 }
@@ -127,6 +168,9 @@ const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// What the connection table has room for.
 pub const USER_NAME_BYTES_LIMIT: usize = 120;
+
+/// All of them are compared with the address of a new connection.
+const TRUSTED_PROXIES_MAX: usize = 256;
 
 /// In Process mode a head, twice as much that was read behind it and once more what a reactor reads at one time, and a session
 /// must fit into one message between two processes (`ipc::socket::MESSAGE_BYTES_MAX`).
@@ -185,6 +229,14 @@ impl Default for Config {
             workers: cores,
             max_connections: 65_536,
             max_http_connections: 1_024,
+            max_connections_per_address: 0,
+            handshakes_per_second: 0,
+            messages_per_second: 0,
+            bytes_per_second: 0,
+            rate_burst: Duration::from_secs(10),
+            rate_grace: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
+            forwarded_field: ForwardedField::XForwardedFor,
             first_connection_id: 1,
             accept_backlog: 4_096,
             head_bytes_max: 16 << 10,
@@ -193,6 +245,7 @@ impl Default for Config {
             http_timeout: Duration::from_secs(30),
             allowed_origins: None,
             message_bytes_max: 2 << 20,
+            deflate: None,
             output_bytes_max: 4 << 20,
             overflow: Overflow::Close,
             command_bytes_max: 64 << 20,
@@ -215,6 +268,7 @@ impl Default for Config {
             ring_bytes: ring_bytes(cores),
             pipe_bytes_max: 1 << 20,
             handle_signals: true,
+            user: None,
             tls: None,
         }
     }
@@ -254,6 +308,9 @@ impl Config {
         }
         within("headers_max", self.headers_max, 8, 1 << 10)?;
         within("message_bytes_max", self.message_bytes_max, 1, 1 << 30)?;
+        if let Some(deflate) = &self.deflate {
+            deflate.validate()?;
+        }
         within("output_bytes_max", self.output_bytes_max, 1, 1 << 40)?;
         within("command_bytes_max", self.command_bytes_max, self.message_bytes_max + 1_024, 1 << 40)?;
         within("handler_backlog_max", self.handler_backlog_max, 1, 1 << 20)?;
@@ -284,10 +341,33 @@ impl Config {
         lasting("worker_start_timeout", self.worker_start_timeout, tick)?;
         lasting("drain_timeout", self.drain_timeout, Duration::ZERO)?;
         lasting("http_timeout", self.http_timeout, tick)?;
+        lasting("rate_burst", self.rate_burst, Duration::ZERO)?;
+        lasting("rate_grace", self.rate_grace, Duration::ZERO)?;
+        within("max_connections_per_address", self.max_connections_per_address, 0, 8 << 20)?;
+        within("bytes_per_second", self.bytes_per_second, 0, 1 << 40)?;
+        within("trusted_proxies", self.trusted_proxies.len(), 0, TRUSTED_PROXIES_MAX)?;
         within("accept_backlog", usize::try_from(self.accept_backlog).unwrap_or(0), 1, 1 << 30)?;
         if self.heartbeat_idle_time > Duration::ZERO && self.heartbeat_check_interval.is_zero() {
             return Err(ConfigError::CheckInterval);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_document_of_the_limits_names_every_setting_and_no_other() {
+        let source = include_str!("config.rs");
+        let fields = source.split("pub struct Config {").nth(1).unwrap().split("\n}").next().unwrap();
+        let fields = fields.lines().filter_map(|line| line.strip_prefix("    pub ")?.split(':').next());
+        let fields: BTreeSet<&str> = fields.collect();
+        let document = include_str!("../../../docs/limits.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        // Settings of something else are named with it.
+        let named: BTreeSet<&str> = rows.filter(|name| !name.contains("::")).collect();
+        assert_eq!(fields, named);
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::addresses::Addresses;
+use crate::admission::Refusal;
 use crate::certificates::Certificates;
 use crate::command::Command;
 use crate::inbox::Inbox;
@@ -17,13 +19,17 @@ use crate::ports::RemotePorts;
 use crate::reactor::Relays;
 use crate::status::ConductorRequest;
 use crate::table::{Counters, Header, Table};
-use crate::{Config, Stats};
+use crate::{Config, Mode, PeerAddr, Stats};
 
 /// What all threads of one process share; together with the table's memory, what all processes do.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    /// What each client address has, where the reactors are in this process.
+    pub(crate) addresses: Addresses,
+    /// Client sockets for which the process has descriptors.
+    descriptors_max: usize,
     /// The reactors' incoming commands, where the reactors are in this process.
     pub(crate) inboxes: Vec<Inbox>,
     /// The way to the reactors, where they are in another.
@@ -43,16 +49,24 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// For the process that has the reactors.
-    pub(crate) fn new(config: Config, listening: Vec<ListenAddr>, pipes: Pipes) -> io::Result<Core> {
+    /// For the process that has the reactors, and descriptors for so many client sockets.
+    pub(crate) fn new(
+        config: Config,
+        listening: Vec<ListenAddr>,
+        pipes: Pipes,
+        descriptors_max: usize,
+    ) -> io::Result<Core> {
         let table = Table::new(config.sockets_max(), config.first_connection_id)?;
         let clock = Clock::start(table.header());
         let inboxes = (0..config.reactors).map(|_| Inbox::new(config.command_bytes_max));
         let inboxes = inboxes.collect::<io::Result<Vec<_>>>()?;
+        let addresses = Addresses::new(&config);
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
         Ok(Core {
             config,
             table,
+            addresses,
+            descriptors_max,
             inboxes,
             ports: None,
             pipes,
@@ -75,11 +89,14 @@ impl Core {
         ports: Box<dyn RemotePorts>,
     ) -> Core {
         let clock = Clock::attach(table.header());
+        let addresses = Addresses::new(&config);
         let (inboxes, ports) = (Vec::new(), Some(ports));
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());
         Core {
             config,
             table,
+            addresses,
+            descriptors_max: 0,
             inboxes,
             ports,
             pipes,
@@ -137,6 +154,17 @@ impl Core {
         self.table.header().loads[..self.config.reactors].iter().map(|load| load.load(Ordering::Relaxed))
     }
 
+    /// Has the process room for one more client socket?
+    pub(crate) fn has_socket(&self) -> bool {
+        let own = self.loads().sum::<u64>() as usize;
+        let http = match self.config.mode {
+            Mode::Base => self.table.header().http_places.load(Ordering::Relaxed) as usize,
+            // They are the workers'.
+            Mode::Process => 0,
+        };
+        own < self.config.max_connections + self.config.handshakes_max() && own + http < self.descriptors_max
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopped_ms() != 0
     }
@@ -188,8 +216,25 @@ impl Core {
         take(&self.table.header().http_places, self.config.max_http_connections)
     }
 
-    pub(crate) fn give_http_place_back(&self) {
+    /// An HTTP connection of this peer has ended.
+    pub(crate) fn give_http_place_back(&self, peer: &PeerAddr) {
+        self.release_address(peer);
         self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// One more connection of this peer, if it may have one: see [`Addresses::admit`].
+    pub(crate) fn admit_address(&self, peer: &PeerAddr) -> Result<bool, Refusal> {
+        self.addresses.admit(&self.config, peer, self.now_ms()).map_err(Refusal::Address)
+    }
+
+    /// As [`Addresses::count`].
+    pub(crate) fn count_address(&self, peer: &PeerAddr) -> bool {
+        self.addresses.count(&self.config, peer, self.now_ms())
+    }
+
+    /// A connection that was counted for its peer's address has ended.
+    pub(crate) fn release_address(&self, peer: &PeerAddr) {
+        self.addresses.release(&self.config, peer, self.now_ms());
     }
 
     pub(crate) fn stats(&self) -> Stats {

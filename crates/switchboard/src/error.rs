@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::{Recipient, TlsError};
@@ -225,6 +226,78 @@ pub enum ConfigError {
     NoListener,
 }
 
+/// Why a server cannot run as another user.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UserError {
+    /// A file of users or groups.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Not in `/etc/passwd`.
+    #[error("there is no user {name:?}; one that only a directory service knows is given as UID:GID")]
+    Unknown {
+        /// As it was given.
+        name: String,
+    },
+    /// Not in `/etc/group`.
+    #[error("there is no group {name:?}")]
+    UnknownGroup {
+        /// As it was given.
+        name: String,
+    },
+    /// It is root.
+    #[error("root has all rights, which the server is to give up: name another user")]
+    Root,
+    /// The process has not the right to change its user.
+    #[error("only root can become the user {name:?}: start the server as root, or as that user")]
+    NotRoot {
+        /// Who was to be become.
+        name: String,
+    },
+    /// Other threads would stay root.
+    #[error("the process has other threads, which would stay root: start the server before any of them")]
+    Threads,
+    /// The system refused.
+    #[error("cannot become the user {name:?}: {source}")]
+    Refused {
+        /// Who was to be become.
+        name: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The process could become root again.
+    #[error("the process could become root again after it had changed its user; it does not go on")]
+    Regained,
+    /// The file of a Unix listener could not be given to the user.
+    #[error("cannot give {} to the user {name:?}: {source}", path.display())]
+    Give {
+        /// Who was to get it.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The program could not be started again as that user, for workers and reloads.
+    #[error(
+        "the user {name:?} cannot read and execute {}: {source}; put the program where that user can",
+        path.display()
+    )]
+    Program {
+        /// Who cannot.
+        name: String,
+        /// The program.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
 /// Why a server did not start, or how it failed. Its `Debug` is its `Display`, so that a `main` that returns it prints a
 /// sentence.
 #[derive(thiserror::Error)]
@@ -236,6 +309,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used; the sentence says which file, and what to do.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
+    /// The server cannot run as the user that was named.
+    #[error(transparent)]
+    User(#[from] UserError),
     /// A listener could not be opened.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

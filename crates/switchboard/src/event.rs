@@ -95,6 +95,8 @@ pub enum ClosedBy {
     Heartbeat,
     /// The output queue was full ([`Overflow::Close`](crate::Overflow::Close)).
     Overflow,
+    /// It sent more than `messages_per_second` or `bytes_per_second` allow, for longer than `rate_grace`.
+    Flood,
     /// The client broke the protocol.
     Protocol,
     /// The transport ended or failed without a close frame.

@@ -32,7 +32,16 @@ impl Frame {
     }
 
     pub(crate) fn shared_of(kind: MessageKind, payload: &[u8]) -> Frame {
-        let head = HeaderBytes::server(opcode(kind), true, payload.len());
+        Frame::joined(kind, HeaderBytes::server(opcode(kind), true, payload.len()), payload)
+    }
+
+    /// For all receivers with the same window; `payload` is compressed.
+    pub(crate) fn compressed(kind: MessageKind, payload: &[u8]) -> Frame {
+        let head = HeaderBytes::server(opcode(kind), true, payload.len()).compressed();
+        Frame::joined(kind, head, payload)
+    }
+
+    fn joined(kind: MessageKind, head: HeaderBytes, payload: &[u8]) -> Frame {
         let mut body = BytesMut::with_capacity(head.as_slice().len() + payload.len());
         body.put_slice(head.as_slice());
         body.put_slice(payload);
@@ -51,7 +60,7 @@ impl Frame {
         self.kind
     }
 
-    /// The message's bytes.
+    /// The message's bytes, as they stand in the frame.
     pub(crate) fn payload(&self) -> &[u8] {
         if self.head.is_some() {
             return &self.body;

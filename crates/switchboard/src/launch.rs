@@ -10,7 +10,7 @@ use crate::master::Master;
 use crate::member::Program;
 use crate::process::UserProcess;
 use crate::role::{InstanceRole, Part};
-use crate::{Config, Handler, Mode, Worker, manager, member};
+use crate::{Config, Handler, Listen, Mode, Worker, manager, member};
 
 /// What to do once the server listens.
 pub(crate) type OnStart = Box<dyn FnOnce(&Handle) + Send>;
@@ -18,7 +18,7 @@ pub(crate) type OnStart = Box<dyn FnOnce(&Handle) + Send>;
 /// A server that is ready to go.
 pub(crate) struct Launch {
     pub(crate) config: Config,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) addresses: Vec<Listen>,
     pub(crate) on_start: Option<OnStart>,
     pub(crate) processes: Vec<UserProcess>,
 }

@@ -28,12 +28,14 @@ mod closures;
 mod config;
 mod handler;
 mod server;
+mod user;
 
 // What handlers are given.
 mod client_info;
 mod conn;
 mod connection_id;
 mod decision;
+mod deflate;
 mod error;
 mod event;
 mod handle;
@@ -46,6 +48,7 @@ mod stats;
 mod status;
 
 // What passes between a reactor and the handlers, and what they share.
+mod addresses;
 mod admission;
 mod command;
 mod core;
@@ -53,7 +56,9 @@ mod frame;
 mod inbox;
 mod instance;
 mod ports;
+mod rate;
 mod table;
+mod trusted;
 
 // The two sides, and what starts them.
 mod base;
@@ -81,14 +86,15 @@ pub use config::{Config, DispatchBy, Mode, Overflow, USER_NAME_BYTES_LIMIT};
 pub use conn::Conn;
 pub use connection_id::{CONNECTION_ID_MAX, ConnectionId};
 pub use decision::Decision;
+pub use deflate::Deflate;
 pub use error::{
     BoxError, ConfigError, ConnectionError, MessageError, NameError, PublishError, PushError, QueryError,
-    ReloadError, StartError,
+    ReloadError, StartError, UserError,
 };
 pub use event::{Closed, ClosedBy};
 pub use handle::Handle;
 pub use handler::{Handler, Worker};
-pub use listener::ListenAddr;
+pub use listener::{Listen, ListenAddr};
 pub use message::Message;
 pub use pipe::{PipeMessage, Recipient};
 pub use process::Process;
@@ -98,4 +104,6 @@ pub use server::{Server, WorkerStart};
 pub use stats::Stats;
 pub use status::{ProcessInfo, ProcessRole, ProcessState, Reloaded, Status};
 pub use sys::Text;
+pub use trusted::{ForwardedField, TrustedProxy, TrustedProxyError};
+pub use user::User;
 pub use worker::HttpService;

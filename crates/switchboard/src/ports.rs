@@ -15,7 +15,7 @@ use crate::inbox::Refused as NotSent;
 use crate::pipe::Slot;
 use crate::status::ConductorRequest;
 use crate::table::Entry;
-use crate::{ConnectionId, Message, Overflow, Request};
+use crate::{ConnectionId, Message, Overflow, PeerAddr, Request};
 
 /// What [`Handle`](crate::Handle) does by way of the master. The connection table cannot be written here, so room is
 /// reckoned from the table and from what is on its way.
@@ -55,11 +55,11 @@ pub(crate) trait RemotePorts: Send + Sync + fmt::Debug {
     /// Asks the thread that leads the master.
     fn request(&self, request: ConductorRequest);
 
-    /// An HTTP connection has ended: its place is free.
-    fn http_ended(&self);
+    /// An HTTP connection of this peer has ended: its place is free.
+    fn http_ended(&self, peer: &PeerAddr);
 
-    /// Asks for a place for a connection whose upgrade is about to be decided about.
-    fn admit(&self, request: &Request) -> oneshot::Receiver<Result<(), Refused>>;
+    /// Asks for a place for a connection whose upgrade is about to be decided about. `proxied`: it is a trusted proxy's.
+    fn admit(&self, request: &Request, proxied: bool) -> oneshot::Receiver<Result<(), Refused>>;
 
     /// That place is not needed. `refused`: because the handshake was refused.
     fn place_returned(&self, refused: bool);

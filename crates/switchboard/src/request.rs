@@ -69,7 +69,8 @@ impl Request {
         })
     }
 
-    /// Where the request came from.
+    /// Who made the request: behind a proxy that is believed, its client (see
+    /// [`Config::trusted_proxies`](crate::Config::trusted_proxies)), whose port is 0 where the proxy does not tell it.
     pub fn peer(&self) -> PeerAddr {
         self.peer
     }

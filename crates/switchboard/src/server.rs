@@ -13,7 +13,7 @@ use crate::closures::{Authorize, Closures, OnClose, OnMessage, OnOpen, Unset};
 use crate::error::{BoxError, StartError};
 use crate::launch::{Launch, OnStart};
 use crate::process::UserProcess;
-use crate::{Config, Handle, Handler, HttpService, Process, Worker};
+use crate::{Config, Handle, Handler, HttpService, Listen, Process, Worker};
 
 /// A WebSocket server in the making.
 ///
@@ -31,7 +31,7 @@ use crate::{Config, Handle, Handler, HttpService, Process, Worker};
 #[must_use = "a server does nothing until it is started"]
 pub struct Server<S = Closures> {
     config: Config,
-    addresses: Vec<String>,
+    addresses: Vec<Listen>,
     on_start: Option<OnStart>,
     processes: Vec<UserProcess>,
     /// Closures, or what makes a handler for each worker.
@@ -40,12 +40,12 @@ pub struct Server<S = Closures> {
 
 impl Server {
     /// A server that listens on `address`: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH`. Port 0 lets the system choose.
-    pub fn new(address: impl Into<String>) -> Server {
+    pub fn new(address: impl Into<Listen>) -> Server {
         Server::listen_on([address])
     }
 
     /// A server that listens on all of these addresses.
-    pub fn listen_on(addresses: impl IntoIterator<Item = impl Into<String>>) -> Server {
+    pub fn listen_on(addresses: impl IntoIterator<Item = impl Into<Listen>>) -> Server {
         let http = None;
         let closures = Closures { authorize: Unset, open: Unset, message: Unset, close: Unset, http };
         let addresses = addresses.into_iter().map(Into::into).collect();
@@ -77,7 +77,7 @@ impl<S> Server<S> {
     }
 
     /// Listens on a further address.
-    pub fn listen(mut self, address: impl Into<String>) -> Server<S> {
+    pub fn listen(mut self, address: impl Into<Listen>) -> Server<S> {
         self.addresses.push(address.into());
         self
     }

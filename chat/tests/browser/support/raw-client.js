@@ -16,10 +16,13 @@ export class RawClient {
     await client.#page.goto(`${url}/favicon.svg`);
     await client.#page.evaluate(async ([address, text]) => {
       const socket = new WebSocket(address, 'switchboard.v1');
+      globalThis.socket = socket;
+      globalThis.log = [];
       let counter = 0;
       const waiting = new Map();
       socket.onmessage = (event) => {
         const frame = JSON.parse(event.data);
+        globalThis.log.push(frame);
         if (!waiting.has(frame.id)) return;
         waiting.get(frame.id)(frame);
         waiting.delete(frame.id);
@@ -39,6 +42,20 @@ export class RawClient {
   /** @param {Record<string, unknown>} frame @returns {Promise<any>} the answer */
   ask(frame) {
     return this.#page.evaluate((request) => globalThis.ask(request), frame);
+  }
+
+  /**
+   * Sends any text.
+   * @param {string} text
+   * @returns {Promise<any[]>} what has come since, up to the answer to what was asked after it
+   */
+  raw(text) {
+    return this.#page.evaluate(async (sent) => {
+      globalThis.log.length = 0;
+      globalThis.socket.send(sent);
+      await globalThis.ask({ type: 'rooms' });
+      return globalThis.log;
+    }, text);
   }
 
   /** @param {string} room */

@@ -28,12 +28,16 @@ export class Server {
   #flags = [];
   #child = null;
 
+  #rateLimits;
+
   /**
-   * @param {{ tls?: boolean }} options
+   * @param {{ tls?: boolean, rateLimits?: string }} [options] `rateLimits`: as `--rate-limits`; by default there are none: tests
+   *   are faster than people
    * @returns {Promise<Server>}
    */
-  static async start({ tls = false } = {}) {
+  static async start({ tls = false, rateLimits = '0' } = {}) {
     const server = new Server();
+    server.#rateLimits = rateLimits;
     if (process.env.SWITCHBOARD_URL && !CAN_RESTART) {
       server.url = process.env.SWITCHBOARD_URL.replace(/\/$/, '');
       return server;
@@ -106,7 +110,7 @@ export class Server {
   }
 
   async #run(listen) {
-    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, ...this.#flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, '--rate-limits', this.#rateLimits, ...this.#flags], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
     this.url = await new Promise((resolve, reject) => {

@@ -8,8 +8,8 @@ import zhCN from '../../../web/i18n/zh-CN.js';
 
 /** Every error code of the protocol, and the page's own. */
 const CODES = [
-  'bad_name', 'name_too_long', 'bad_room', 'room_exists', 'no_such_room', 'not_joined', 'not_connected', 'too_many_rooms',
-  'empty_text', 'text_too_long', 'busy', 'internal',
+  'bad_name', 'name_too_long', 'name_taken', 'bad_room', 'room_exists', 'no_such_room', 'not_joined', 'not_connected', 'too_many_rooms',
+  'empty_text', 'text_too_long', 'rate_limited', 'busy', 'internal',
 ];
 
 test('every sentence is in both languages, and takes the same arguments', () => {
@@ -33,6 +33,17 @@ test('an error without a sentence of ours is said in the server\'s words', () =>
   assert.equal(i18n.explain({ code: 'busy', sentence: 'Try again.' }), zhCN.errors.busy);
   assert.equal(i18n.explain({ code: 'from_the_future', sentence: 'Do this.' }), 'Do this.');
   assert.equal(i18n.explain({ code: 'constructor', sentence: '' }), zhCN.errors.internal);
+});
+
+test('an error says when to try again, and whose name it is', () => {
+  i18n.speak('en', []);
+  assert.match(i18n.explain({ code: 'rate_limited', sentence: '', retryAfterMs: 1_200 }), /in 2 seconds/);
+  assert.match(i18n.explain({ code: 'rate_limited', sentence: '', retryAfterMs: 1 }), /in 1 second\b/);
+  assert.match(i18n.explain({ code: 'name_taken', sentence: '', name: 'Ann' }), /\u2068Ann\u2069/);
+  i18n.speak('zh-CN', []);
+  assert.match(i18n.explain({ code: 'rate_limited', sentence: '', retryAfterMs: 2_000 }), / 2 秒/);
+  assert.equal(i18n.explain({ code: 'rate_limited', sentence: '' }), zhCN.errors.rate_limited);
+  assert.equal(i18n.explain({ code: 'name_taken', sentence: '' }), zhCN.errors.name_taken);
 });
 
 test('the page speaks what was chosen, or else the first of the browser\'s languages that it knows', () => {

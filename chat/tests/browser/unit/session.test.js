@@ -367,3 +367,63 @@ test('errors that belong to nothing are kept to be shown', () => {
   world.socket.receive({ type: 'error', code: 'bad_json', data: 'That was not JSON.' });
   assert.deepEqual(store.problem, { code: 'bad_json', sentence: 'That was not JSON.' });
 });
+
+test('messages that come too fast wait, and are sent one by one when the server says so', () => {
+  comeIn();
+  const { socket } = world;
+  for (const text of ['one', 'two', 'three', 'four']) session.post('lobby', text);
+  const sent = () => socket.sent.filter(({ type }) => type === 'message').map(({ text }) => text);
+  const requests = socket.sent.filter(({ type }) => type === 'message');
+  assert.deepEqual(sent(), ['one', 'two', 'three', 'four']);
+  const refuse = (request) => socket.receive({ type: 'error', code: 'rate_limited', data: 'Slowly.', id: request.id, room: 'lobby', retry_after_ms: 800 });
+  const store4 = (request, seq) => socket.receive({ ...message(seq, request.text, 'Ann'), type: 'message', id: request.id });
+  store4(requests[0], 4);
+  refuse(requests[1]);
+  refuse(requests[2]);
+  refuse(requests[3]);
+  assert.equal(store.slowed, true);
+  assert.deepEqual(texts().slice(-3), ['two (waiting)', 'three (waiting)', 'four (waiting)'], 'nothing is lost');
+  session.post('lobby', 'five');
+  assert.equal(sent().length, 4, 'and nothing is sent before its time');
+  world.pass(800);
+  assert.deepEqual(sent().slice(4), ['two']);
+  store4(requests[1], 5);
+  assert.deepEqual(sent().slice(4), ['two', 'three']);
+  refuse(requests[2]);
+  world.pass(800);
+  store4(requests[2], 6);
+  store4(requests[3], 7);
+  store4(socket.sent.at(-1), 8);
+  assert.deepEqual(sent().slice(4), ['two', 'three', 'three', 'four', 'five']);
+  assert.equal(store.slowed, false);
+  assert.deepEqual(texts().slice(-5), ['one', 'two', 'three', 'four', 'five']);
+});
+
+test('a connection that is lost while messages wait begins anew', () => {
+  comeIn();
+  session.post('lobby', 'one');
+  const request = world.socket.sent.at(-1);
+  world.socket.receive({ type: 'error', code: 'rate_limited', data: 'Slowly.', id: request.id, retry_after_ms: 60_000 });
+  assert.equal(store.slowed, true);
+  world.socket.lose();
+  assert.equal(store.slowed, false);
+  assert.deepEqual(texts().slice(-1), ['one (waiting)']);
+});
+
+test('whoever may not come in yet, or into a room, is let in later', async () => {
+  session.show('lobby');
+  session.callMe('Ann');
+  const { socket } = world;
+  socket.open();
+  const [connect, join] = socket.sent;
+  socket.receive({ type: 'error', code: 'rate_limited', data: 'Slowly.', id: connect.id, retry_after_ms: 500 });
+  socket.receive({ type: 'error', code: 'not_connected', data: 'No.', id: join.id });
+  await settled();
+  assert.equal(store.nameProblem?.code, 'rate_limited');
+  world.pass(1_000);
+  const again = socket.sent.filter(({ type }) => type === 'connect');
+  assert.equal(again.length, 2);
+  welcome();
+  assert.equal(store.nameProblem, null);
+  assert.equal(lobby().joined, true);
+});

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { codePoints } from '../../../web/text/count.js';
+import { characters, excess } from '../../../web/text/count.js';
 import { languageOf } from '../../../web/text/language.js';
 import { HUES, hueOf, initials, nameProblem, titleProblem } from '../../../web/text/names.js';
 
-test('lengths are in code points', () => {
-  for (const text of ['', 'abc', '李雷', '👍', '👩‍👩‍👧', 'a👍b👍', '\ud83d', '\ude00\ud83d', 'é']) {
-    assert.equal(codePoints(text), Array.from(text).length, JSON.stringify(text));
+test('lengths are in characters as people see them', () => {
+  for (const [text, expected] of [['', 0], ['abc', 3], ['李雷', 2], ['👍', 1], ['👩‍👩‍👧', 1], ['a👍b👍🏽', 4], ['e\u0301', 1], ['🇨🇳🇩🇪', 2], ['\ud83d', 1]]) {
+    assert.equal(characters(text), expected, JSON.stringify(text));
   }
+  assert.equal(characters('x'.repeat(1_000_000)), 1_000_000);
+});
+
+test('few characters can have too many bytes', () => {
+  assert.equal(excess('abc', 4), -1);
+  assert.equal(excess('abcde', 4), 1);
+  assert.equal(excess('👍👍👍👍', 4), 0);
+  assert.equal(excess('👩‍👩‍👧', 4), 1, '18 bytes');
+  assert.equal(excess('长'.repeat(48), 48, 144), 0);
+  assert.equal(excess('👍'.repeat(48), 48, 144) > 0, true);
 });
 
 test('initials: two of a Latin name of two words, one of any other', () => {
@@ -27,7 +37,8 @@ test('the colour of a name is always the same, and all colours are used', () => 
 
 test('names that the server would refuse are noticed before', () => {
   for (const [name, expected] of [
-    ['Ann', null], ['  Ann  ', null], ['', 'bad_name'], ['   ', 'bad_name'], ['a\u202eb', 'bad_name'], ['a\u0007b', 'bad_name'],
+    ['Ann', null], ['  Ann  ', null], ['', 'bad_name'], ['   ', 'bad_name'], ['a\u202eb', 'bad_name'], ['a\u0007b', 'bad_name'], ['An\u200bn', 'bad_name'], ['\u3164', 'bad_name'],
+    ['👩‍💻', null], ['علی\u200cرضا', null], ['__proto__', null],
     ['👍'.repeat(32), null], ['长'.repeat(33), 'name_too_long'],
   ]) assert.equal(nameProblem(name, 32), expected, JSON.stringify(name));
   assert.equal(titleProblem('Tea time 茶', 48), null);

@@ -6,7 +6,7 @@ mod server;
 pub use client::Client;
 #[allow(unused_imports, reason = "with one process there is none to tell apart")]
 pub use server::ProcessLine;
-pub use server::{DEADLINE, Server, TempDirectory, command, run};
+pub use server::{DEADLINE, Server, TempDirectory, command, command_of, run};
 
 use std::time::{Duration, Instant};
 

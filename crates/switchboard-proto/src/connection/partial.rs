@@ -2,7 +2,7 @@
 
 use super::MessageKind;
 use crate::error::{self, Violation};
-use crate::frame::{FrameHeader, OpCode};
+use crate::frame::FrameHeader;
 use crate::utf8::Utf8Progress;
 
 /// Input that has arrived in part, and replies that wait. A connection without either has none.
@@ -45,8 +45,17 @@ pub(super) struct OpenFrame {
 #[derive(Debug)]
 struct OpenMessage {
     kind: MessageKind,
+    /// Its payload is what has arrived, not what it means (RFC 7692).
+    compressed: bool,
     payload: Vec<u8>,
     utf8: Utf8Progress,
+}
+
+impl OpenMessage {
+    /// Text that can be judged as it arrives.
+    fn is_plain_text(&self) -> bool {
+        self.kind == MessageKind::Text && !self.compressed
+    }
 }
 
 impl Partial {
@@ -70,6 +79,10 @@ impl Partial {
         self.message.is_some()
     }
 
+    pub(super) fn frame_header(&self) -> Option<FrameHeader> {
+        self.frame.as_ref().map(|frame| frame.header)
+    }
+
     pub(super) fn message_len(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.payload.len())
     }
@@ -82,12 +95,18 @@ impl Partial {
         &self.control
     }
 
+    pub(super) fn is_message_compressed(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.compressed)
+    }
+
     /// Opens the message that a first data frame starts; a continuation leaves the open one as it is.
-    pub(super) fn open_message(&mut self, opcode: OpCode) {
-        let Some(kind) = MessageKind::of(opcode) else {
+    pub(super) fn open_message(&mut self, header: &FrameHeader) {
+        let Some(kind) = MessageKind::of(header.opcode) else {
             return;
         };
-        self.message = Some(OpenMessage { kind, payload: Vec::new(), utf8: Utf8Progress::default() });
+        let compressed = header.is_compressed();
+        self.message =
+            Some(OpenMessage { kind, compressed, payload: Vec::new(), utf8: Utf8Progress::default() });
     }
 
     /// Adds bytes to the open message, which will not grow past `most` bytes.
@@ -98,7 +117,7 @@ impl Partial {
         let Some(message) = &mut self.message else {
             return Ok(());
         };
-        if message.kind == MessageKind::Text && !message.utf8.push(bytes) {
+        if message.is_plain_text() && !message.utf8.push(bytes) {
             return Err(error::TEXT_UTF8);
         }
         reserve(&mut message.payload, bytes.len(), most);
@@ -106,19 +125,19 @@ impl Partial {
         Ok(())
     }
 
-    /// The open message is complete: it is delivered now, and freed at the next call.
+    /// The open message is complete: it is delivered now, and freed at the next call. Answers whether it is compressed, too.
     ///
     /// # Errors
     /// It ends within a code point (RFC 6455 §8.1).
-    pub(super) fn finish_message(&mut self) -> Result<MessageKind, Violation> {
+    pub(super) fn finish_message(&mut self) -> Result<(MessageKind, bool), Violation> {
         let Some(message) = &self.message else {
             return Err(error::ORPHAN_CONTINUATION);
         };
-        if message.kind == MessageKind::Text && !message.utf8.is_whole() {
+        if message.is_plain_text() && !message.utf8.is_whole() {
             return Err(error::TEXT_UTF8);
         }
         self.delivered = Delivered::Message;
-        Ok(message.kind)
+        Ok((message.kind, message.compressed))
     }
 
     /// Forgets the open message, whose last byte has come.

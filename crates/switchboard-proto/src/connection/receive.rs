@@ -1,15 +1,18 @@
 //! From bytes to events: headers, payloads, and what they mean in the state of the connection (RFC 6455 §5.2–§5.5).
 
+use std::ops::Range;
+
 use super::partial::{Delivered, OpenFrame, Partial};
 use super::{CloseFrame, Connection, MessageKind};
 use crate::close::{self, CloseCode};
+use crate::deflate;
 use crate::error::{self, Violation};
 use crate::frame::{FrameHeader, OpCode};
 use crate::mask::apply_mask;
 
 /// An event, before its bytes are borrowed.
 pub(super) enum Found {
-    Message { kind: MessageKind, source: Source },
+    Message { kind: MessageKind, source: Source, compressed: bool },
     Ping(Source),
     Pong(Source),
     Close { code: CloseCode, source: Source },
@@ -18,38 +21,38 @@ pub(super) enum Found {
 /// Where the payload of an event lies.
 #[derive(Clone, Copy)]
 pub(super) enum Source {
-    Input { start: usize, end: usize },
+    Input {
+        start: usize,
+        end: usize,
+    },
     Message,
     Control,
+    /// The codec.
+    Inflated,
 }
 
 impl Connection {
-    /// Up to the first event: how many bytes of `input` are done with, and the event.
-    #[inline]
-    pub(super) fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
-        if self.is_quiet()
-            && let Some((len, found)) = self.whole_message(input)?
-        {
-            return Ok((len, Some(found)));
-        }
-        self.advance_in_parts(input)
-    }
-
     /// Nothing is incomplete, nothing waits, nobody closes.
     #[inline(always)]
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.partial.is_none() && self.close_frame == CloseFrame::None && !self.close_received && !self.failed
     }
 
-    /// The hot path: a message in one frame, all of it in the input. None if it is anything else.
+    /// The hot path: a message in one frame, all of it in the input: where its payload lies. None if it is anything else.
     #[inline(always)]
-    fn whole_message(&self, input: &mut [u8]) -> Result<Option<(usize, Found)>, Violation> {
+    pub(super) fn whole_message(
+        &self,
+        input: &mut [u8],
+    ) -> Result<Option<(MessageKind, Range<usize>)>, Violation> {
         let Some((header, start)) = FrameHeader::read(input, self.rules(false))? else {
             return Ok(None);
         };
         let Some(kind) = MessageKind::of(header.opcode) else {
             return Ok(None);
         };
+        if header.is_compressed() {
+            return Ok(None);
+        }
         if header.payload_len > self.message_bytes_max as u64 {
             return Err(error::MESSAGE_TOO_BIG);
         }
@@ -63,11 +66,12 @@ impl Connection {
             apply_mask(payload, key, 0);
         }
         check_text(kind, payload)?;
-        Ok(Some((end, Found::Message { kind, source: Source::Input { start, end } })))
+        Ok(Some((kind, start..end)))
     }
 
-    /// Everything but the hot path: frames in parts, fragments, control frames, a connection that closes.
-    fn advance_in_parts(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
+    /// Everything but the hot path: frames in parts, fragments, control frames, a connection that closes. Up to the first
+    /// event: how many bytes of `input` are done with, and the event.
+    pub(super) fn advance_in_parts(&mut self, input: &mut [u8]) -> Result<(usize, Option<Found>), Violation> {
         if let Some(partial) = &mut self.partial {
             partial.drop_delivered();
         }
@@ -149,10 +153,21 @@ impl Connection {
     fn check_size(&self, header: &FrameHeader) -> Result<(), Violation> {
         let before = self.partial.as_deref().map_or(0, |partial| partial.message_len());
         let size = header.payload_len.saturating_add(before as u64);
-        if size > self.message_bytes_max as u64 && !self.drops_data() {
+        if size > self.arriving_bytes_max(header) && !self.drops_data() {
             return Err(error::MESSAGE_TOO_BIG);
         }
         Ok(())
+    }
+
+    /// What the message that this frame is a part of may take on the wire.
+    #[inline]
+    fn arriving_bytes_max(&self, header: &FrameHeader) -> u64 {
+        let continues = self.partial.as_deref().is_some_and(Partial::is_message_compressed);
+        if header.is_compressed() || continues {
+            deflate::wire_bytes_max(self.message_bytes_max)
+        } else {
+            self.message_bytes_max as u64
+        }
     }
 
     /// After our close frame the peer's data are of no use, but its close frame may stand behind them.
@@ -168,20 +183,23 @@ impl Connection {
         payload: &[u8],
         source: Source,
     ) -> Result<Option<Found>, Violation> {
-        let (drops, message_bytes_max) = (self.drops_data(), self.message_bytes_max as u64);
+        let (drops, bytes_max) = (self.drops_data(), self.arriving_bytes_max(header));
         if header.fin
             && let Some(kind) = MessageKind::of(header.opcode)
         {
             if drops {
                 return Ok(None);
             }
-            check_text(kind, payload)?;
-            return Ok(Some(Found::Message { kind, source }));
+            let compressed = header.is_compressed();
+            if !compressed {
+                check_text(kind, payload)?;
+            }
+            return Ok(Some(Found::Message { kind, source, compressed }));
         }
         let partial = self.partial.get_or_insert_default();
-        partial.open_message(header.opcode);
+        partial.open_message(header);
         if !drops {
-            let most = if header.fin { 0 } else { message_bytes_max };
+            let most = if header.fin { 0 } else { bytes_max };
             partial.append(payload, most)?;
         }
         if header.fin { self.finish_message() } else { Ok(None) }
@@ -195,21 +213,23 @@ impl Connection {
         at: &mut usize,
     ) -> Result<Option<Found>, Violation> {
         let partial = self.partial.get_or_insert_default();
-        partial.open_message(header.opcode);
+        partial.open_message(&header);
         partial.frame = Some(OpenFrame { header, arrived: 0 });
         self.continue_frame(input, at)
     }
 
     /// The next bytes of a payload that arrives in parts.
     fn continue_frame(&mut self, input: &mut [u8], at: &mut usize) -> Result<Option<Found>, Violation> {
-        let (drops, message_bytes_max) = (self.drops_data(), self.message_bytes_max as u64);
+        let Some(header) = self.partial.as_deref().and_then(Partial::frame_header) else {
+            return Ok(None);
+        };
+        let (drops, bytes_max) = (self.drops_data(), self.arriving_bytes_max(&header));
         let Some(partial) = self.partial.as_deref_mut() else {
             return Ok(None);
         };
         let Some(frame) = &mut partial.frame else {
             return Ok(None);
         };
-        let header = frame.header;
 
         let missing = header.payload_len - frame.arrived;
         let available = input.len() - *at;
@@ -232,7 +252,7 @@ impl Connection {
         if !drops {
             // The last fragment tells how long the message will be; before it only the limit is known.
             let rest = partial.message_len() as u64 + len as u64 + missing;
-            partial.append(part, if header.fin { rest } else { message_bytes_max })?;
+            partial.append(part, if header.fin { rest } else { bytes_max })?;
         }
         if missing == 0 && header.fin { self.finish_message() } else { Ok(None) }
     }
@@ -246,8 +266,8 @@ impl Connection {
             partial.close_message();
             return Ok(None);
         }
-        let kind = partial.finish_message()?;
-        Ok(Some(Found::Message { kind, source: Source::Message }))
+        let (kind, compressed) = partial.finish_message()?;
+        Ok(Some(Found::Message { kind, source: Source::Message, compressed }))
     }
 
     /// A control frame that came in parts.

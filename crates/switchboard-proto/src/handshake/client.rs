@@ -1,10 +1,12 @@
 //! The client's side of the opening handshake (RFC 6455 §4.1).
 
 use super::accept_key::{accept_key, encode_key};
+use super::extension;
 use super::fields::lists_contain;
 use super::response::write_field;
 use super::scan::HeadScan;
 use super::{HandshakeError, HeadLimits};
+use crate::deflate::{Offer, Parameters};
 
 /// A client's opening handshake: the request to send, then the check of the response.
 #[derive(Debug, Clone)]
@@ -13,6 +15,7 @@ pub struct ClientHandshake {
     target: String,
     key: String,
     protocols: Vec<String>,
+    deflate: Option<Offer>,
     headers: Vec<(String, String)>,
     limits: HeadLimits,
     scan: HeadScan,
@@ -25,6 +28,8 @@ pub struct Accepted {
     pub head_len: usize,
     /// The subprotocol that the server has chosen, one of those that were offered.
     pub subprotocol: Option<String>,
+    /// What the server has made of the offer to compress; None: messages are not compressed.
+    pub deflate: Option<Parameters>,
 }
 
 /// The response does not establish a WebSocket connection (RFC 6455 §4.1).
@@ -68,6 +73,7 @@ impl ClientHandshake {
             target: without_control_bytes(target),
             key: encode_key(nonce),
             protocols: Vec::new(),
+            deflate: None,
             headers: Vec::new(),
             limits: HeadLimits::default(),
             scan: HeadScan::default(),
@@ -78,6 +84,13 @@ impl ClientHandshake {
     #[must_use]
     pub fn protocol(mut self, name: &str) -> Self {
         self.protocols.push(without_control_bytes(name));
+        self
+    }
+
+    /// Offers to compress messages (RFC 7692).
+    #[must_use]
+    pub fn deflate(mut self, offer: Offer) -> Self {
+        self.deflate = Some(offer);
         self
     }
 
@@ -98,6 +111,9 @@ impl ClientHandshake {
         write_field("Sec-WebSocket-Version", "13", &mut out);
         if !self.protocols.is_empty() {
             write_field("Sec-WebSocket-Protocol", &self.protocols.join(", "), &mut out);
+        }
+        if let Some(offer) = &self.deflate {
+            write_field("Sec-WebSocket-Extensions", &offer.header_value(), &mut out);
         }
         for (name, value) in &self.headers {
             write_field(name, value, &mut out);
@@ -130,17 +146,13 @@ impl ClientHandshake {
             (Some(status), _) => return Err(ClientError::Status(status)),
         }
         let subprotocol = self.check_headers(response.headers)?;
-        Ok(Some(Accepted { head_len, subprotocol }))
+        let deflate = self.check_extensions(response.headers)?;
+        Ok(Some(Accepted { head_len, subprotocol, deflate }))
     }
 
     /// RFC 6455 §4.1, items 2 to 6 of what the client checks.
     fn check_headers(&self, headers: &[httparse::Header<'_>]) -> Result<Option<String>, ClientError> {
-        let values = |name: &'static str| {
-            headers
-                .iter()
-                .filter(move |header| header.name.eq_ignore_ascii_case(name))
-                .map(|header| header.value)
-        };
+        let values = |name| values(headers, name);
         let mismatch = |detail| Err(ClientError::Mismatch { section: "RFC 6455 §4.1", detail });
 
         if !lists_contain(values("upgrade"), "websocket") {
@@ -153,9 +165,6 @@ impl ClientHandshake {
         if !values("sec-websocket-accept").eq([&expected[..]]) {
             return mismatch("Sec-WebSocket-Accept is missing, or does not answer the key");
         }
-        if values("sec-websocket-extensions").next().is_some() {
-            return mismatch("an extension that was not offered");
-        }
         let mut chosen = values("sec-websocket-protocol");
         match (chosen.next(), chosen.next()) {
             (None, _) => Ok(None),
@@ -166,6 +175,36 @@ impl ClientHandshake {
             _ => mismatch("more than one subprotocol"),
         }
     }
+
+    /// RFC 6455 §4.1, §9.1; RFC 7692 §5.1, §7.1. Nothing but an answer to the offer is let pass.
+    fn check_extensions(&self, headers: &[httparse::Header<'_>]) -> Result<Option<Parameters>, ClientError> {
+        let mut extensions = Vec::new();
+        for value in values(headers, "sec-websocket-extensions") {
+            extensions.extend(extension::parse(value).ok_or(ClientError::Mismatch {
+                section: "RFC 6455 §9.1",
+                detail: "Sec-WebSocket-Extensions is not a list of extensions",
+            })?);
+        }
+        let mismatch =
+            ClientError::Mismatch { section: "RFC 6455 §4.1", detail: "an extension that was not offered" };
+        match (&extensions[..], &self.deflate) {
+            ([], _) => Ok(None),
+            (_, None) => Err(mismatch),
+            ([answer], Some(offer)) => match offer.answered(answer) {
+                Some(parameters) => Ok(Some(parameters)),
+                None => Err(ClientError::Mismatch {
+                    section: "RFC 7692 §7.1",
+                    detail: "the answer to the offer of permessage-deflate is none to it",
+                }),
+            },
+            _ => Err(mismatch),
+        }
+    }
+}
+
+/// The values of all header fields of this name.
+fn values<'a>(headers: &'a [httparse::Header<'a>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
 fn without_control_bytes(text: &str) -> String {

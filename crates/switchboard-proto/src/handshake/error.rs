@@ -60,7 +60,7 @@ refusals! {
     CONTROL_BYTE = 400, "RFC 9110 §5.5", "The request head holds a control byte", "Send HTTP/1.1 in plain text; if this was TLS, use the port that speaks it";
     OBS_FOLD = 400, "RFC 9112 §5.2", "A line of the request head starts with white space", "Put each header field on one line";
     REQUEST_LINE = 400, "RFC 9112 §3", "The request line is not `method target version`", "Send for example `GET /path HTTP/1.1`";
-    TARGET = 400, "RFC 9112 §3.2", "The request target holds a byte that no URI has, or a fragment", "Percent-encode the target and leave out `#`";
+    TARGET = 400, "RFC 9112 §3.2", "The request target holds a byte that no URI has, a fragment, or a `%` without its two digits", "Percent-encode the target, `%` as `%25`, and leave out `#`";
     HEADER_NAME = 400, "RFC 9112 §5", "A header name is empty or is no token, or there is space before its colon", "Send each header field as `Name: value`";
     HEADER_VALUE = 400, "RFC 9110 §5.5", "A header value holds a byte that is not allowed", "Send visible characters, spaces and tabs only";
     HEAD_MALFORMED = 400, "RFC 9112 §2.1", "The request head is malformed", "Send an HTTP/1.1 request";
@@ -89,5 +89,5 @@ refusals! {
     PROTOCOL = 400, "RFC 6455 §11.3.4", "Sec-WebSocket-Protocol is not a list of tokens", "Send names of letters, digits and `!#$%&'*+-.^_|~`, with commas between";
     PROTOCOL_TWICE = 400, "RFC 6455 §4.1", "Sec-WebSocket-Protocol names a subprotocol twice", "Name each subprotocol once";
     ORIGIN = 400, "RFC 6454 §7.3", "The Origin header field is not one origin in ASCII", "Send one Origin, or none";
-    EXTENSIONS = 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions holds a byte that is not ASCII", "Send extensions as tokens and parameters, or none";
+    EXTENSIONS = 400, "RFC 6455 §9.1", "Sec-WebSocket-Extensions is not a list of extensions", "Send for example `permessage-deflate; client_max_window_bits`, or none";
 }

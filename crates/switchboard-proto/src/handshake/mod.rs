@@ -10,6 +10,7 @@
 mod accept_key;
 mod client;
 mod error;
+mod extension;
 mod fields;
 mod reader;
 mod request;
@@ -21,7 +22,8 @@ mod upgrade;
 
 pub use client::{Accepted, ClientError, ClientHandshake};
 pub use error::HandshakeError;
+pub use extension::Extension;
 pub use reader::{HeadLimits, HeadReader};
 pub use request::{Request, split_target};
-pub use response::write_response;
+pub use response::{PLAIN_TEXT_FIELDS, write_response};
 pub use upgrade::{AcceptError, Upgrade};

@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
         let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(error::HEAD_MALFORMED);
         };
-        if target.contains('#') {
+        if target.contains('#') || !is_percent_encoded(target) {
             return Err(error::TARGET);
         }
         Ok(Some(Self { head_len, method, target, http_1_0: minor == 0, headers }))
@@ -123,10 +123,21 @@ fn refusal(parse_error: httparse::Error, head: &[u8]) -> HandshakeError {
     }
 }
 
-/// Does the request line end in `HTTP/` and a version (RFC 9112 §2.3)?
+/// Do two hexadecimal digits follow each percent sign (RFC 3986 §2.1)?
+fn is_percent_encoded(target: &str) -> bool {
+    target.split('%').skip(1).all(|rest| {
+        matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    })
+}
+
+/// Are there three words in the request line, the last one `HTTP/` and a version (RFC 9112 §2.3, §3)?
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|octet| *octet == b'\r' || *octet == b'\n').find(|line| !line.is_empty());
-    let version = line.and_then(|line| line.rsplit(|octet| *octet == b' ').next()).unwrap_or_default();
+    let mut words = line.unwrap_or_default().split(|octet| *octet == b' ');
+    let (Some(_), Some(_), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return false;
+    };
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 

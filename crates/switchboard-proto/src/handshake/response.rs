@@ -2,8 +2,18 @@
 
 use super::fields::{is_token, is_value};
 
+/// What every response that is a sentence for people says to a browser: it is text, whatever it may look like, and no other
+/// site's page has any use for it.
+pub const PLAIN_TEXT_FIELDS: [(&str, &str); 5] = [
+    ("Content-Type", "text/plain; charset=utf-8"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+];
+
 /// Appends a complete response to `out`: `Connection: close`, the right `Content-Length`, and `body` as
-/// `text/plain; charset=utf-8` unless `headers` hold another Content-Type.
+/// plain text with [`PLAIN_TEXT_FIELDS`], unless `headers` hold another Content-Type.
 ///
 /// A status outside 200–599 is sent as 500: informational responses are not final (RFC 9110 §15). A 204 or 304 has
 /// no body (§6.4.1). From `headers` are left out the fields that are this function's own (Connection, Content-Length,
@@ -22,7 +32,7 @@ pub fn write_response(status: u16, headers: &[(String, String)], body: &[u8], ou
     });
     if !bodiless {
         if !has("Content-Type") {
-            out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");
+            PLAIN_TEXT_FIELDS.iter().for_each(|(name, value)| write_field(name, value, out));
         }
         out.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
     }

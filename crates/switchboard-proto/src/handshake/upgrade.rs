@@ -2,9 +2,11 @@
 
 use super::accept_key::{ACCEPT_KEY_LEN, accept_key, is_key};
 use super::error;
+use super::extension::{self, Extension};
 use super::fields::{is_token, list, lists_contain};
 use super::response::{FieldError, check_field, write_field};
 use super::{HandshakeError, Request};
+use crate::deflate::{Agreement, ServerSettings};
 
 /// An opening handshake in which everything is as RFC 6455 §4.2.1 wants it.
 #[derive(Debug, Clone)]
@@ -13,8 +15,8 @@ pub struct Upgrade<'a> {
     pub protocols: Vec<&'a str>,
     /// Where the page comes from, if the client is a browser (§10.2). Whether it may is the caller's to decide.
     pub origin: Option<&'a str>,
-    /// The values of Sec-WebSocket-Extensions as they were sent (§9.1). None of them is accepted.
-    pub extensions: Vec<&'a str>,
+    /// The extensions that the client offers, the ones it prefers first (§9.1). [`deflate`](Self::deflate) knows one.
+    pub extensions: Vec<Extension<'a>>,
     key: &'a [u8],
 }
 
@@ -58,7 +60,13 @@ impl<'a> Upgrade<'a> {
         })
     }
 
-    /// Appends the 101 response (RFC 6455 §4.2.2), with the chosen `subprotocol` and further `headers`.
+    /// What the first acceptable offer of compression comes to (RFC 7692 §5.1). None: there is none.
+    pub fn deflate(&self, settings: &ServerSettings) -> Option<Agreement> {
+        Agreement::find(&self.extensions, settings)
+    }
+
+    /// Appends the 101 response (RFC 6455 §4.2.2), with the chosen `subprotocol`, what [`deflate`](Self::deflate) has come
+    /// to, and further `headers`.
     ///
     /// # Errors
     /// The subprotocol was not offered, or a header field is malformed or is one that the handshake owns; nothing
@@ -66,6 +74,7 @@ impl<'a> Upgrade<'a> {
     pub fn accept(
         &self,
         subprotocol: Option<&str>,
+        deflate: Option<&Agreement>,
         headers: &[(String, String)],
         out: &mut Vec<u8>,
     ) -> Result<(), AcceptError> {
@@ -86,6 +95,9 @@ impl<'a> Upgrade<'a> {
         out.extend_from_slice(b"\r\n");
         if let Some(name) = subprotocol {
             write_field("Sec-WebSocket-Protocol", name, out);
+        }
+        if let Some(agreement) = deflate {
+            write_field("Sec-WebSocket-Extensions", &agreement.header_value(), out);
         }
         for (name, value) in headers {
             write_field(name, value, out);
@@ -200,8 +212,11 @@ fn origin<'a>(request: &Request<'a>) -> Result<Option<&'a str>, HandshakeError> 
     Ok(std::str::from_utf8(origin).ok())
 }
 
-/// RFC 6455 §4.2.1 item 9. The grammar of RFC 7692 begins where these are read.
-fn extensions<'a>(request: &Request<'a>) -> Result<Vec<&'a str>, HandshakeError> {
-    let ascii = |value: &'a [u8]| std::str::from_utf8(value).ok().filter(|text| text.is_ascii());
-    request.values("sec-websocket-extensions").map(|value| ascii(value).ok_or(error::EXTENSIONS)).collect()
+/// RFC 6455 §4.2.1 item 9, §9.1.
+fn extensions<'a>(request: &Request<'a>) -> Result<Vec<Extension<'a>>, HandshakeError> {
+    let mut extensions = Vec::new();
+    for value in request.values("sec-websocket-extensions") {
+        extensions.extend(extension::parse(value).ok_or(error::EXTENSIONS)?);
+    }
+    Ok(extensions)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use switchboard::{Config, DispatchBy, Handle, TlsConfig};
+use switchboard::{Config, Deflate, DispatchBy, ForwardedField, Handle, Listen, TlsConfig, TrustedProxy};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,9 +28,36 @@ pub(crate) struct Flags {
     /// The largest message's payload [default: 2 MiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_message: Option<usize>,
+    /// Compress messages with the clients that offer it (permessage-deflate), however small they are.
+    #[arg(long)]
+    pub(crate) deflate: bool,
     /// Open connections; one more gets 503 [default: 65536].
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<usize>,
+    /// Connections of one client address; one more gets 429; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_connections_per_address: usize,
+    /// New connections of one client address in a second, and ten times as many at once; more get 429; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) handshakes_per_second: u32,
+    /// Messages of one connection in a second, and ten times as many at once; more is slowed down; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) messages_per_second: u32,
+    /// Bytes of one connection in a second, and ten times as many at once; more is slowed down; 0: no limit.
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) bytes_per_second: usize,
+    /// Close a connection with 1008 that has been slowed down for so long [default: 30].
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) rate_grace: Option<Duration>,
+    /// Every connection begins with a header of the PROXY protocol.
+    #[arg(long)]
+    pub(crate) proxy_protocol: bool,
+    /// Believe this proxy (ADDRESS, ADDRESS/BITS or unix) about its clients; may be given several times.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) trusted_proxy: Vec<TrustedProxy>,
+    /// In which header field it tells of them.
+    #[arg(long, value_enum, default_value = "x-forwarded-for")]
+    pub(crate) forwarded_field: Field,
     /// Close a connection that is silent for so long; 0: never [default: 60].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) heartbeat_idle_time: Option<Duration>,
@@ -84,6 +111,13 @@ pub(crate) enum Mode {
     Process,
 }
 
+/// The header field of trusted proxies.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Field {
+    XForwardedFor,
+    Forwarded,
+}
+
 /// Which worker handles a connection's events.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Dispatch {
@@ -99,6 +133,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Flags {
+    /// Where to listen, and how.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = Listen> {
+        self.listen.iter().map(|address| match self.proxy_protocol {
+            true => Listen::on(address).proxy_protocol(),
+            false => Listen::on(address),
+        })
+    }
+
     /// The settings.
     pub(crate) fn config(&self) -> Config {
         let flags = self;
@@ -127,7 +169,18 @@ impl Flags {
             reactors: flags.reactors.unwrap_or(default.reactors),
             workers: flags.workers.unwrap_or(default.workers),
             message_bytes_max: flags.max_message.unwrap_or(default.message_bytes_max),
+            deflate: flags.deflate.then(|| Deflate { message_bytes_min: 0, ..Deflate::default() }),
             max_connections: flags.max_connections.unwrap_or(default.max_connections),
+            max_connections_per_address: flags.max_connections_per_address,
+            handshakes_per_second: flags.handshakes_per_second,
+            messages_per_second: flags.messages_per_second,
+            bytes_per_second: flags.bytes_per_second,
+            rate_grace: flags.rate_grace.unwrap_or(default.rate_grace),
+            trusted_proxies: flags.trusted_proxy.clone(),
+            forwarded_field: match flags.forwarded_field {
+                Field::XForwardedFor => ForwardedField::XForwardedFor,
+                Field::Forwarded => ForwardedField::Forwarded,
+            },
             heartbeat_idle_time: flags.heartbeat_idle_time.unwrap_or(default.heartbeat_idle_time),
             heartbeat_check_interval: flags
                 .heartbeat_check_interval

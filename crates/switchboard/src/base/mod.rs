@@ -60,10 +60,14 @@ where
     let listeners: Arc<[Listener]> = listeners?.into();
     let listening = listeners.iter().map(|listener| listener.address.clone()).collect();
     let handle_signals = launch.config.handle_signals;
-    descriptors::raise_limit(&launch.config);
+    let descriptors_max = descriptors::raise_limit(&launch.config, launch.processes.len());
+    if let Some(user) = &launch.config.user {
+        listeners.iter().try_for_each(|listener| listener.give_to(user))?;
+        user.become_it()?;
+    }
     let names = launch.processes.iter().map(|process| process.name.clone()).collect();
     let pipes = Pipes::new(launch.config.reactors, names, launch.config.pipe_bytes_max);
-    let core = Core::new(launch.config, listening, pipes);
+    let core = Core::new(launch.config, listening, pipes, descriptors_max);
     let mut core = core.map_err(system("cannot set up the connection table"))?;
     core.certificates = certificates;
     let handle = Handle::new(Arc::new(core));

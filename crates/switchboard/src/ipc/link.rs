@@ -11,7 +11,7 @@ use crate::{PeerAddr, Reloaded, Status, Transport};
 
 /// What this program speaks. Old and new programs meet during a reload: everything that changes a message, or what stands
 /// in shared memory or rings, changes it.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What an instance tells the master.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +29,16 @@ pub(crate) enum ToMaster {
     StartFailed {
         reason: String,
     },
-    /// An HTTP connection that it was given has ended.
-    HttpEnded,
-    /// A request on such a connection wants a WebSocket: has the server a place for it?
+    /// An HTTP connection that it was given, of this peer, has ended.
+    HttpEnded {
+        peer: PeerAddr,
+    },
+    /// A request on such a connection wants a WebSocket: has the server a place for it? `proxied`: the connection is a trusted
+    /// proxy's, and `peer` its client.
     Admit {
         token: u64,
         peer: PeerAddr,
+        proxied: bool,
         head: Bytes,
     },
     /// An admitted connection will not be open. `refused`: it was answered so.
@@ -125,8 +129,10 @@ impl ToMaster {
             ToMaster::Hello { version, pid } => writer.u8(0).u32(*version).u32(*pid),
             ToMaster::Ready { http } => writer.u8(1).bool(*http),
             ToMaster::StartFailed { reason } => writer.u8(2).str(reason),
-            ToMaster::HttpEnded => writer.u8(3),
-            ToMaster::Admit { token, peer, head } => writer.u8(4).u64(*token).peer(peer).bytes(head),
+            ToMaster::HttpEnded { peer } => writer.u8(3).peer(peer),
+            ToMaster::Admit { token, peer, proxied, head } => {
+                writer.u8(4).u64(*token).peer(peer).bool(*proxied).bytes(head)
+            }
             ToMaster::PlaceReturned { refused } => writer.u8(5).bool(*refused),
             ToMaster::Upgraded(upgraded) => {
                 upgraded.write(writer.u8(6));
@@ -149,10 +155,10 @@ impl ToMaster {
             0 => return Ok(ToMaster::Hello { version: reader.u32()?, pid: reader.u32()? }),
             1 => ToMaster::Ready { http: reader.bool()? },
             2 => ToMaster::StartFailed { reason: reader.string()? },
-            3 => ToMaster::HttpEnded,
+            3 => ToMaster::HttpEnded { peer: reader.peer()? },
             4 => {
-                let (token, peer) = (reader.u64()?, reader.peer()?);
-                ToMaster::Admit { token, peer, head: read_bytes(&mut reader)? }
+                let (token, peer, proxied) = (reader.u64()?, reader.peer()?, reader.bool()?);
+                ToMaster::Admit { token, peer, proxied, head: read_bytes(&mut reader)? }
             }
             5 => ToMaster::PlaceReturned { refused: reader.bool()? },
             6 => ToMaster::Upgraded(Box::new(Upgraded::read(&mut reader)?)),
@@ -365,23 +371,16 @@ mod tests {
             any::<(u32, u32)>().prop_map(|(version, pid)| ToMaster::Hello { version, pid }),
             any::<bool>().prop_map(|http| ToMaster::Ready { http }),
             any::<String>().prop_map(|reason| ToMaster::StartFailed { reason }),
-            (any::<u64>(), peers(), bytes()).prop_map(|(token, peer, head)| ToMaster::Admit {
-                token,
-                peer,
-                head
-            }),
+            (any::<u64>(), peers(), any::<bool>(), bytes())
+                .prop_map(|(token, peer, proxied, head)| { ToMaster::Admit { token, peer, proxied, head } }),
+            peers().prop_map(|peer| ToMaster::HttpEnded { peer }),
             any::<bool>().prop_map(|refused| ToMaster::PlaceReturned { refused }),
             upgraded().prop_map(|upgraded| ToMaster::Upgraded(Box::new(upgraded))),
             any::<(u64, bool)>().prop_map(|(token, status)| {
                 let request = if status { Request::Status } else { Request::Reload };
                 ToMaster::Request { token, request }
             }),
-            prop::sample::select(vec![
-                ToMaster::HttpEnded,
-                ToMaster::Stop,
-                ToMaster::Retire,
-                ToMaster::HttpIdle
-            ]),
+            prop::sample::select(vec![ToMaster::Stop, ToMaster::Retire, ToMaster::HttpIdle]),
         ]
     }
 

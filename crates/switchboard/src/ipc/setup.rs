@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::socket_file::SocketFile;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::instance::InstanceId;
-use crate::{Config, ListenAddr, Overflow};
+use crate::{Config, Deflate, ForwardedField, ListenAddr, Overflow, TrustedProxy};
 
 /// Who the instance is, the sizes of what it shares with the master, and the settings that the master holds it to.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,9 @@ pub(crate) struct Limits {
     /// In the order of [`Limits::times`].
     times: [Duration; 4],
     allowed_origins: Option<Vec<String>>,
+    trusted_proxies: Vec<TrustedProxy>,
+    forwarded_field: ForwardedField,
+    deflate: Option<Deflate>,
 }
 
 impl Limits {
@@ -49,6 +52,9 @@ impl Limits {
             overflow: config.overflow,
             times: Limits::times(&mut config).map(|time| *time),
             allowed_origins: config.allowed_origins,
+            trusted_proxies: config.trusted_proxies,
+            forwarded_field: config.forwarded_field,
+            deflate: config.deflate,
         }
     }
 
@@ -63,6 +69,9 @@ impl Limits {
         config.max_requests = self.max_requests;
         config.overflow = self.overflow;
         config.allowed_origins.clone_from(&self.allowed_origins);
+        config.trusted_proxies.clone_from(&self.trusted_proxies);
+        config.forwarded_field = self.forwarded_field;
+        config.deflate.clone_from(&self.deflate);
     }
 
     fn sizes(config: &mut Config) -> [&mut usize; 13] {
@@ -110,6 +119,11 @@ impl Limits {
                 writer.str(origin);
             });
         });
+        writer.list(&self.trusted_proxies, |writer, proxy| {
+            writer.str(&proxy.to_string());
+        });
+        writer.bool(self.forwarded_field == ForwardedField::Forwarded);
+        writer.option(self.deflate.as_ref(), write_deflate);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Limits, Corrupt> {
@@ -128,7 +142,22 @@ impl Limits {
             _ => return Err(Corrupt("an unknown overflow policy")),
         };
         let allowed_origins = reader.option(|reader| reader.list(Reader::string))?;
-        Ok(Limits { sizes, max_requests, overflow, times, allowed_origins })
+        let trusted_proxies = reader.list(|reader| {
+            reader.string()?.parse().map_err(|_| Corrupt("a trusted proxy that is no network"))
+        })?;
+        let forwarded_field =
+            if reader.bool()? { ForwardedField::Forwarded } else { ForwardedField::XForwardedFor };
+        let deflate = reader.option(read_deflate)?;
+        Ok(Limits {
+            sizes,
+            max_requests,
+            overflow,
+            times,
+            allowed_origins,
+            trusted_proxies,
+            forwarded_field,
+            deflate,
+        })
     }
 }
 
@@ -169,6 +198,23 @@ fn read_size(reader: &mut Reader<'_>) -> Result<usize, Corrupt> {
     usize::try_from(reader.u64()?).map_err(|_| Corrupt("a size that no memory has"))
 }
 
+fn write_deflate(writer: &mut Writer<'_>, deflate: &Deflate) {
+    writer.u64(deflate.message_bytes_min as u64).u8(deflate.level);
+    writer.bool(deflate.server_context_takeover).bool(deflate.client_context_takeover);
+    writer.u8(deflate.server_max_window_bits).u8(deflate.client_max_window_bits);
+}
+
+fn read_deflate(reader: &mut Reader<'_>) -> Result<Deflate, Corrupt> {
+    Ok(Deflate {
+        message_bytes_min: read_size(reader)?,
+        level: reader.u8()?,
+        server_context_takeover: reader.bool()?,
+        client_context_takeover: reader.bool()?,
+        server_max_window_bits: reader.u8()?,
+        client_max_window_bits: reader.u8()?,
+    })
+}
+
 fn write_listening(writer: &mut Writer<'_>, address: &ListenAddr) {
     match address {
         ListenAddr::Inet(address) => writer.u8(0).address(address),
@@ -195,6 +241,9 @@ mod tests {
             overflow: Overflow::DropOldest,
             allowed_origins: Some(vec!["https://a.example".into()]),
             handshake_timeout: Duration::from_millis(1_500),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap(), "unix".parse().unwrap()],
+            forwarded_field: ForwardedField::Forwarded,
+            deflate: Some(Deflate { level: 7, client_context_takeover: true, ..Deflate::default() }),
             ..Config::default()
         };
         let setup = Setup {

@@ -25,12 +25,12 @@ use crate::listener::Listener;
 use crate::manager::Signals;
 use crate::pipe::Pipes;
 use crate::sys::{set_short_name, set_title};
-use crate::{Config, Handle, ListenAddr, descriptors};
+use crate::{Config, Handle, Listen, ListenAddr, descriptors};
 
 /// A server in Process mode that is ready to go.
 pub(crate) struct Master {
     pub(crate) config: Config,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) addresses: Vec<Listen>,
     pub(crate) on_start: Option<OnStart>,
     /// The names of the user processes.
     pub(crate) processes: Vec<String>,
@@ -49,7 +49,14 @@ impl Master {
         let listeners = self.addresses.iter().map(|one| Listener::bind(one, self.config.accept_backlog));
         let listeners: Arc<[Listener]> = listeners.collect::<Result<Vec<_>, _>>()?.into();
         let listening: Vec<ListenAddr> = listeners.iter().map(|listener| listener.address.clone()).collect();
-        descriptors::raise_limit(&self.config);
+        let descriptors_max = descriptors::raise_limit(&self.config, self.processes.len());
+        // Names of a process are written into files in /proc, which are root's once the user has been changed.
+        name_master();
+        if let Some(user) = &self.config.user {
+            listeners.iter().try_for_each(|listener| listener.give_to(user))?;
+            user.become_it()?;
+            user.check_program(&executable)?;
+        }
         let welcome = welcome(&self.config, executable, self.processes.clone(), &listening);
         let mut signals = vec![SIGTERM, SIGINT, SIGUSR1];
         // Without TLS it means nothing, and is left alone.
@@ -58,7 +65,7 @@ impl Master {
         let signals = signals.map_err(system("cannot handle signals"))?;
         let children = Signals::catch(&[SIGCHLD]).map_err(system("cannot handle signals"))?;
         let pipes = Pipes::new(self.config.workers, self.processes, self.config.pipe_bytes_max);
-        let core = Core::new(self.config, listening, pipes);
+        let core = Core::new(self.config, listening, pipes, descriptors_max);
         let mut core = core.map_err(system("cannot set up the connection table"))?;
         core.certificates = certificates;
         let core = Arc::new(core);
@@ -69,7 +76,7 @@ impl Master {
         let handle = Handle::new(core.clone());
         let lanes = LanesShared::new(core.config.workers, sender.reporter());
         let threads = Threads::new(Plan { on_start: self.on_start, listeners, lanes, news: sender });
-        become_master();
+        adopt_orphans();
         Conductor::new(Beginning { handle, news, signals, children, welcome, threads }).run()
     }
 }
@@ -96,11 +103,14 @@ fn welcome(
     }
 }
 
-fn become_master() {
+fn adopt_orphans() {
     // If a manager dies, its children become this process's.
     if let Err(error) = set_child_subreaper(Some(getpid())) {
         tracing::warn!(%error, "cannot adopt the workers of a manager that dies");
     }
+}
+
+fn name_master() {
     set_title("switchboard: master");
     set_short_name("sb-master");
 }

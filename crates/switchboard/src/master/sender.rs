@@ -1,5 +1,6 @@
 //! The master's end of the socket to one instance, as the reactors share it with the conductor.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +21,11 @@ pub(super) struct LinkSender {
     lent: Mutex<Lent>,
 }
 
-/// Places that are to be given back.
+/// Places that are to be given back; those of HTTP connections by their peers.
 #[derive(Debug, Default)]
 struct Lent {
-    http: usize,
+    http: HashMap<PeerAddr, usize>,
+    http_count: usize,
     upgrades: usize,
     /// Of these, how many may be of HTTP connections that have ended: a worker says that one has ended as soon as it has
     /// been answered with 101, and passes its socket on, or the place back, afterwards.
@@ -40,24 +42,31 @@ impl LinkSender {
         self.serves_http.store(serves, Ordering::Relaxed);
     }
 
-    /// False: it had no HTTP connection.
-    pub(super) fn http_ended(&self) -> bool {
+    /// False: it had no HTTP connection of this peer.
+    pub(super) fn http_ended(&self, peer: &PeerAddr) -> bool {
         let mut lent = self.lent();
-        let some = lent.http > 0;
-        lent.http -= usize::from(some);
+        let some = match lent.http.get_mut(peer) {
+            Some(1) => lent.http.remove(peer).is_some(),
+            Some(count) => {
+                *count -= 1;
+                true
+            }
+            None => false,
+        };
+        lent.http_count -= usize::from(some);
         lent.behind = (lent.behind + usize::from(some)).min(lent.upgrades);
         some
     }
 
     /// Has it HTTP connections that have not ended?
     pub(super) fn holds_http(&self) -> bool {
-        self.lent().http > 0
+        self.lent().http_count > 0
     }
 
     /// May it ask for one more place? Each HTTP connection upgrades once; one is to spare.
     pub(super) fn may_upgrade(&self) -> bool {
         let lent = self.lent();
-        lent.upgrades - lent.behind <= lent.http
+        lent.upgrades - lent.behind <= lent.http_count
     }
 
     /// A place has been taken for an upgrade.
@@ -74,11 +83,13 @@ impl LinkSender {
         some
     }
 
-    /// The instance is gone: answers how many HTTP places, and places for upgrades, it has left.
-    pub(super) fn close(&self) -> (usize, usize) {
+    /// The instance is gone: answers whose HTTP connections, and how many places for upgrades, it has left.
+    pub(super) fn close(&self) -> (Vec<PeerAddr>, usize) {
         let mut lent = self.lent();
-        (lent.closed, lent.behind) = (true, 0);
-        (std::mem::take(&mut lent.http), std::mem::take(&mut lent.upgrades))
+        (lent.closed, lent.behind, lent.http_count) = (true, 0, 0);
+        let http = std::mem::take(&mut lent.http).into_iter();
+        let http = http.flat_map(|(peer, count)| std::iter::repeat_n(peer, count)).collect();
+        (http, std::mem::take(&mut lent.upgrades))
     }
 
     pub(super) fn send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -114,7 +125,8 @@ impl HttpGate for LinkSender {
         if lent.closed || self.socket.send(&message, &[socket.as_fd()], Wait::No).is_err() {
             return Err(socket);
         }
-        lent.http += 1;
+        *lent.http.entry(peer).or_default() += 1;
+        lent.http_count += 1;
         Ok(())
     }
 }
@@ -144,11 +156,12 @@ mod tests {
         let packet = inbound.receive(&theirs, Wait::Yes).unwrap().unwrap();
         assert_eq!(packet.descriptors.len(), 1);
         assert!(matches!(ToInstance::decode(packet.bytes), Ok(ToInstance::Http { .. })));
-        assert!(link.http_ended());
+        assert!(link.http_ended(&PeerAddr::Unix));
         assert!(!link.upgrade_over(), "it has none");
         link.admitted();
-        assert_eq!(link.close(), (2, 1));
-        assert!(!link.http_ended());
+        assert!(!link.http_ended(&PeerAddr::Inet(([127, 0, 0, 1], 1).into())), "not of this one");
+        assert_eq!(link.close(), (vec![PeerAddr::Unix; 2], 1));
+        assert!(!link.http_ended(&PeerAddr::Unix));
         assert!(
             link.try_send(socket(), PeerAddr::Unix, Transport::Plain, Bytes::new()).is_err(),
             "it is gone"
@@ -172,11 +185,11 @@ mod tests {
         assert_eq!(admit_all(), 7, "and one to spare");
         assert!(link.upgrade_over());
         // All are answered with 101 before the first socket is passed on.
-        (0..6).for_each(|_| assert!(link.http_ended()));
+        (0..6).for_each(|_| assert!(link.http_ended(&PeerAddr::Unix)));
         lend(3);
         assert_eq!(admit_all(), 4);
         (0..10).for_each(|_| assert!(link.upgrade_over()));
         assert_eq!(admit_all(), 4, "of those that have ended nothing is left");
-        assert_eq!(link.close(), (3, 4));
+        assert_eq!(link.close(), (vec![PeerAddr::Unix; 3], 4));
     }
 }

@@ -30,7 +30,7 @@ use crate::ports::RemotePorts;
 use crate::status::ConductorRequest;
 use crate::sys::Doorbell;
 use crate::table::Entry;
-use crate::{Config, ConnectionId, Message, Overflow, Request};
+use crate::{Config, ConnectionId, Message, Overflow, PeerAddr, Request};
 
 /// Questions to reactors that may be open at one time.
 const ASKS_MAX: usize = 1 << 16;
@@ -384,15 +384,15 @@ impl RemotePorts for Arc<RingPorts> {
         }
     }
 
-    fn http_ended(&self) {
-        self.tell(&ToMaster::HttpEnded);
+    fn http_ended(&self, peer: &PeerAddr) {
+        self.tell(&ToMaster::HttpEnded { peer: *peer });
     }
 
-    fn admit(&self, request: &Request) -> oneshot::Receiver<Result<(), Refused>> {
+    fn admit(&self, request: &Request, proxied: bool) -> oneshot::Receiver<Result<(), Refused>> {
         let (sender, receiver) = oneshot::channel();
         if let Ok(token) = self.admissions.add(sender) {
             let head = request.clone().into_head();
-            let asked = ToMaster::Admit { token, peer: request.peer(), head };
+            let asked = ToMaster::Admit { token, peer: request.peer(), proxied, head };
             if let Err(error) = self.link.send(&asked, None) {
                 tracing::error!(%error, "cannot ask the master for a place");
                 drop(self.admissions.take(token));

@@ -105,7 +105,7 @@ impl<H: Handler> Part for WorkerPart<H> {
                 match (runner, news.descriptors.into_iter().next()) {
                     (Some(runner), Some(socket)) => runner.serve(socket, peer, transport, read),
                     // Its place is free again.
-                    _ => self.tell(&ToMaster::HttpEnded),
+                    _ => self.tell(&ToMaster::HttpEnded { peer }),
                 }
             }
             ToInstance::Drain => {

@@ -11,6 +11,7 @@ use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, send, shutdown};
 use super::connection::{Link, Phase};
 use super::{Adopted, Reactor, Timer};
 use crate::PeerAddr;
+use crate::admission::Refusal;
 use crate::command::Command;
 use crate::listener::{ListenAddr, Listener};
 use crate::table::Counters;
@@ -28,6 +29,19 @@ pub(super) struct Accepting {
     listeners: Arc<[Listener]>,
     index: usize,
     backing_off: bool,
+}
+
+/// A connection that has just been accepted.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(super) socket: OwnedFd,
+    pub(super) peer: PeerAddr,
+    /// A PROXY header comes first.
+    pub(super) proxy_protocol: bool,
+    /// It will speak TLS.
+    pub(super) is_tls: bool,
+    /// It is counted for its peer's address.
+    pub(super) counted: bool,
 }
 
 /// accept(2)'s errors, by what they call for.
@@ -73,9 +87,10 @@ impl Reactor {
             let Some(accepting) = self.accepting.get(index) else { return };
             match accept(&accepting.listeners[accepting.index]) {
                 Ok((socket, peer)) => {
-                    let is_tls = self.is_tls(&accepting.listeners[accepting.index].address);
+                    let listener = &accepting.listeners[accepting.index];
+                    let (proxy_protocol, is_tls) = (listener.proxy_protocol, self.is_tls(&listener.address));
                     self.recovered(index);
-                    self.accepted(socket, peer, is_tls);
+                    self.accepted(Arrival { socket, peer, proxy_protocol, is_tls, counted: false });
                 }
                 Err(AcceptError::Nobody) => return,
                 // Another reactor has shut the listener already.
@@ -96,28 +111,47 @@ impl Reactor {
         matches!(address, ListenAddr::Inet(_)) && self.core.certificates.is_some()
     }
 
-    fn accepted(&mut self, socket: OwnedFd, peer: PeerAddr, is_tls: bool) {
+    fn accepted(&mut self, mut arrival: Arrival) {
         Counters::add(&self.core.counters().accepted, 1);
-        let sockets: u64 = self.core.loads().sum();
-        if sockets as usize >= self.core.config.sockets_max() {
+        if !self.core.has_socket() {
             Counters::add(&self.core.counters().refused, 1);
-            return if is_tls { refuse_secure(&socket) } else { refuse(&socket) };
+            return refuse_arrival(&arrival, &Refusal::Full);
+        }
+        if arrival.proxy_protocol {
+            if !self.may_send_proxy_header(&arrival.peer) {
+                return;
+            }
+        } else {
+            match self.core.admit_address(&arrival.peer) {
+                Ok(counted) => arrival.counted = counted,
+                Err(refusal) => {
+                    Counters::add(&self.core.counters().refused, 1);
+                    return refuse_arrival(&arrival, &refusal);
+                }
+            }
         }
         let loads = self.core.loads().enumerate();
         let (least, load) = loads.min_by_key(|(_, load)| *load).unwrap_or((self.index, 0));
         let own = self.core.load(self.index).load(Ordering::Relaxed);
         if own > load + IMBALANCE_MAX {
-            let adopted = Box::new(Adopted::Accepted { socket, peer, is_tls });
+            let adopted = Box::new(Adopted::Accepted(arrival));
             let _ = self.core.inboxes[least].send_always(Command::Adopt(adopted));
         } else {
-            self.begin_handshake(socket, peer, is_tls);
+            self.begin_handshake(arrival);
         }
     }
 
-    pub(super) fn begin_handshake(&mut self, socket: OwnedFd, peer: PeerAddr, is_tls: bool) {
+    pub(super) fn begin_handshake(&mut self, arrival: Arrival) {
+        let Arrival { socket, peer, proxy_protocol, is_tls, counted } = arrival;
+        let phase = if proxy_protocol { Phase::Proxy(None) } else { Phase::Head(None) };
         let link = if is_tls { Link::Awaited } else { Link::Plain };
-        if let Some(key) = self.insert(socket, peer, Phase::Head(None), link) {
-            self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
+        match self.insert(socket, peer, phase, link) {
+            Some(key) => {
+                self.connections[key as usize].counted = counted;
+                self.schedule(key, self.now_ms + self.core.config.handshake_timeout.as_millis() as u64);
+            }
+            None if counted => self.core.release_address(&peer),
+            None => {}
         }
     }
 
@@ -178,15 +212,19 @@ fn accept(listener: &Listener) -> Result<(OwnedFd, PeerAddr), AcceptError> {
 }
 
 /// Nobody can take the request: answer it unread.
-pub(super) fn refuse(socket: &OwnedFd) {
+pub(super) fn refuse(socket: &OwnedFd, refusal: &Refusal) {
     let mut response = Vec::new();
-    super::handshake::write_unavailable(&mut response);
+    refusal.write(&mut response);
     send_and_end(socket, &response);
 }
 
 /// The same where the client can be told nothing in its own language yet: an alert, fatal, internal_error (RFC 8446 §6).
-fn refuse_secure(socket: &OwnedFd) {
+pub(super) fn refuse_secure(socket: &OwnedFd) {
     send_and_end(socket, &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50]);
+}
+
+fn refuse_arrival(arrival: &Arrival, refusal: &Refusal) {
+    if arrival.is_tls { refuse_secure(&arrival.socket) } else { refuse(&arrival.socket, refusal) }
 }
 
 fn send_and_end(socket: &OwnedFd, response: &[u8]) {
@@ -196,4 +234,29 @@ fn send_and_end(socket: &OwnedFd, response: &[u8]) {
     // What has arrived already would turn the close into a reset, which can overtake the response.
     let mut unread = [0u8; 4_096];
     let _ = rustix::net::recv(socket, &mut unread, rustix::net::RecvFlags::DONTWAIT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_accept_has_its_class() {
+        let class = |error| match AcceptError::from(error) {
+            AcceptError::Nobody => "nobody",
+            AcceptError::Transient => "transient",
+            AcceptError::Exhausted(_) => "exhausted",
+            AcceptError::Unexpected(_) => "unexpected",
+        };
+        for (errors, expected) in [
+            (&[Errno::AGAIN][..], "nobody"),
+            (&[Errno::INTR, Errno::CONNABORTED, Errno::PROTO, Errno::PERM], "transient"),
+            (&[Errno::NETDOWN, Errno::NOPROTOOPT, Errno::HOSTDOWN, Errno::NONET], "transient"),
+            (&[Errno::HOSTUNREACH, Errno::OPNOTSUPP, Errno::NETUNREACH], "transient"),
+            (&[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM], "exhausted"),
+            (&[Errno::BADF, Errno::INVAL, Errno::NOTSOCK, Errno::FAULT], "unexpected"),
+        ] {
+            assert!(errors.iter().all(|error| class(*error) == expected), "{errors:?}");
+        }
+    }
 }

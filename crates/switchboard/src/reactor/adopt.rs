@@ -5,16 +5,18 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 
 use super::Reactor;
+use super::accept::Arrival;
 use super::connection::{Link, Phase};
+use super::handshake;
+use crate::Request;
 use crate::decision::Accept;
-use crate::{PeerAddr, Request};
 
 /// A socket for a reactor that did not accept it.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it travels in a box")]
 pub(crate) enum Adopted {
     /// Another reactor did, which has more than its share.
-    Accepted { socket: OwnedFd, peer: PeerAddr, is_tls: bool },
+    Accepted(Arrival),
     /// It has served ordinary requests, and its upgrade has been answered with 101. `unread` came after the request. A
     /// place has been taken for it.
     Upgraded { socket: OwnedFd, request: Request, accept: Accept, unread: Bytes },
@@ -23,9 +25,9 @@ pub(crate) enum Adopted {
 impl Reactor {
     pub(super) fn adopt(&mut self, adopted: Adopted) {
         match adopted {
-            Adopted::Accepted { socket, peer, is_tls } => {
+            Adopted::Accepted(arrival) => {
                 if self.stopping.is_none() {
-                    self.begin_handshake(socket, peer, is_tls);
+                    self.begin_handshake(arrival);
                 }
             }
             Adopted::Upgraded { socket, request, accept, unread } => {
@@ -39,8 +41,11 @@ impl Reactor {
                         Some(key) => {
                             let connection = &mut self.connections[key as usize];
                             connection.has_place = true;
+                            // It was let in already, as itself or as an HTTP connection.
+                            connection.counted = self.core.count_address(&request.peer());
                             connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
-                            self.open(key, request, accept);
+                            let deflate = handshake::agreed(&self.core.config, &request);
+                            self.open(key, request, accept, deflate);
                             key
                         }
                         None => return self.core.give_place_back(),

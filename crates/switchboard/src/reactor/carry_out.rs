@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::task::Context;
 
+use bytes::Bytes;
+
 use super::connection::{Connection, Hold, Phase};
+use super::deflate::Shared;
 use super::groups::{Memberships, Moved};
 use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
-use crate::event::ClosedBy;
 use crate::frame::Frame;
 use crate::ipc::Corrupt;
 use crate::ipc::codec::SmallPush;
@@ -16,13 +18,29 @@ use crate::ipc::ring::Records;
 use crate::worker::Batch;
 use crate::{ConnectionId, ConnectionState};
 
+/// What is done in one turn of the loop for other threads, and for other processes: in commands, and deliveries of what they
+/// publish. Some two milliseconds. A command is never divided: one that publishes to a hundred thousand takes some twenty.
+const COMMAND_WORK_MAX: usize = 16 << 10;
+
 impl Reactor {
-    /// What other threads have sent.
+    /// What other threads have sent, up to what may be done in one turn.
     pub(super) fn carry_out_remote(&mut self) {
-        let mut commands = std::mem::take(&mut self.scratch.commands);
-        self.core.inboxes[self.index].take_remote(&mut commands);
-        self.carry_out_all(&mut commands);
-        self.scratch.commands = commands;
+        let mut commands = std::mem::take(&mut self.remote);
+        if commands.is_empty() {
+            // Neither conversion copies: the queue's memory is used again.
+            let mut taken = Vec::from(commands);
+            self.core.inboxes[self.index].take_remote(&mut taken);
+            commands = taken.into();
+        }
+        let (mut weight, end) = (0, self.work + COMMAND_WORK_MAX);
+        while self.work < end
+            && let Some(command) = commands.pop_front()
+        {
+            weight += command.weight();
+            self.carry_out(command);
+        }
+        self.finished(weight);
+        self.remote = commands;
     }
 
     /// What code on this thread has sent, until there is no more.
@@ -34,32 +52,51 @@ impl Reactor {
         self.scratch.local_commands = commands;
     }
 
-    /// What other processes have asked for, and what follows from what they have handled.
+    /// What other processes have asked for, and what follows from what they have handled, up to what may be done in one turn.
+    /// The rest is kept, and nothing is fetched before it has been carried out: so there is never more of it than the rings hold.
     pub(super) fn carry_out_processes(&mut self) {
-        let mut commands = std::mem::take(&mut self.scratch.commands);
-        self.dispatch.look();
-        while let Some(batch) = self.dispatch.next_batch() {
-            if let Err(what) = self.carry_out_batch(&batch, &mut commands) {
-                self.dispatch.violated(&batch, what);
-            }
-        }
-        self.dispatch.settle(&mut commands);
-        for command in commands.drain(..) {
+        let end = self.work + COMMAND_WORK_MAX;
+        while self.work < end
+            && let Some(command) = self.postponed.pop_front()
+        {
             self.carry_out(command);
         }
-        self.scratch.commands = commands;
+        if self.postponed.is_empty() {
+            let mut commands = std::mem::take(&mut self.scratch.commands);
+            self.dispatch.look();
+            while let Some(batch) = self.dispatch.next_batch() {
+                if let Err(what) = self.carry_out_batch(&batch, &mut commands, end) {
+                    self.dispatch.violated(&batch, what);
+                }
+            }
+            self.dispatch.settle(&mut commands);
+            self.carry_out_until(&mut commands, end);
+            self.scratch.commands = commands;
+        }
         self.carry_out_local();
     }
 
-    fn carry_out_batch(&mut self, batch: &Batch, commands: &mut Vec<Command>) -> Result<(), Corrupt> {
+    fn carry_out_batch(
+        &mut self,
+        batch: &Batch,
+        commands: &mut Vec<Command>,
+        end: usize,
+    ) -> Result<(), Corrupt> {
         let mut records = Records::new(&batch.bytes, batch.start);
         while let Some(record) = records.next()? {
-            if let Some(push) = SmallPush::read(&record) {
-                self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
-            } else {
-                self.dispatch.take_record(batch, record, commands);
-                for command in commands.drain(..) {
-                    self.carry_out(command);
+            match SmallPush::read(&record) {
+                Some(push) if self.work < end => {
+                    self.work += 1;
+                    self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
+                }
+                Some(push) => {
+                    let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
+                    let (id, overflow) = (push.id, push.overflow);
+                    self.postponed.push_back(Command::RemotePush { id, frame, overflow });
+                }
+                None => {
+                    self.dispatch.take_record(batch, record, commands);
+                    self.carry_out_until(commands, end);
                 }
             }
             if !self.dispatch.carried_out(record.end) {
@@ -69,18 +106,33 @@ impl Reactor {
         Ok(())
     }
 
+    /// Once there is no more time for commands in this turn, they wait for the next one, in order.
+    fn carry_out_until(&mut self, commands: &mut Vec<Command>, end: usize) {
+        for command in commands.drain(..) {
+            match self.work < end {
+                true => self.carry_out(command),
+                false => self.postponed.push_back(command),
+            }
+        }
+    }
+
+    fn finished(&self, weight: usize) {
+        if weight > 0 {
+            self.core.inboxes[self.index].finished(weight);
+        }
+    }
+
     fn carry_out_all(&mut self, commands: &mut Vec<Command>) {
         let mut weight = 0;
         for command in commands.drain(..) {
             weight += command.weight();
             self.carry_out(command);
         }
-        if weight > 0 {
-            self.core.inboxes[self.index].finished(weight);
-        }
+        self.finished(weight);
     }
 
     fn carry_out(&mut self, command: Command) {
+        self.work += 1;
         match command {
             Command::Push { id, frame, reserved, overflow } => match self.key_of(id) {
                 Some(key) => self.push_reserved(key, &frame, reserved, overflow),
@@ -90,8 +142,10 @@ impl Reactor {
                 self.with_open(id, |reactor, key| reactor.push_unreserved(key, &frame, overflow));
             }
             Command::PushMany { ids, frame } => {
+                self.work += ids.len();
+                let mut shared = Shared::of(&frame);
                 for id in ids {
-                    self.with_open(id, |reactor, key| reactor.push_shared(key, &frame));
+                    self.with_open(id, |reactor, key| reactor.push_shared(key, &mut shared));
                 }
             }
             Command::Broadcast { frame } => {
@@ -220,12 +274,14 @@ impl Reactor {
     }
 
     fn fan_out(&mut self, keys: Vec<u32>, frame: &Frame, except: &[ConnectionId]) {
+        self.work += keys.len();
+        let mut shared = Shared::of(frame);
         for key in &keys {
             let connection = self.connections.get(*key as usize);
             let receives =
                 connection.is_some_and(|found| found.is_open() && except.binary_search(&found.id).is_err());
             if receives {
-                self.push_shared(*key, frame);
+                self.push_shared(*key, &mut shared);
             }
         }
         self.give_keys_back(keys);
@@ -343,21 +399,6 @@ impl Reactor {
 
     fn ids(&self, keys: &[u32]) -> Vec<ConnectionId> {
         keys.iter().map(|key| self.connections[*key as usize].id).collect()
-    }
-
-    /// Closes every open connection because the server stops.
-    pub(super) fn close_all(&mut self) {
-        let keys = self.copy_keys(|reactor| &reactor.open);
-        for key in &keys {
-            if self.connections.contains(*key as usize) {
-                self.close_for_stop(*key);
-            }
-        }
-        self.give_keys_back(keys);
-    }
-
-    pub(super) fn close_for_stop(&mut self, key: u32) {
-        self.begin_close(key, 1001, "the server is being stopped", ClosedBy::Shutdown);
     }
 
     /// Keeps the list's memory for the next one.

@@ -9,6 +9,7 @@ use switchboard_proto::handshake::HeadReader;
 use super::groups::Memberships;
 use super::output::{Flushed, OutputQueue, Sent};
 use super::relay::Relay;
+use super::throttle::Meter;
 use super::tls::{Scratch, Session};
 use crate::event::Closed;
 use crate::sys::Interest;
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     /// What has been read and not looked at, because reading is on hold.
     pub(super) stash: Option<Box<Stash>>,
     session: Option<Box<Bytes>>,
+    /// What it has sent lately, where that is limited.
+    pub(super) meter: Option<Box<Meter>>,
     pub(super) memberships: Option<Box<Memberships>>,
     pub(super) user: Option<Box<Memberships>>,
     /// How it is going to end, once its close frame has been sent by us.
@@ -52,6 +55,8 @@ pub(super) struct Connection {
     pub(super) protected: bool,
     /// It is counted against `max_connections`.
     pub(super) has_place: bool,
+    /// It is counted for its peer's address.
+    pub(super) counted: bool,
     /// The client is gone: nothing can be sent any more, what it had sent is still read.
     pub(super) hung_up: bool,
     /// The kernel took less than it was offered: wait until the socket is writable.
@@ -75,6 +80,8 @@ pub(super) enum Link {
 /// Where a connection is in its life.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// The PROXY header, which comes first, is not complete; what came of it.
+    Proxy(Option<Box<Stash>>),
     /// The request head is not complete; what came of it.
     Head(Option<Box<HeadReader>>),
     /// The worker decides about this request.
@@ -91,7 +98,7 @@ pub(super) enum Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 160);
+const _: () = assert!(size_of::<Connection>() <= 176);
 
 impl Connection {
     pub(super) fn new(
@@ -110,6 +117,7 @@ impl Connection {
             output: None,
             stash: None,
             session: None,
+            meter: None,
             memberships: None,
             user: None,
             ending: None,
@@ -125,6 +133,7 @@ impl Connection {
             dirty: false,
             protected: false,
             has_place: false,
+            counted: false,
             hung_up: false,
             blocked: false,
         }
@@ -196,8 +205,10 @@ impl Hold {
     pub(super) const OUTPUT: Hold = Hold(4);
     /// The client has ended it; what it had sent before is still being handled.
     pub(super) const ENDING: Hold = Hold(8);
+    /// It has sent as much as it may for the time being.
+    pub(super) const THROTTLE: Hold = Hold(16);
     /// The worker that serves its requests is behind, or there is nothing to be read any more.
-    pub(super) const RELAY: Hold = Hold(16);
+    pub(super) const RELAY: Hold = Hold(32);
 
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

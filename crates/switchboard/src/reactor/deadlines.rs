@@ -29,7 +29,7 @@ impl Reactor {
                     }
                 }
                 Timer::Listener { index } => self.listen_again(index),
-                Timer::Stop => self.stop_expired(),
+                Timer::Stop => self.go_on_stopping(),
             }
         }
         self.scratch.timers = timers;
@@ -39,7 +39,7 @@ impl Reactor {
     fn connection_due(&mut self, key: u32) {
         let connection = &self.connections[key as usize];
         match connection.phase {
-            Phase::Head(_) | Phase::Authorizing(_) => {
+            Phase::Proxy(_) | Phase::Head(_) | Phase::Authorizing(_) => {
                 let deadline_ms = self.handshake_deadline(key);
                 if self.now_ms >= deadline_ms {
                     self.handshake_expired(key);
@@ -56,7 +56,10 @@ impl Reactor {
                     self.schedule(key, deadline_ms);
                 }
             }
-            Phase::Open => self.beat(key),
+            Phase::Open => {
+                self.unthrottle(key);
+                self.beat(key);
+            }
             Phase::Closing | Phase::Draining { .. } => {
                 let deadline_ms = connection.deadline_ms;
                 if self.now_ms >= deadline_ms {
@@ -76,7 +79,8 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let alive_ms = self.alive_ms(key);
         // Nobody is blamed for silence while it is we who do not listen.
-        let held = connection.hold.contains(Hold::PAUSED) || connection.hold.contains(Hold::HANDLER);
+        let holds = [Hold::PAUSED, Hold::HANDLER, Hold::THROTTLE];
+        let held = holds.into_iter().any(|hold| connection.hold.contains(hold));
         let exempt = connection.protected || (held && !connection.hung_up);
         let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;
         let idle = idle && (connection.blocked || self.had_a_chance(connection.unanswered_ms, alive_ms));

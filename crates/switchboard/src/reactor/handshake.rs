@@ -1,7 +1,8 @@
 //! The opening handshake on a socket of the reactor (RFC 6455 §4.2).
 
 use bytes::Bytes;
-use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, write_response};
+use switchboard_proto::deflate::{Agreement, Parameters};
+use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, Upgrade, write_response};
 
 use super::connection::{Hold, Link, Phase};
 use super::{Reactor, Timer, tls};
@@ -11,11 +12,8 @@ use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
 use crate::table::Counters;
 use crate::table::State;
-use crate::{Config, ConnectionId, Decision, Request, Transport};
-
-pub(super) fn write_unavailable(out: &mut Vec<u8>) {
-    Refusal::Full.write(out);
-}
+use crate::trusted::client_of;
+use crate::{Config, ConnectionId, Decision, PeerAddr, Request, Transport};
 
 pub(crate) fn head_limits(config: &Config) -> HeadLimits {
     HeadLimits { head_bytes_max: config.head_bytes_max, headers_max: config.headers_max }
@@ -71,10 +69,13 @@ impl Reactor {
         if !head.wants_websocket() {
             return self.hand_over(key, bytes);
         }
+        let peer = match self.find_client(key, head) {
+            Ok(peer) => peer,
+            Err(refusal) => return self.refuse(key, &refusal),
+        };
         if let Err(refusal) = admission::admit(&self.core, head) {
             return self.refuse(key, &refusal);
         }
-        let peer = self.entry(self.connections[key as usize].id).peer();
         let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
         let request = request.with_transport(self.connections[key as usize].transport());
         let rest = &bytes[head.head_len()..];
@@ -86,6 +87,21 @@ impl Reactor {
         self.mark_dirty(key);
         self.deliver(key, EventKind::Authorize(Box::new(request)));
         self.carry_out_local();
+    }
+
+    /// Whose the request is, if a proxy has sent it; that one is counted for its address.
+    fn find_client(&mut self, key: u32, head: &Head<'_>) -> Result<PeerAddr, Refusal> {
+        let connection = &mut self.connections[key as usize];
+        let entry = self.core.table.slot(connection.id);
+        let field = self.core.config.forwarded_field.name();
+        let values = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
+        let client = client_of(&self.core.config, entry.peer(), values.map(|(_, value)| value));
+        let client = client.map_err(|_| Refusal::Forwarded)?;
+        if !connection.counted {
+            entry.set_peer(&client);
+            connection.counted = self.core.admit_address(&client)?;
+        }
+        Ok(client)
     }
 
     /// An ordinary request: the socket goes to the worker, with what was read.
@@ -104,13 +120,15 @@ impl Reactor {
         }
         let id = self.connections[key as usize].id;
         let peer = self.entry(id).peer();
+        // From now on it is counted with its HTTP place.
+        self.connections[key as usize].counted = false;
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
         if let Err(socket) =
             self.dispatch.serve_http(socket, peer, Transport::Plain, Bytes::copy_from_slice(bytes))
         {
-            self.core.give_http_place_back();
-            super::accept::refuse(&socket);
+            self.core.give_http_place_back(&peer);
+            super::accept::refuse(&socket, &Refusal::Full);
         }
     }
 
@@ -124,7 +142,7 @@ impl Reactor {
                 self.respond(key, |out| write_response(status, &headers, &body, out));
             }
             Verdict::Accept(accept) => match self.write_accept(key, &request, &accept) {
-                Ok(()) => self.open(key, request, accept),
+                Ok(deflate) => self.open(key, request, accept, deflate),
                 Err(reason) => {
                     tracing::error!(reason, "authorize gave a decision that cannot be carried out");
                     self.refuse(key, &Refusal::BadDecision);
@@ -133,25 +151,36 @@ impl Reactor {
         }
     }
 
-    fn write_accept(&mut self, key: u32, request: &Request, accept: &Accept) -> Result<(), String> {
+    /// Answers what has been agreed upon about compression.
+    fn write_accept(
+        &mut self,
+        key: u32,
+        request: &Request,
+        accept: &Accept,
+    ) -> Result<Option<Parameters>, String> {
         check_accept(&self.core.config, accept)?;
         let head = Head::parse(request.head(), &head_limits(&self.core.config));
         let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
         let upgrade = head.upgrade().map_err(|error| error.to_string())?;
+        let agreement = agree(&self.core.config, &upgrade);
         let mut written = Ok(());
         self.push_control(key, |out| {
-            written = upgrade.accept(accept.subprotocol.as_deref(), &accept.headers, out);
+            written = upgrade.accept(accept.subprotocol.as_deref(), agreement.as_ref(), &accept.headers, out);
         });
-        written.map_err(|error| error.to_string())
+        written.map_err(|error| error.to_string())?;
+        Ok(agreement.map(|agreement| agreement.parameters))
     }
 
     /// The handshake is done: the connection is open, and the worker is told.
-    pub(super) fn open(&mut self, key: u32, request: Request, accept: Accept) {
+    pub(super) fn open(&mut self, key: u32, request: Request, accept: Accept, deflate: Option<Parameters>) {
         let request = request.with_subprotocol(accept.subprotocol.as_deref());
         let now_ms = self.now_ms;
         let connection = &mut self.connections[key as usize];
         let id = connection.id;
         connection.phase = Phase::Open;
+        if let Some(parameters) = deflate {
+            connection.protocol.use_deflate(parameters);
+        }
         connection.pinged_ms = now_ms;
         connection.open_position = self.open.len() as u32;
         connection.set_session(accept.session);
@@ -187,7 +216,7 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let timeout = match &connection.phase {
             // Nothing was asked, so nothing is answered.
-            Phase::Head(None) => None,
+            Phase::Proxy(_) | Phase::Head(None) => None,
             Phase::Head(Some(reader)) => reader.poll_timeout(self.now_ms).err().map(Refusal::Handshake),
             _ => Some(Refusal::Undecided),
         };
@@ -207,6 +236,19 @@ impl Reactor {
             connection.due_ms = self.wheel.schedule(at_ms, timer);
         }
     }
+}
+
+/// What the client and the server agree upon about compression.
+pub(crate) fn agree(config: &Config, upgrade: &Upgrade<'_>) -> Option<Agreement> {
+    let deflate = config.deflate.as_ref()?;
+    upgrade.deflate(&deflate.settings())
+}
+
+/// The same for a request that has been answered already: by a worker, whose settings are those of the reactor.
+pub(super) fn agreed(config: &Config, request: &Request) -> Option<Parameters> {
+    config.deflate.as_ref()?;
+    let head = Head::parse(request.head(), &head_limits(config)).ok()??;
+    Some(agree(config, &head.upgrade().ok()?)?.parameters)
 }
 
 /// Whether what `authorize` wants to set is within the limits.

@@ -10,19 +10,22 @@ mod carry_out;
 mod close;
 mod connection;
 mod deadlines;
+mod deflate;
 mod groups;
 mod handshake;
 mod output;
+mod proxy;
 mod read;
 mod relay;
 mod run;
 mod secure;
 mod send;
 mod shutdown;
+mod throttle;
 mod tls;
 mod wheel;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -30,8 +33,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use slab::Slab;
+use switchboard_proto::deflate::Codec;
 
-use crate::ConnectionId;
 use crate::command::Command;
 use crate::core::Core;
 use crate::event::{Event, EventKind, Flow};
@@ -39,15 +42,17 @@ use crate::sys::{self, Interest, Poller};
 use crate::table::Counters;
 use crate::table::Entry;
 use crate::worker::Dispatch;
+use crate::{ConnectionId, Deflate};
 
 use accept::Accepting;
 pub(crate) use adopt::Adopted;
 use connection::{Connection, Link, Phase};
 use groups::Groups;
-pub(crate) use handshake::{check_accept, head_limits};
+pub(crate) use handshake::{agree, check_accept, head_limits};
 use output::OutputQueue;
 pub(crate) use relay::Relays;
 pub(crate) use run::run;
+use throttle::Throttle;
 use wheel::Wheel;
 
 /// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share. It is also
@@ -71,6 +76,12 @@ pub(crate) struct Reactor {
     accepting: Vec<Accepting>,
     /// Connections with output that this turn produced.
     dirty: Vec<u32>,
+    /// Those of earlier turns, which had no time for them.
+    late: VecDeque<u32>,
+    /// Commands of other threads that have been taken.
+    remote: VecDeque<Command>,
+    /// Commands of other processes that have been fetched.
+    postponed: VecDeque<Command>,
     /// Ends that wait for what came before them.
     ends: HashMap<ConnectionId, close::End>,
     /// Connections whose stashed input waits to be looked at.
@@ -78,12 +89,17 @@ pub(crate) struct Reactor {
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: Vec<Box<OutputQueue>>,
     read_buffer: Vec<u8>,
+    /// Compresses and inflates for all connections that have agreed to it.
+    codec: Codec,
     /// None before the first TLS connection.
     tls: Option<Box<tls::Scratch>>,
     now_ms: u64,
     /// Wakes the reactor's task; handlers that are polled in place get it.
     waker: Waker,
     tally: Tally,
+    throttle: Option<Throttle>,
+    /// What has been done so far, in frames read and deliveries made: what a connection's turn is measured by.
+    work: usize,
     stopping: Option<shutdown::Stopping>,
     scratch: Scratch,
 }
@@ -110,7 +126,7 @@ enum Timer {
     Listener {
         index: usize,
     },
-    /// The limit of a stop.
+    /// A stop goes on, or its time is over.
     Stop,
 }
 
@@ -140,6 +156,8 @@ impl Reactor {
         let poller = Poller::new()?;
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
+        let throttle = Throttle::new(&core.config);
+        let codec = core.config.deflate.as_ref().map(Deflate::codec).unwrap_or_default();
         Ok(Reactor {
             index,
             core,
@@ -152,14 +170,20 @@ impl Reactor {
             wheel: Wheel::new(now_ms),
             accepting: Vec::new(),
             dirty: Vec::new(),
+            late: VecDeque::new(),
+            remote: VecDeque::new(),
+            postponed: VecDeque::new(),
             ends: HashMap::new(),
             ready: Vec::new(),
             spare_outputs: Vec::new(),
             read_buffer: vec![0; READ_BYTES],
+            codec,
             tls: None,
             now_ms,
             waker: Waker::noop().clone(),
             tally: Tally::default(),
+            throttle,
+            work: 0,
             stopping: None,
             scratch: Scratch::default(),
         })
@@ -179,9 +203,11 @@ impl Reactor {
         self.handle_timers();
         self.continue_ready();
         let more = self.flush_dirty();
-        self.dispatch.publish(self.connections.is_empty());
+        let waiting = !self.remote.is_empty() || !self.postponed.is_empty();
+        self.codec.trim();
+        self.dispatch.publish(self.connections.is_empty() && !waiting);
         self.publish_tally();
-        Ok(events || more || !self.ready.is_empty())
+        Ok(events || more || waiting || !self.ready.is_empty())
     }
 
     fn handle_events(&mut self) -> io::Result<bool> {
@@ -210,7 +236,8 @@ impl Reactor {
             return;
         };
         // A hold of this turn is not known to epoll yet.
-        let reads = connection.interest.read && connection.hold.is_empty();
+        // What has been read before comes first.
+        let reads = connection.interest.read && connection.hold.is_empty() && connection.stash.is_none();
         if event.writable && connection.blocked {
             connection.blocked = false;
             self.mark_dirty(key);
@@ -266,6 +293,9 @@ impl Reactor {
         }
         if std::mem::take(&mut connection.has_place) {
             self.core.give_place_back();
+        }
+        if connection.counted {
+            self.core.release_address(&self.entry(connection.id).peer());
         }
         self.core.table.release(connection.id);
         self.core.load(self.index).fetch_sub(1, Ordering::Relaxed);

@@ -189,6 +189,10 @@ impl OutputQueue {
     /// Cuts `len` unsent bytes out, `offset` unsent bytes from the start.
     fn remove(&mut self, offset: usize, len: usize) {
         self.len -= len;
+        if offset == 0 {
+            // What is first needs not be moved away: it counts as sent.
+            return self.skip(len);
+        }
         let (mut index, mut skip, mut left) = (0, offset + self.block_sent, len);
         while left > 0 {
             let Some(block) = self.blocks.get_mut(index) else { break };
@@ -296,13 +300,7 @@ impl OutputQueue {
             self.clear();
             return;
         }
-        self.block_sent += sent;
-        while let Some(block) = self.blocks.front()
-            && self.block_sent >= block.len()
-        {
-            self.block_sent -= block.len();
-            self.blocks.pop_front();
-        }
+        self.skip(sent);
         let mut left = sent;
         while let Some(frame) = self.frames.front().copied()
             && left > 0
@@ -317,6 +315,17 @@ impl OutputQueue {
                 self.frame_sent = 0;
                 self.frames.pop_front();
             }
+        }
+    }
+
+    /// Moves on in the blocks.
+    fn skip(&mut self, len: usize) {
+        self.block_sent += len;
+        while let Some(block) = self.blocks.front()
+            && self.block_sent >= block.len()
+        {
+            self.block_sent -= block.len();
+            self.blocks.pop_front();
         }
     }
 

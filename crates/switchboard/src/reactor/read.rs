@@ -9,8 +9,13 @@ use switchboard_proto as proto;
 use super::Reactor;
 use super::close::End;
 use super::connection::{Hold, Link, Phase};
+use crate::ConnectionId;
 use crate::event::Flow;
 use crate::worker::Payload;
+
+/// What one connection may have done in one turn of the loop, in frames, and deliveries of what its messages have published:
+/// a buffer of empty messages holds ten thousand.
+const READ_WORK_MAX: usize = 1_024;
 
 impl Reactor {
     /// One receive. If there is more, epoll says so again in the next turn, after everybody else has had theirs.
@@ -20,17 +25,26 @@ impl Reactor {
         if connection.is_open() && !self.dispatch.has_room(connection.id) {
             return self.hold(key, Hold::HANDLER);
         }
-        let draining = matches!(connection.phase, Phase::Draining { .. });
-        if matches!(connection.link, Link::Awaited | Link::Tls) && !draining {
+        // A PROXY header comes before TLS begins.
+        let plain = matches!(connection.phase, Phase::Proxy(_) | Phase::Draining { .. });
+        if matches!(connection.link, Link::Awaited | Link::Tls) && !plain {
             return self.read_secure(key);
         }
+        let most = self.bytes_allowed(key);
         let mut buffer = std::mem::take(&mut self.read_buffer);
-        match recv(&connection.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
+        let most = most.min(buffer.len());
+        let connection = &self.connections[key as usize];
+        match recv(&connection.socket, &mut buffer[..most], RecvFlags::DONTWAIT) {
             Ok((0, _)) => self.transport_failed(key, "the client closed the transport"),
             Ok((len, _)) => {
                 self.entry(connection.id).received(len, self.now_ms);
                 self.tally.received_bytes += len as u64;
+                self.count_bytes(key, len);
+                let id = self.connections[key as usize].id;
                 self.take_input(key, &mut buffer[..len]);
+                if self.is_still(key, id) {
+                    self.throttle_bytes(key);
+                }
             }
             Err(Errno::AGAIN) if connection.hung_up => self.transport_failed(key, "the client is gone"),
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -41,33 +55,41 @@ impl Reactor {
 
     /// Bytes of a connection that nobody has looked at.
     pub(super) fn take_input(&mut self, key: u32, bytes: &mut [u8]) {
-        let connection = &mut self.connections[key as usize];
-        match connection.phase {
+        match self.connections[key as usize].phase {
+            Phase::Proxy(_) => self.read_proxy_header(key, bytes),
             Phase::Head(_) => self.read_head(key, bytes),
             Phase::Open | Phase::Closing => self.read_frames(key, bytes),
-            Phase::Authorizing(_) => connection.stash(bytes),
+            Phase::Authorizing(_) => self.stash(key, bytes),
             Phase::Relay(_) => self.relay_input(key, bytes),
             Phase::Draining { .. } => {}
         }
     }
 
+    /// Has the key not come to mean another connection, or none?
+    pub(super) fn is_still(&self, key: u32, id: ConnectionId) -> bool {
+        self.connections.get(key as usize).is_some_and(|found| found.id == id)
+    }
+
+    /// Messages in a connection's bytes, up to what it may have done in one turn.
     fn read_frames(&mut self, key: u32, bytes: &mut [u8]) {
         let id = self.connections[key as usize].id;
-        let mut at = 0;
+        let (mut at, end) = (0, self.work + READ_WORK_MAX);
         // The connection may be closed by the handler of one of its messages, and its key be used again.
-        while let Some(connection) = self.connections.get_mut(key as usize)
-            && connection.id == id
-            && matches!(connection.phase, Phase::Open | Phase::Closing)
-        {
-            if !connection.hold.is_empty() && at < bytes.len() {
-                return connection.stash(&bytes[at..]);
+        while self.takes_frames(key, id) {
+            if at < bytes.len() && !self.goes_on(key, end) {
+                return self.stash(key, &bytes[at..]);
             }
+            let connection = &mut self.connections[key as usize];
             let session = connection.session();
-            let received = match connection.protocol.receive(&mut bytes[at..]) {
+            let received = match connection.protocol.receive_with(&mut bytes[at..], &mut self.codec) {
                 Ok(received) => received,
                 Err(error) => return self.end_in_order(key, End::Violation(error)),
             };
             let consumed = received.consumed;
+            self.work += 1;
+            if let (Some(throttle), Some(_)) = (&self.throttle, &received.event) {
+                throttle.count_message(&mut connection.meter, self.now_ms);
+            }
             match received.event {
                 Some(proto::Event::Message { kind, payload }) => {
                     self.tally.received_messages += 1;
@@ -87,6 +109,33 @@ impl Reactor {
                 None => {}
             }
             at += consumed;
+        }
+    }
+
+    /// Is this still that connection, and are there frames to be read from it?
+    fn takes_frames(&self, key: u32, id: ConnectionId) -> bool {
+        let connection = self.connections.get(key as usize).filter(|found| found.id == id);
+        connection.is_some_and(|found| matches!(found.phase, Phase::Open | Phase::Closing))
+    }
+
+    /// May the connection's next frame be looked at, or has it to wait for something, or to let the others go first?
+    /// `end`: of its work in this turn.
+    fn goes_on(&mut self, key: u32, end: usize) -> bool {
+        self.throttle_messages(key);
+        let connection = &self.connections[key as usize];
+        if connection.hold.is_empty() && self.work >= end {
+            self.ready.push((key, connection.id));
+            return false;
+        }
+        connection.hold.is_empty()
+    }
+
+    /// Keeps bytes until the connection is read from again. There are never more than one read's.
+    fn stash(&mut self, key: u32, bytes: &[u8]) {
+        let connection = &mut self.connections[key as usize];
+        // One that has just been closed needs them no more.
+        if matches!(connection.phase, Phase::Authorizing(_) | Phase::Open | Phase::Closing) {
+            connection.stash.get_or_insert_default().extend_from_slice(bytes);
         }
     }
 
@@ -131,7 +180,8 @@ impl Reactor {
                 None => {}
             }
             // Nothing tells when one that has hung up is readable: it is read to the end.
-            if hung_up && self.connections.get(key as usize).is_some_and(|found| found.id == id) {
+            let is_listed = self.ready.last() == Some(&(key, id));
+            if hung_up && !is_listed && self.is_still(key, id) {
                 self.ready.push((key, id));
             }
             let current = self.connections.get(key as usize).filter(|found| found.id == id);
@@ -139,12 +189,5 @@ impl Reactor {
                 self.client_ended(key);
             }
         }
-    }
-}
-
-impl super::connection::Connection {
-    /// Keeps bytes until the connection is read from again. There are never more than one read's.
-    fn stash(&mut self, bytes: &[u8]) {
-        self.stash.get_or_insert_default().extend_from_slice(bytes);
     }
 }

@@ -14,7 +14,7 @@ use rustix::net::{
 };
 
 use super::connection::{Hold, Phase};
-use super::{READ_BYTES, Reactor, token};
+use super::{READ_BYTES, Reactor, handshake, token};
 use crate::admission::Refusal;
 use crate::core::Core;
 use crate::decision::Accept;
@@ -100,14 +100,17 @@ impl Reactor {
             Ok(pair) => pair,
             Err(error) => {
                 tracing::warn!(%error, "cannot make a socket pair for an HTTP request");
-                self.core.give_http_place_back();
+                self.core.give_http_place_back(&peer);
                 return self.refuse(key, &Refusal::Full);
             }
         };
-        self.connections[key as usize].phase = Phase::Relay(Box::new(relay));
+        let connection = &mut self.connections[key as usize];
+        connection.phase = Phase::Relay(Box::new(relay));
+        // From now on it is counted with its HTTP place.
+        connection.counted = false;
         let read = Bytes::copy_from_slice(bytes);
         if self.dispatch.serve_http(theirs, peer, Transport::Tls, read).is_err() {
-            self.core.give_http_place_back();
+            self.core.give_http_place_back(&peer);
             self.refuse(key, &Refusal::Full);
         }
     }
@@ -313,7 +316,10 @@ impl Reactor {
         connection.deadline_ms = u64::MAX;
         connection.hold = Hold::default();
         connection.stash = (!unread.is_empty()).then(|| Box::new(unread));
-        self.open(key, request.with_transport(Transport::Tls), accept);
+        // It was let in already, as an HTTP connection.
+        connection.counted = self.core.count_address(&request.peer());
+        let deflate = handshake::agreed(&self.core.config, &request);
+        self.open(key, request.with_transport(Transport::Tls), accept, deflate);
     }
 }
 

@@ -5,9 +5,9 @@ use rustix::net::{RecvFlags, recv};
 use switchboard_proto::CloseCode;
 use switchboard_proto::handshake::{Request as Head, write_response};
 
-use super::Reactor;
 use super::connection::{Link, Phase};
 use super::tls::{HANDSHAKE, Received, Scratch, Session};
+use super::{READ_BYTES, Reactor};
 use crate::admission::Refusal;
 use crate::event::{Closed, ClosedBy};
 
@@ -15,11 +15,14 @@ impl Reactor {
     /// One receive of a connection of a TLS listener, as [`read`](Reactor::read) does it for others.
     pub(super) fn read_secure(&mut self, key: u32) {
         let mut scratch = self.tls.take().unwrap_or_default();
+        let most = self.bytes_allowed(key);
         let connection = &self.connections[key as usize];
         let kept = connection.tls.as_ref().map(|session| session.incoming()).unwrap_or_default();
         let from = kept.len();
         scratch.ciphertext[..from].copy_from_slice(kept);
-        let read = recv(&connection.socket, &mut scratch.ciphertext[from..], RecvFlags::DONTWAIT);
+        let most = most.min(scratch.ciphertext.len() - from);
+        let room = &mut scratch.ciphertext[from..from + most];
+        let read = recv(&connection.socket, room, RecvFlags::DONTWAIT);
         let received = match read {
             Ok((1.., _)) => None,
             Ok((0, _)) => Some("the client closed the transport".to_owned()),
@@ -34,7 +37,22 @@ impl Reactor {
         let len = read.map_or(0, |(len, _)| len);
         self.entry(connection.id).received(len, self.now_ms);
         self.tally.received_bytes += len as u64;
+        self.count_bytes(key, len);
+        let id = self.connections[key as usize].id;
         self.take_ciphertext(key, from + len, scratch);
+        if self.is_still(key, id) {
+            self.throttle_bytes(key);
+        }
+    }
+
+    /// What has come behind a PROXY header.
+    pub(super) fn begin_session(&mut self, key: u32, bytes: &[u8]) {
+        let mut scratch = self.tls.take().unwrap_or_default();
+        scratch.ciphertext[..bytes.len()].copy_from_slice(bytes);
+        // The one that is there holds the header still.
+        let buffer = std::mem::replace(&mut self.read_buffer, vec![0; READ_BYTES]);
+        self.take_ciphertext(key, bytes.len(), scratch);
+        self.read_buffer = buffer;
     }
 
     /// No more comes, and the client has not said so.
@@ -60,7 +78,7 @@ impl Reactor {
         }
         self.read_buffer = buffer;
         // What it said may have ended it.
-        if self.connections.get(key as usize).is_none_or(|found| found.id != id) {
+        if !self.is_still(key, id) {
             return;
         }
         match received {

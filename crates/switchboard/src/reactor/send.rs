@@ -4,12 +4,19 @@ use bytes::Bytes;
 use switchboard_proto::HeaderBytes;
 
 use super::connection::{Connection, Hold, Phase};
+use super::deflate;
 use super::output::{Flushed, OutputQueue, Sent};
 use super::{Reactor, SPARE_OUTPUTS_MAX};
 use crate::event::EventKind;
 use crate::frame::{Frame, opcode};
 use crate::ipc::codec::SmallPush;
 use crate::{ConnectionId, Overflow};
+
+/// Connections that are sent to in one turn of the loop, of those with output of this turn, and of those with output of earlier
+/// ones: each is a system call.
+const FLUSHES_MAX: usize = 1_024;
+/// Bytes that are sent in one turn to either, to all connections together.
+const FLUSH_TURN_BYTES_MAX: u64 = 8 << 20;
 
 impl Reactor {
     /// Queues a frame for which room has been reserved in the connection's entry.
@@ -26,34 +33,46 @@ impl Reactor {
         self.append(key, frame);
     }
 
-    /// Queues a frame that many connections share, if the connection has room for it.
-    pub(super) fn push_shared(&mut self, key: u32, frame: &Frame) {
-        self.push_unreserved(key, frame, self.core.config.overflow);
+    /// Queues a message for which nothing has been reserved, if the connection has room for it.
+    pub(super) fn push_unreserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+        if self.take_room(key, frame.len(), overflow) {
+            self.append(key, frame);
+        }
     }
 
-    /// Queues a frame for which nothing has been reserved, if the connection has room for it.
-    pub(super) fn push_unreserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+    /// Queues a frame as it is, if the connection has room for it.
+    pub(super) fn push_encoded(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
+        if self.take_room(key, frame.len(), overflow) {
+            self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        }
+    }
+
+    /// Adds `len` bytes to what is queued, or deals with it that there is no room for them.
+    fn take_room(&mut self, key: u32, len: usize, overflow: Overflow) -> bool {
         let max = self.core.config.output_bytes_max;
         let connection = &self.connections[key as usize];
         if connection.hung_up {
-            return;
+            return false;
         }
         let entry = self.core.table.slot(connection.id);
         let queued = entry.queued() as usize;
-        if queued > 0 && queued + frame.len() > max {
+        if queued > 0 && queued + len > max {
             match overflow {
-                Overflow::Close => return self.overflowed(key),
+                Overflow::Close => {
+                    self.overflowed(key);
+                    return false;
+                }
                 Overflow::DropNewest => {
                     entry.set_refused(false);
                     self.tally.dropped_messages += 1;
-                    return;
+                    return false;
                 }
-                Overflow::DropOldest => self.drop_oldest(key, queued + frame.len() - max),
+                Overflow::DropOldest => self.drop_oldest(key, queued + len - max),
             }
         }
         let connection = &self.connections[key as usize];
-        self.core.table.slot(connection.id).add_queued(frame.len());
-        self.append(key, frame);
+        self.core.table.slot(connection.id).add_queued(len);
+        true
     }
 
     /// The same for a small message that has not been made a frame.
@@ -68,11 +87,14 @@ impl Reactor {
             return self.push_unreserved(key, &frame, push.overflow);
         }
         entry.add_queued(len);
-        self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
+        if !self.append_compressed(key, push.kind, push.payload, len) {
+            self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
+        }
     }
 
     fn drop_oldest(&mut self, key: u32, room: usize) {
         let connection = &mut self.connections[key as usize];
+        let room = deflate::drop_room(&mut connection.protocol, room);
         if let Some(output) = &mut connection.output {
             let (dropped, frames) = output.drop_oldest(room);
             self.core.table.slot(connection.id).subtract_queued(dropped);
@@ -80,11 +102,14 @@ impl Reactor {
         }
     }
 
+    /// `frame` is not compressed, and what is queued has been counted with its length.
     fn append(&mut self, key: u32, frame: &Frame) {
-        self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        if !self.append_compressed(key, frame.kind(), frame.payload(), frame.len()) {
+            self.append_parts(key, |output| output.push_frame(frame.head(), frame.body()));
+        }
     }
 
-    fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
+    pub(super) fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
         let spare = &mut self.spare_outputs;
         let connection = &mut self.connections[key as usize];
         let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());
@@ -160,24 +185,51 @@ impl Reactor {
         }
     }
 
-    /// Sends the output of the whole turn. True if a connection has more to send at once.
+    /// Sends the output of the turn, and some of what earlier turns have left. True if there is more to send at once.
+    ///
+    /// After a broadcast to many, or with many long queues, there is too much for one turn. Then what the turn itself has
+    /// produced, pongs and answers for the most part, does not wait behind all that.
     pub(super) fn flush_dirty(&mut self) -> bool {
         let mut more = false;
+        let mut left = FLUSHES_MAX;
+        let sent_max = self.tally.sent_bytes + FLUSH_TURN_BYTES_MAX;
         // Handlers of `on_drain` and `on_close` may produce output again; a second round takes it along.
         for _ in 0..2 {
             let mut keys = std::mem::replace(&mut self.dirty, std::mem::take(&mut self.scratch.keys));
             for key in keys.drain(..) {
-                // A key may stand in the list though its connection is gone; one that took it over is not dirty.
-                if let Some(connection) = self.connections.get_mut(key as usize)
-                    && std::mem::take(&mut connection.dirty)
-                {
-                    more |= self.flush(key);
+                if left == 0 || self.tally.sent_bytes >= sent_max {
+                    self.late.push_back(key);
+                } else {
+                    left -= 1;
+                    more |= self.flush_if_dirty(key);
                 }
             }
             self.scratch.keys = keys;
             self.carry_out_local();
         }
-        more || !self.dirty.is_empty()
+        let sent_max = self.tally.sent_bytes + FLUSH_TURN_BYTES_MAX;
+        let mut left = self.late.len().min(FLUSHES_MAX);
+        while left > 0
+            && self.tally.sent_bytes < sent_max
+            && let Some(key) = self.late.pop_front()
+        {
+            left -= 1;
+            more |= self.flush_if_dirty(key);
+        }
+        more || !self.dirty.is_empty() || !self.late.is_empty()
+    }
+
+    fn flush_if_dirty(&mut self, key: u32) -> bool {
+        // A key may stand in a list though its connection is gone; one that took it over is not dirty, or in a list itself.
+        let connection = self.connections.get_mut(key as usize);
+        let was_dirty = connection.is_some_and(|connection| std::mem::take(&mut connection.dirty));
+        was_dirty && self.flush(key)
+    }
+
+    /// The connection goes on in the next turn, behind all others.
+    fn mark_late(&mut self, key: u32) {
+        self.connections[key as usize].dirty = true;
+        self.late.push_back(key);
     }
 
     fn flush(&mut self, key: u32) -> bool {
@@ -197,7 +249,7 @@ impl Reactor {
             self.count_sent(id, sent);
             match flushed {
                 Flushed::All => return self.flushed_all(key),
-                Flushed::More => self.mark_dirty(key),
+                Flushed::More => self.mark_late(key),
                 Flushed::Blocked => {}
                 Flushed::Failed(error) => {
                     self.hang_up(key, &error.to_string());

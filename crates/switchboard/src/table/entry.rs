@@ -82,18 +82,23 @@ impl Entry {
 
     /// Fills in a slot that was just claimed.
     pub(crate) fn occupy(&self, reactor: u8, key: u32, peer: &PeerAddr, now_ms: u64) {
+        self.reactor.store(reactor, Ordering::Relaxed);
+        self.key.store(key, Ordering::Relaxed);
+        self.set_peer(peer);
+        self.connected_at.store(now_ms, Ordering::Relaxed);
+        self.received_at.store(now_ms, Ordering::Relaxed);
+        fence(Ordering::Release);
+    }
+
+    /// A proxy has told who it is that has connected. Until the connection is open nobody else asks.
+    pub(crate) fn set_peer(&self, peer: &PeerAddr) {
         let (address, port) = match peer {
             PeerAddr::Inet(address) => (mapped(address.ip()), address.port()),
             PeerAddr::Unix => (0, 0),
         };
-        self.reactor.store(reactor, Ordering::Relaxed);
-        self.key.store(key, Ordering::Relaxed);
         self.port.store(port, Ordering::Relaxed);
         self.address[0].store((address >> 64) as u64, Ordering::Relaxed);
         self.address[1].store(address as u64, Ordering::Relaxed);
-        self.connected_at.store(now_ms, Ordering::Relaxed);
-        self.received_at.store(now_ms, Ordering::Relaxed);
-        fence(Ordering::Release);
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -16,14 +16,16 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use switchboard_proto::handshake::PLAIN_TEXT_FIELDS;
 use tokio::sync::watch;
 use tower_service::Service;
 
 use super::replay::Replay;
 use super::runner::{Serving, Shared};
 use super::upgrade;
+use crate::admission::Refusal;
 use crate::error::BoxError;
-use crate::{Handle, Handler, PeerAddr, Transport};
+use crate::{Handle, Handler, PeerAddr, Transport, trusted};
 
 /// A tower service (an axum `Router`, for one) that serves the requests which ask for no WebSocket.
 #[derive(Clone)]
@@ -91,8 +93,11 @@ pub(super) fn text_response(status: StatusCode, body: Bytes) -> Response<Respons
     let mut response =
         Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
     *response.status_mut() = status;
-    let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+    for (name, value) in PLAIN_TEXT_FIELDS {
+        if let Ok(name) = http::HeaderName::try_from(name) {
+            response.headers_mut().insert(name, http::HeaderValue::from_static(value));
+        }
+    }
     response
 }
 
@@ -123,7 +128,7 @@ impl HttpServer {
         (peer, transport): (PeerAddr, Transport),
         read: Bytes,
     ) {
-        let place = Place::of(shared.clone());
+        let place = Place { serving: Serving::of(shared.clone()), peer };
         let io = match Replay::new(socket, read, shared.handle.core().config.http_timeout) {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
@@ -134,12 +139,15 @@ impl HttpServer {
         let respond = service_fn(move |mut request: Request<Incoming>| {
             let (service, shared, stopping) = (service.clone(), shared.clone(), stopping.clone());
             async move {
+                let Some(client) = client(&shared, &request, peer) else {
+                    return Ok::<_, Infallible>(upgrade::response(&(&Refusal::Forwarded).into()));
+                };
                 if upgrade::is_wanted(&shared, &request) {
-                    return Ok::<_, Infallible>(
-                        upgrade::respond(shared, request, (peer, transport), stopping).await,
-                    );
+                    let proxied = trusted::is_trusted(&shared.handle.core().config, &peer);
+                    let from = (client, transport);
+                    return Ok(upgrade::respond(shared, request, from, proxied, stopping).await);
                 }
-                request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(client);
                 request.extensions_mut().insert(transport);
                 Ok(service.0.call(request).await)
             }
@@ -173,21 +181,25 @@ impl HttpServer {
     }
 }
 
-/// One of the server's HTTP places, and this worker's count of what it serves.
-struct Place<H: Handler>(Serving<H>);
+/// Whose a request is; None: a trusted proxy has passed on a field that cannot be read.
+fn client<H>(shared: &Shared<H>, request: &Request<Incoming>, peer: PeerAddr) -> Option<PeerAddr> {
+    let config = &shared.handle.core().config;
+    let values = request.headers().get_all(config.forwarded_field.name());
+    trusted::client_of(config, peer, values.iter().map(http::HeaderValue::as_bytes)).ok()
+}
 
-impl<H: Handler> Place<H> {
-    fn of(shared: Rc<Shared<H>>) -> Place<H> {
-        Place(Serving::of(shared))
-    }
+/// One of the server's HTTP places, and this worker's count of what it serves.
+struct Place<H: Handler> {
+    serving: Serving<H>,
+    peer: PeerAddr,
 }
 
 impl<H: Handler> Drop for Place<H> {
     fn drop(&mut self) {
-        let core = self.0.shared().handle.core();
+        let core = self.serving.shared().handle.core();
         match &core.ports {
-            Some(ports) => ports.http_ended(),
-            None => core.give_http_place_back(),
+            Some(ports) => ports.http_ended(&self.peer),
+            None => core.give_http_place_back(&self.peer),
         }
     }
 }

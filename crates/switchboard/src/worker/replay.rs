@@ -34,7 +34,7 @@ enum Stream {
 impl Replay {
     /// Registers a non-blocking socket with the current runtime.
     pub(super) fn new(socket: OwnedFd, read: Bytes, write_timeout: Duration) -> io::Result<Replay> {
-        // Under TLS it is not the client's.
+        // The client's address does not tell: a proxy may be in between, and under TLS the socket is not the client's.
         let stream = match socket_domain(&socket)? {
             AddressFamily::UNIX => Stream::Unix(UnixStream::from_std(socket.into())?),
             _ => Stream::Tcp(TcpStream::from_std(socket.into())?),

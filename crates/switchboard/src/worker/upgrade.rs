@@ -23,7 +23,7 @@ use crate::admission::{self, Refusal, Refused};
 use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
-use crate::reactor::{Adopted, check_accept, head_limits};
+use crate::reactor::{Adopted, agree, check_accept, head_limits};
 use crate::{Decision, Handler, PeerAddr, Request, Transport};
 
 /// Does the request ask for a WebSocket?
@@ -34,16 +34,18 @@ pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>
         && matches!(Head::parse(&head(request), &limits), Ok(Some(head)) if head.wants_websocket())
 }
 
-/// Answers the request as the reactor would. After a 101 the socket goes to the reactor.
+/// Answers the request of `client` as the reactor would. After a 101 the socket goes to the reactor. `proxied`: the socket is
+/// a trusted proxy's.
 pub(super) async fn respond<H: Handler>(
     shared: Rc<Shared<H>>,
     mut http_request: http::Request<Incoming>,
-    (peer, transport): (PeerAddr, Transport),
+    (client, transport): (PeerAddr, Transport),
+    proxied: bool,
     stop: watch::Receiver<bool>,
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
-    let request = Request::new(head(&http_request), peer).with_transport(transport);
-    let place = match admit(&core, &request).await {
+    let request = Request::new(head(&http_request), client).with_transport(transport);
+    let place = match admit(&core, &request, proxied).await {
         Ok(place) => place,
         Err(refused) => return response(&refused),
     };
@@ -139,11 +141,11 @@ impl Drop for Place {
     }
 }
 
-async fn admit(core: &Arc<Core>, request: &Request) -> Result<Place, Refused> {
+async fn admit(core: &Arc<Core>, request: &Request, proxied: bool) -> Result<Place, Refused> {
     match &core.ports {
-        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request)).await,
+        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request, proxied)).await,
         None => {
-            admission::admit_counted(core, request.head())?;
+            admission::admit_counted(core, request.head(), &request.peer(), proxied)?;
             Ok(Place { core: Some(core.clone()), refused: false })
         }
     }
@@ -170,7 +172,10 @@ fn switching(core: &Core, request: &Request, accept: &Accept) -> Result<Response
     let head = head.map_err(|error| error.to_string())?.ok_or("the head is not complete")?;
     let upgrade = head.upgrade().map_err(|error| error.to_string())?;
     let subprotocol = accept.subprotocol.as_deref();
-    upgrade.accept(subprotocol, &accept.headers, &mut Vec::new()).map_err(|error| error.to_string())?;
+    let agreement = agree(&core.config, &upgrade);
+    upgrade
+        .accept(subprotocol, agreement.as_ref(), &accept.headers, &mut Vec::new())
+        .map_err(|error| error.to_string())?;
     let mut response = Response::new(Default::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -181,6 +186,10 @@ fn switching(core: &Core, request: &Request, accept: &Accept) -> Result<Response
     if let Some(name) = subprotocol {
         let value = HeaderValue::from_str(name).map_err(|error| error.to_string())?;
         headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    if let Some(agreement) = agreement {
+        let value = HeaderValue::from_str(&agreement.header_value()).map_err(|error| error.to_string())?;
+        headers.insert(http::header::SEC_WEBSOCKET_EXTENSIONS, value);
     }
     Ok(with_headers(response, &accept.headers))
 }
@@ -200,7 +209,7 @@ fn with_headers(
     response
 }
 
-fn response(refused: &Refused) -> Response<ResponseBody> {
+pub(super) fn response(refused: &Refused) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     with_headers(text_response(status, refused.body.clone().into()), &refused.headers)
 }

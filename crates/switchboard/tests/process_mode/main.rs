@@ -4,6 +4,7 @@
 
 mod authorize;
 mod bounds;
+mod deflate;
 mod dispatch;
 mod ends;
 mod handlers;
@@ -35,11 +36,12 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-const ALL: [&[Test]; 12] = [
+const ALL: [&[Test]; 13] = [
     sending::TESTS,
     state::TESTS,
     looking::TESTS,
     bounds::TESTS,
+    deflate::TESTS,
     ends::TESTS,
     handlers::TESTS,
     authorize::TESTS,

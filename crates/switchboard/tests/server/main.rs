@@ -4,10 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod authorize;
 mod bounds;
 mod closing;
+mod deflate;
 mod events;
+mod fairness;
 mod groups;
 mod heartbeat;
 mod http;
@@ -16,7 +19,9 @@ mod listeners;
 mod order;
 mod output_limit;
 mod promises;
+mod proxies;
 mod push;
+mod rates;
 mod shutdown;
 mod slots;
 mod threads;

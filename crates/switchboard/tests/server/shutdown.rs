@@ -336,3 +336,23 @@ fn a_connection_that_came_by_a_late_upgrade_is_told_too() {
     server.wait();
     journal.check_pairs();
 }
+
+#[test]
+fn many_clients_are_told_of_a_stop_one_portion_after_the_other() {
+    let count = 1_500;
+    let mut server = serve(echo(Config { max_connections: count, ..one_reactor() }));
+    let mut clients = server.connect_many(count);
+    wait_until("all are open", || server.handle.connections().len() == count);
+    server.handle.shutdown();
+    let mut seen = std::collections::BTreeSet::new();
+    wait_until("all have been told", || {
+        let left = server.handle.connections().len();
+        seen.insert(left);
+        left == 0
+    });
+    assert!(seen.iter().any(|left| *left > 0 && *left < count), "all were told at once: {seen:?}");
+    for client in &mut clients {
+        assert_eq!(client.next_close().0, 1001);
+    }
+    server.wait();
+}

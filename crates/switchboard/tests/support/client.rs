@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use switchboard_proto::deflate::Codec;
 use switchboard_proto::handshake::ClientHandshake;
 use switchboard_proto::{CloseCode, Connection, Event, MessageKind, OpCode, Role, encode_masked_frame};
 
@@ -32,7 +33,10 @@ pub(crate) struct Client {
     pub(crate) subprotocol: Option<String>,
     /// The head of the 101 response.
     pub(crate) response: String,
-    protocol: Connection,
+    pub(crate) protocol: Connection,
+    codec: Codec,
+    /// Bytes of frames that have come.
+    pub(crate) received_bytes: usize,
     heard: VecDeque<Heard>,
     /// Answer pings and close frames, as RFC 6455 asks.
     polite: bool,
@@ -84,11 +88,17 @@ impl Client {
             match handshake.receive(&bytes) {
                 Ok(Some(accepted)) => {
                     let rest = bytes.split_off(accepted.head_len);
+                    let mut protocol = Connection::new(Role::Client, 64 << 20);
+                    if let Some(parameters) = accepted.deflate {
+                        protocol.use_deflate(parameters);
+                    }
                     let mut client = Client {
                         stream,
                         subprotocol: accepted.subprotocol,
                         response: String::from_utf8(bytes).unwrap(),
-                        protocol: Connection::new(Role::Client, 64 << 20),
+                        protocol,
+                        codec: Codec::default(),
+                        received_bytes: 0,
                         heard: VecDeque::new(),
                         polite: true,
                         over: false,
@@ -132,6 +142,16 @@ impl Client {
 
     pub(crate) fn frame(&mut self, opcode: OpCode, payload: &[u8]) {
         let frame = Client::encoded(opcode, payload);
+        self.raw(&frame);
+    }
+
+    /// Sends a message compressed.
+    #[track_caller]
+    pub(crate) fn deflated(&mut self, opcode: OpCode, payload: &[u8]) {
+        let compressed =
+            self.protocol.compress(payload, &mut self.codec).expect("it does not become smaller");
+        let mut frame = Client::encoded(opcode, compressed);
+        frame[0] |= 0x40;
         self.raw(&frame);
     }
 
@@ -256,6 +276,13 @@ impl Client {
         self.expect_text(text);
     }
 
+    /// A text, and the answer that it must get.
+    #[track_caller]
+    pub(crate) fn round_trip_to(&mut self, text: &str, answer: &str) {
+        self.text(text);
+        self.expect_text(answer);
+    }
+
     pub(crate) fn reset(self) {
         stream::reset(self.stream);
     }
@@ -266,9 +293,10 @@ impl Client {
     }
 
     fn take(&mut self, mut bytes: Vec<u8>) {
+        self.received_bytes += bytes.len();
         let mut at = 0;
         loop {
-            let received = match self.protocol.receive(&mut bytes[at..]) {
+            let received = match self.protocol.receive_with(&mut bytes[at..], &mut self.codec) {
                 Ok(received) => received,
                 Err(error) => panic!("the server broke the protocol: {error}"),
             };

@@ -31,6 +31,16 @@ impl Stream {
         }
     }
 
+    /// A TCP stream from an address of its own.
+    pub(crate) fn tcp_from(own: SocketAddr, address: SocketAddr) -> Stream {
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        rustix::net::bind(&socket, &own).unwrap();
+        rustix::net::connect(&socket, &address).unwrap();
+        Stream::Tcp(socket.into())
+    }
+
     /// A TCP stream whose kernel keeps little of what is not read.
     pub(crate) fn narrow(address: SocketAddr) -> Stream {
         let socket =

@@ -42,7 +42,8 @@ fn the_servers_answer_is_accepted_with_its_last_byte() {
         assert_eq!(handshake.receive(&bytes[..len]), Ok(None));
     }
     let with_frame = [&bytes[..], b"\x81\x02hi"].concat();
-    let accepted = Accepted { head_len: bytes.len(), subprotocol: Some("superchat".to_owned()) };
+    let accepted =
+        Accepted { head_len: bytes.len(), subprotocol: Some("superchat".to_owned()), deflate: None };
     assert_eq!(handshake.receive(&with_frame), Ok(Some(accepted)));
     assert_eq!(client().receive(&response(&ACCEPTED)).unwrap().unwrap().subprotocol, None);
 }

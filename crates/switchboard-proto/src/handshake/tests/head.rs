@@ -77,7 +77,11 @@ fn what_is_not_http_as_written_down_is_refused() {
         (b"GET /\r\nHost: h\r\n\r\n", "RFC 9112 §3", "HTTP/0.9"),
         (b"GET / HTTQ/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3", "no version"),
         (b"G T / HTTP/1.1 \r\nHost: h\r\n\r\n", "RFC 9112 §3", "four words"),
+        (b"GET / / HTTP/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3", "four words, the last one a version"),
         (b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3.2", "fragment"),
+        (b"GET /100% HTTP/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3.2", "a percent sign at the end"),
+        (b"GET /?a=%2 HTTP/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3.2", "a percent sign with one digit"),
+        (b"GET /%%20 HTTP/1.1\r\nHost: h\r\n\r\n", "RFC 9112 §3.2", "a percent sign without digits"),
     ] {
         assert_eq!(refused(bytes), Some((400, section)), "{what}");
     }

@@ -22,7 +22,8 @@ fn refusal(request: &[u8]) -> String {
 #[test]
 fn a_response_is_complete_and_closes_the_connection() {
     let expected = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
-        Content-Length: 4\r\nX-Why: no\r\n\r\nné\n";
+        X-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+        Cross-Origin-Resource-Policy: same-origin\r\nReferrer-Policy: no-referrer\r\nContent-Length: 4\r\nX-Why: no\r\n\r\nné\n";
     assert_eq!(written(403, &[("X-Why", "no")], "né\n"), expected);
 }
 

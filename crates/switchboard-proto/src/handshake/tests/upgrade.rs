@@ -10,7 +10,7 @@ fn answer(
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut out = b"before".to_vec();
     let accepted =
-        parse(request).unwrap().unwrap().upgrade().unwrap().accept(subprotocol, &headers, &mut out);
+        parse(request).unwrap().unwrap().upgrade().unwrap().accept(subprotocol, None, &headers, &mut out);
     assert!(accepted.is_ok() || out == b"before", "a refused answer writes nothing");
     accepted.map(|()| String::from_utf8(out).unwrap()["before".len()..].to_owned())
 }
@@ -35,7 +35,8 @@ fn the_upgrade_gives_what_the_client_offers() {
     let upgrade = parse(&request).unwrap().unwrap().upgrade().unwrap();
     assert_eq!(upgrade.protocols, ["chat", "superchat", "switchboard.v1"]);
     assert_eq!(upgrade.origin, Some("http://example.com"));
-    assert_eq!(upgrade.extensions, ["permessage-deflate; client_max_window_bits"]);
+    assert_eq!(upgrade.extensions[0].name, "permessage-deflate");
+    assert_eq!(upgrade.extensions[0].parameters, [("client_max_window_bits", None)]);
     assert_eq!(&upgrade.accept_key(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert!(!answer(&request, None, &[]).unwrap().contains("Sec-WebSocket-Extensions"));
 }

@@ -1,5 +1,6 @@
 //! One end: a driver as small as one can be, without a socket.
 
+use switchboard_proto::deflate::{Codec, ServerSettings};
 use switchboard_proto::handshake::{ClientHandshake, HandshakeError, HeadLimits, HeadReader, Request};
 use switchboard_proto::{
     CloseCode, Connection, Event, MessageKind, OpCode, Role, encode_frame, encode_masked_frame,
@@ -31,13 +32,24 @@ pub(crate) struct Endpoint {
     pub(crate) heard: Vec<Heard>,
     pub(crate) out: Vec<u8>,
     pub(crate) state: State,
+    /// What it is ready for as a server.
+    pub(crate) settings: Option<ServerSettings>,
+    codec: Codec,
     message_bytes_max: usize,
     next_key: u32,
 }
 
 impl Endpoint {
     pub(crate) fn new(state: State, message_bytes_max: usize) -> Self {
-        Self { heard: Vec::new(), out: Vec::new(), state, message_bytes_max, next_key: 1 }
+        Self {
+            heard: Vec::new(),
+            out: Vec::new(),
+            state,
+            settings: None,
+            codec: Codec::default(),
+            message_bytes_max,
+            next_key: 1,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -72,6 +84,27 @@ impl Endpoint {
         }
     }
 
+    /// Sends a message compressed, if that makes it smaller, in fragments that end at `cuts` of what it has become. True
+    /// if it was compressed.
+    pub(crate) fn send_deflated(&mut self, opcode: OpCode, payload: &[u8], cuts: &[usize]) -> bool {
+        let mut codec = std::mem::take(&mut self.codec);
+        let compressed = self.connection().compress(payload, &mut codec).map(<[u8]>::to_vec);
+        self.codec = codec;
+        let wire = compressed.as_deref().unwrap_or(payload);
+        let (mut at, mut opcode, mut rsv) = (0, opcode, if compressed.is_some() { 0x40 } else { 0 });
+        for cut in cuts.iter().map(|cut| cut % (wire.len() + 1)).chain([wire.len()]) {
+            let (last, cut) = (cut == wire.len(), cut.max(at));
+            let start = self.out.len();
+            self.send_fragment(opcode, last, &wire[at..cut]);
+            self.out[start] |= rsv;
+            (at, opcode, rsv) = (cut, OpCode::Continuation, 0);
+            if last {
+                break;
+            }
+        }
+        compressed.is_some()
+    }
+
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
         assert!(self.connection().close(code, reason).is_ok());
         self.transmit();
@@ -94,7 +127,11 @@ impl Endpoint {
                     Ok(Some(accepted)) => {
                         let rest = response.split_off(accepted.head_len);
                         self.heard.push(Heard::Open(accepted.subprotocol));
-                        self.state = State::Open(Connection::new(Role::Client, self.message_bytes_max));
+                        let mut connection = Connection::new(Role::Client, self.message_bytes_max);
+                        if let Some(parameters) = accepted.deflate {
+                            connection.use_deflate(parameters);
+                        }
+                        self.state = State::Open(connection);
                         self.frames(rest);
                     }
                     Err(error) => panic!("the client refused the response: {error}"),
@@ -114,9 +151,14 @@ impl Endpoint {
             Err(error) => return self.refuse(&error),
         };
         let subprotocol = upgrade.protocols.first().copied();
-        assert!(upgrade.accept(subprotocol, &[], &mut self.out).is_ok());
+        let agreement = self.settings.as_ref().and_then(|settings| upgrade.deflate(settings));
+        assert!(upgrade.accept(subprotocol, agreement.as_ref(), &[], &mut self.out).is_ok());
         self.heard.push(Heard::Open(subprotocol.map(str::to_owned)));
-        self.state = State::Open(Connection::new(Role::Server, self.message_bytes_max));
+        let mut connection = Connection::new(Role::Server, self.message_bytes_max);
+        if let Some(agreement) = agreement {
+            connection.use_deflate(agreement.parameters);
+        }
+        self.state = State::Open(connection);
         self.frames(buffer[head_len..].to_vec());
     }
 
@@ -129,7 +171,8 @@ impl Endpoint {
     fn frames(&mut self, mut bytes: Vec<u8>) {
         let mut at = 0;
         loop {
-            let over = match self.connection().receive(&mut bytes[at..]) {
+            let State::Open(connection) = &mut self.state else { panic!("not open: {:?}", self.heard) };
+            let over = match connection.receive_with(&mut bytes[at..], &mut self.codec) {
                 Ok(received) => {
                     at += received.consumed;
                     let over = received.consumed == 0 && received.event.is_none();

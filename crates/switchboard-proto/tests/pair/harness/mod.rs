@@ -7,6 +7,7 @@ pub(crate) use endpoint::{Endpoint, Heard};
 pub(crate) use wire::Split;
 
 use endpoint::State;
+use switchboard_proto::deflate::{Offer, ServerSettings};
 use switchboard_proto::handshake::{ClientHandshake, HeadLimits, HeadReader};
 use wire::Wire;
 
@@ -29,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) message_bytes_max: usize,
     /// What the client offers.
     pub(crate) protocols: Vec<&'static str>,
+    /// What the client offers and the server is ready for, if both know compression.
+    pub(crate) deflate: Option<(Offer, ServerSettings)>,
     /// When the server wants the request to be complete, in milliseconds of virtual time.
     pub(crate) handshake_deadline_ms: u64,
 }
@@ -40,6 +43,7 @@ impl Default for Setup {
             latency_ms: 10,
             message_bytes_max: 1 << 20,
             protocols: Vec::new(),
+            deflate: None,
             handshake_deadline_ms: 5_000,
         }
     }
@@ -52,13 +56,18 @@ impl Pair {
         for protocol in setup.protocols {
             handshake = handshake.protocol(protocol);
         }
+        if let Some((offer, _)) = setup.deflate {
+            handshake = handshake.deflate(offer);
+        }
         let request = handshake.request();
         let reader = HeadReader::new(HeadLimits::default(), setup.handshake_deadline_ms);
         let mut client = Endpoint::new(State::Asked { handshake, response: Vec::new() }, usize::MAX);
         client.out = request;
+        let mut server = Endpoint::new(State::Listening(reader), setup.message_bytes_max);
+        server.settings = setup.deflate.map(|(_, settings)| settings);
         Self {
             client,
-            server: Endpoint::new(State::Listening(reader), setup.message_bytes_max),
+            server,
             now_ms: 0,
             to_server: Wire::new(setup.split.clone(), setup.latency_ms),
             to_client: Wire::new(setup.split, setup.latency_ms),

@@ -217,11 +217,12 @@ fn read_event(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<(Bytes
     })
 }
 
-const CLOSED_BY: [ClosedBy; 7] = [
+const CLOSED_BY: [ClosedBy; 8] = [
     ClosedBy::Client,
     ClosedBy::Server,
     ClosedBy::Heartbeat,
     ClosedBy::Overflow,
+    ClosedBy::Flood,
     ClosedBy::Protocol,
     ClosedBy::Transport,
     ClosedBy::Shutdown,

@@ -37,7 +37,7 @@ impl Conductor {
         instance.stage = Stage::Dead { how, until: Instant::now() + GRACE };
         instance.outbox.clear();
         let (http, upgrades) = instance.link.close();
-        (0..http).for_each(|_| self.core.give_http_place_back());
+        http.iter().for_each(|peer| self.core.give_http_place_back(peer));
         (0..upgrades).for_each(|_| self.core.give_place_back());
         if adopted {
             let how = how.unwrap_or(Death::Unknown);

@@ -96,13 +96,13 @@ impl Conductor {
             ToMaster::StartFailed { reason } => {
                 self.steward.send(&ToManager::StartFailed { pid, reason }, None);
             }
-            ToMaster::HttpEnded => match instance.link.http_ended() {
-                true => self.core.give_http_place_back(),
+            ToMaster::HttpEnded { peer } => match instance.link.http_ended(&peer) {
+                true => self.core.give_http_place_back(&peer),
                 false => self.condemn(id, "it ends an HTTP connection that it has not"),
             },
-            ToMaster::Admit { token, head, .. } => {
+            ToMaster::Admit { token, peer, proxied, head } => {
                 let admitted = if instance.link.may_upgrade() {
-                    admission::admit_counted(&self.core, &head)
+                    admission::admit_counted(&self.core, &head, &peer, proxied)
                 } else {
                     tracing::warn!(pid, "a worker asks for more places than it has HTTP connections");
                     admission::count_refusal(&self.core);

@@ -357,7 +357,6 @@ impl Lane {
 
     /// What has been fetched has been carried out: a process that waits for room is told so.
     pub(super) fn release(&mut self) {
-        self.promised = 0;
         let fetched = self.rings.commands.fetched();
         if fetched != self.told && self.rings.commands.release(fetched) {
             self.bell.ring();
@@ -409,6 +408,7 @@ impl Lane {
 
     /// Shows the process what has been written, and wakes it if it sleeps.
     pub(super) fn publish(&mut self) {
+        self.promised = 0;
         if std::mem::take(&mut self.dirty) {
             self.rings.events.publish();
             if self.rings.worker_sleeping.wake() {

@@ -297,7 +297,7 @@ fn what_the_master_says_over_the_link_is_heard() {
         let (mut master, mut member, handle) = worker(config, script(async |_, _| ()));
         let ports = handle.core().ports.as_ref().unwrap();
         let request = Request::new(Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n"), PeerAddr::Unix);
-        let (kept, dropped) = (ports.admit(&request), ports.admit(&request));
+        let (kept, dropped) = (ports.admit(&request, false), ports.admit(&request, false));
         drop(dropped);
         let id = master.open(0);
         master.message(0, id, "the last");
@@ -323,7 +323,7 @@ fn what_the_master_says_over_the_link_is_heard() {
         drained.await.unwrap();
         // Nobody waits for the second place, and the socket has not come.
         let returned = ToMaster::PlaceReturned { refused: false };
-        assert_eq!(heard, [returned, ToMaster::HttpEnded, ToMaster::HttpIdle]);
+        assert_eq!(heard, [returned, ToMaster::HttpEnded { peer: PeerAddr::Unix }, ToMaster::HttpIdle]);
         assert_eq!(kept.await.unwrap(), Ok(()));
     });
 }

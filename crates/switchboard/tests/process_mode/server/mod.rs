@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::Identity;
-use switchboard::{Config, DispatchBy, Handle, Mode, Overflow, Role, Server};
+use switchboard::{Config, Deflate, DispatchBy, Handle, Mode, Overflow, Role, Server};
 
 /// The folder of a server's files. Whoever has it in the environment is one of its processes.
 pub(crate) const FOLDER: &str = "SWITCHBOARD_TEST_FOLDER";
@@ -103,6 +103,7 @@ fn set(config: &mut Config, name: &str, value: &str) {
         "ping_interval" => config.ping_interval = millis(),
         "heartbeat_idle_time" => config.heartbeat_idle_time = millis(),
         "heartbeat_check_interval" => config.heartbeat_check_interval = millis(),
+        "deflate" => config.deflate = Some(deflate(value)),
         "tls" => config.tls = Some(Identity::config_in(value.as_ref())),
         "watch" => config.watch = value == "true",
         "dispatch" => config.dispatch = dispatch(value),
@@ -117,6 +118,15 @@ pub(crate) fn overflow(name: &str) -> Overflow {
         "drop_oldest" => Overflow::DropOldest,
         _ => panic!("no policy is called {name}"),
     }
+}
+
+fn deflate(name: &str) -> Deflate {
+    let takes_over = match name {
+        "alone" => false,
+        "taking_over" => true,
+        _ => panic!("no compression is called {name}"),
+    };
+    Deflate { server_context_takeover: takes_over, client_context_takeover: takes_over, ..Deflate::default() }
 }
 
 fn dispatch(name: &str) -> DispatchBy {

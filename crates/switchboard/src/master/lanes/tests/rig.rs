@@ -79,7 +79,7 @@ impl Rig {
     }
 
     pub(super) fn with(config: Config) -> Rig {
-        let core = Arc::new(Core::new(config, Vec::new(), pipes()).unwrap());
+        let core = Arc::new(Core::new(config, Vec::new(), pipes(), usize::MAX).unwrap());
         let reports = Arc::new(Mutex::new(Vec::new()));
         let sink = reports.clone();
         let shared = LanesShared::new(2, Arc::new(move |report| sink.lock().unwrap().push(report)));

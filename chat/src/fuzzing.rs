@@ -1,0 +1,69 @@
+//! What fuzzing reaches: everything that reads what a client or another process has written. Not for programs.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::hub::Command;
+use crate::limits::{
+    ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+};
+use crate::protocol::{Envelope, Request, event};
+use crate::session::Session;
+
+/// Reads a text frame of a client's. What is accepted is within its limits, what is refused is refused by a frame of JSON.
+///
+/// # Panics
+/// If that is not so.
+pub fn frame(text: &str) {
+    match Envelope::parse(text) {
+        Ok(envelope) => {
+            let id = envelope.id.as_deref();
+            assert!(id.is_none_or(|id| id.len() <= ID_BYTES_MAX));
+            check_request(&envelope.request);
+        }
+        Err(refusal) => {
+            let answer = read(&refusal.to_json());
+            assert_eq!(answer["type"], "error");
+            assert!(answer["data"].is_string());
+        }
+    }
+}
+
+fn check_request(request: &Request) {
+    match request {
+        Request::Connect { name, client } => {
+            // What a session and the hub's mail have room for.
+            assert!((1..=NAME_BYTES_MAX).contains(&name.len()));
+            assert!(client.as_ref().is_none_or(|client| client.len() <= ID_BYTES_MAX));
+            check_name(&event::connect(name), name);
+        }
+        Request::Message { text, .. } => assert!((1..=TEXT_BYTES_MAX).contains(&text.len())),
+        Request::Create { title, key } => {
+            assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
+            // Lower case may take more bytes.
+            assert!((1..=2 * ROOM_BYTES_MAX).contains(&key.len()));
+            check_name(&event::created(None, key, title), key);
+        }
+        Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
+        Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
+        Request::Join { .. } | Request::Leave { .. } | Request::Rooms | Request::Who { .. } => {}
+    }
+}
+
+/// What a client has named stays one string in the frames that tell others of it.
+fn check_name(frame: &str, name: &str) {
+    let event = read(frame);
+    assert!(event.as_object().is_some_and(|event| event.values().any(|value| value.as_str() == Some(name))));
+}
+
+/// What is no JSON is null.
+fn read(frame: &str) -> Value {
+    serde_json::from_str(frame).unwrap_or_default()
+}
+
+/// Reads the bytes that a connection's session and the hub's mail are kept in, as a process of another build may have
+/// written them.
+pub fn stored(bytes: &[u8]) {
+    let _ = Session::decode(bytes);
+    let _ = Command::decode(&Bytes::copy_from_slice(bytes), 1);
+}

@@ -1,0 +1,67 @@
+//! Nobody can make more noise than others can bear.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Server, TempDirectory};
+
+fn message(n: usize) -> Value {
+    json!({"type": "message", "text": n.to_string(), "id": n.to_string()})
+}
+
+/// Sends messages until one is refused; the error, and how many came through before.
+fn flood(client: &mut Client) -> (Value, usize) {
+    for n in 0..500 {
+        client.send(message(n));
+    }
+    loop {
+        let answer = client.next();
+        assert_ne!(answer["id"], "499", "there is no limit");
+        if answer["type"] == "error" {
+            let id = answer["id"].as_str().expect("the request's").parse().expect("a number");
+            return (answer, id);
+        }
+    }
+}
+
+#[test]
+fn a_flood_is_refused_with_the_time_after_which_it_may_go_on() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--rate-limits", "1"]);
+    let mut bob = Client::person(&server, "Bob", &["lobby"]);
+    for mut flooding in [Client::person(&server, "Ann", &["lobby"]), Client::plain(&server)] {
+        let (error, before) = flood(&mut flooding);
+        assert_eq!(error["code"], "rate_limited");
+        let wait = error["retry_after_ms"].as_u64().expect("milliseconds");
+        assert!(before >= 40 && (1..=60_000).contains(&wait), "{before}: {error}");
+        assert!(error["data"].as_str().expect("a sentence").contains("Try again in"), "{error}");
+        // It does not cost the others anything.
+        bob.send(json!({"type": "message", "text": "hi", "id": "mine"}));
+        while bob.next()["id"] != "mine" {}
+    }
+}
+
+#[test]
+fn limits_can_be_switched_off() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--rate-limits", "0"]);
+    let mut client = Client::plain(&server);
+    for n in 0..500 {
+        client.send(message(n));
+    }
+    for n in 0..500 {
+        assert_eq!(client.next()["id"], n.to_string());
+    }
+}
+
+#[test]
+fn history_has_a_limit_too() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--rate-limits", "1"]);
+    let mut ann = Client::person(&server, "Ann", &["lobby"]);
+    for _ in 0..500 {
+        ann.send(json!({"type": "history", "room": "lobby", "id": "h"}));
+    }
+    let refused = (0..500).map(|_| ann.next()).find(|answer| answer["type"] == "error").expect("a limit");
+    assert_eq!((&refused["code"], &refused["room"]), (&json!("rate_limited"), &json!("lobby")));
+    assert!(refused["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1_000), "{refused}");
+}

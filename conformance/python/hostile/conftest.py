@@ -1,0 +1,28 @@
+"""The servers under attack, started when the first case wants them and kept to the last: what one case leaves adds up."""
+
+import pytest
+
+from hostile.fortress import Fortress, chat_fortress
+
+
+@pytest.fixture(scope="session")
+def fortresses(tmp_path_factory):
+    """`fortresses("echo", "--max-message", 4096)`: the example with these flags; `fortresses("chat")`: the chat server."""
+    standing = {}
+
+    def fortress(name, *flags, **options):
+        if (name, flags) not in standing:
+            if name == "chat":
+                standing[name, flags] = chat_fortress(tmp_path_factory.mktemp("chat"))
+            else:
+                standing[name, flags] = Fortress(name, *flags, **options)
+        return standing[name, flags]
+
+    yield fortress
+    for each in standing.values():
+        each.stop()
+
+
+@pytest.fixture(scope="session")
+def echo_fortress(fortresses):
+    return fortresses("echo")
