@@ -3,11 +3,8 @@
 The connection of whoever sends no such header is ended without an answer: there is nobody to answer to.
 """
 
-import subprocess
-
 import pytest
 
-from example_server import example_path
 from raw_client import TEXT, upgrade_request
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -17,14 +14,6 @@ V1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n"
 def v2(command=0x21, family=0x11, addresses=bytes([192, 0, 2, 1, 192, 0, 2, 2, 0x9C, 0x40, 1, 0xBB]), length=None):
     length = len(addresses) if length is None else length
     return SIGNATURE + bytes([command, family]) + length.to_bytes(2, "big") + addresses
-
-
-def is_spoken():
-    help_text = subprocess.run([example_path("echo"), "--help"], capture_output=True, text=True, check=True).stdout
-    return "--proxy-protocol" in help_text
-
-
-pytestmark = pytest.mark.skipif(not is_spoken(), reason="echo has no --proxy-protocol")
 
 
 @pytest.fixture

@@ -293,7 +293,7 @@ def test_thirty_messages_that_never_end_hold_what_they_have_sent_and_no_more(ech
         for client in clients:
             client.send(encode_frame(BINARY, bytes(MIB), fin=False))
         # Some of it may lie where the case before has left room.
-            wait_until(lambda: server.grown_bytes() > 16 * MIB, "the server holds them")
+        wait_until(lambda: server.grown_bytes() > 16 * MIB, "the server holds them")
         # A buffer that grows may be twice what is in it.
         assert server.grown_bytes() < 30 * 2 * MIB + 16 * MIB
 
