@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
-use support::{ANY, Client, PATIENCE};
+use support::{ANY, Client, PATIENCE, Stream, handshake, wait_until};
 use switchboard::{Closed, Config, Conn, Handle, Message, Server};
 
 #[allow(dead_code, unused_imports, reason = "the other tests use the rest of it")]
@@ -193,7 +193,12 @@ fn a_server_without_descriptors_serves_on_and_recovers() {
     let spent = process.cpu_ticks() - used;
     assert!(spent < 20, "{spent} of 50 ticks: it spins while it cannot accept");
     drop(crowd);
-    Client::connect(address).round_trip("there are descriptors again");
+    // Until those that have gone have been seen to, the answer is 503.
+    wait_until("there are descriptors again", || {
+        Client::try_open(Stream::tcp(address), &handshake("/"))
+            .map(|mut newcomer| newcomer.round_trip("served"))
+            .is_ok()
+    });
     process.signal(Signal::TERM);
     assert_eq!(client.next_close().0, 1001);
     assert_eq!(process.exit(), Some(0));

@@ -35,22 +35,24 @@ impl Reactor {
     pub(super) fn push_shared(&mut self, key: u32, shared: &mut Shared<'_>) {
         let overflow = self.core.config.overflow;
         match self.connections[key as usize].protocol.deflate() {
-            None => self.push_encoded(key, shared.plain, overflow),
-            Some(parameters) if parameters.server_no_context_takeover => {
-                if self.is_worth_it(shared.plain.payload()) {
-                    let mut codec = std::mem::take(&mut self.codec);
-                    self.push_encoded(
-                        key,
-                        shared.within(parameters.server_max_window_bits, &mut codec),
-                        overflow,
-                    );
-                    self.codec = codec;
-                } else {
-                    self.push_encoded(key, shared.plain, overflow);
-                }
-            }
             // It refers to what this connection alone was sent.
-            Some(_) => self.push_unreserved(key, shared.plain, overflow),
+            Some(parameters) if !parameters.server_no_context_takeover => {
+                self.push_unreserved(key, shared.plain, overflow);
+            }
+            Some(parameters) if self.is_worth_it(shared.plain.payload()) => {
+                self.push_within(key, shared, parameters.server_max_window_bits);
+            }
+            _ => self.push_encoded(key, shared.plain, overflow),
+        }
+    }
+
+    fn push_within(&mut self, key: u32, shared: &mut Shared<'_>, window_bits: u8) {
+        let (overflow, made) = (self.core.config.overflow, shared.compressed.len());
+        let mut codec = std::mem::take(&mut self.codec);
+        self.push_encoded(key, shared.within(window_bits, &mut codec), overflow);
+        self.codec = codec;
+        if shared.compressed.len() > made {
+            self.work += work_of_compressing(shared.plain.payload().len());
         }
     }
 
@@ -88,9 +90,24 @@ impl Reactor {
             self.append_parts(key, |output| output.push_copy(header.as_slice(), compressed));
         }
         let is_done = compressed.is_some();
+        self.work += work_of_compressing(payload.len());
         self.codec = codec;
         is_done
     }
+}
+
+/// What counts as much as one frame of what a connection may have done in one turn: so many bytes that are inflated, or
+/// compressed.
+const INFLATED_BYTES: usize = 1 << 10;
+const COMPRESSED_BYTES: usize = 256;
+
+/// What it was to receive a message of which so many bytes came now.
+pub(super) fn work_of_inflating(message: usize, came: usize) -> usize {
+    message.saturating_sub(came) / INFLATED_BYTES
+}
+
+fn work_of_compressing(message: usize) -> usize {
+    message / COMPRESSED_BYTES
 }
 
 /// How much of a queue has to be dropped to have `room`: where messages refer to earlier ones, all of it, and then the next

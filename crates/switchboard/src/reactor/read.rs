@@ -9,6 +9,7 @@ use switchboard_proto as proto;
 use super::Reactor;
 use super::close::End;
 use super::connection::{Hold, Link, Phase};
+use super::deflate;
 use crate::ConnectionId;
 use crate::event::Flow;
 use crate::worker::Payload;
@@ -92,6 +93,7 @@ impl Reactor {
             }
             match received.event {
                 Some(proto::Event::Message { kind, payload }) => {
+                    self.work += deflate::work_of_inflating(payload.len(), consumed);
                     self.tally.received_messages += 1;
                     self.core.table.slot(id).received_message();
                     let payload = Payload { kind, bytes: payload };
