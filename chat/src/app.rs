@@ -4,7 +4,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use switchboard::{Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, Request};
+use switchboard::{
+    Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, Request, Transport,
+};
 
 use tokio::time::Instant;
 
@@ -111,6 +113,7 @@ impl Handler for Chat {
             origin: request.origin(),
             host: request.header("host"),
             has_cookie: request.header("cookie").is_some(),
+            by_tls: request.transport() == Transport::Tls,
         };
         if let Err(sentence) = self.origins.admit(provenance) {
             tracing::debug!(

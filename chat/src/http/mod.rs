@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use assets::Asset;
 use origin::{Origins, Provenance};
+use switchboard::Transport;
 
 /// On every response. The page runs its own files and talks to its own server, and nothing else: text that became markup by a
 /// defect could still not load or run anything, and the browser refuses to make markup of text at all (`trusted-types`).
@@ -55,6 +56,7 @@ async fn of_known_origin(origins: Origins, request: Request, next: Next) -> Resp
         origin: text(header::ORIGIN),
         host: text(header::HOST),
         has_cookie: headers.contains_key(header::COOKIE),
+        by_tls: request.extensions().get() == Some(&Transport::Tls),
     };
     match origins.admit_http(provenance) {
         Ok(()) => next.run(request).await,

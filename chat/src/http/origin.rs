@@ -17,6 +17,8 @@ pub(crate) struct Provenance<'a> {
     pub(crate) origin: Option<&'a str>,
     pub(crate) host: Option<&'a str>,
     pub(crate) has_cookie: bool,
+    /// This server speaks TLS with whoever sends it: a page that came without it is none of ours, though its host has the name.
+    pub(crate) by_tls: bool,
 }
 
 impl Origins {
@@ -29,7 +31,7 @@ impl Origins {
         let Some(origin) = request.origin else { return Ok(()) };
         let is_listed = self.listed.iter().any(|listed| listed.eq_ignore_ascii_case(origin));
         let is_harmless = self.listed.is_empty() && !request.has_cookie;
-        if is_harmless || is_listed || is_same(origin, request.host) {
+        if is_harmless || is_listed || is_same(origin, request) {
             return Ok(());
         }
         let shown: String = origin.chars().take(100).filter(|c| !c.is_control()).collect();
@@ -59,11 +61,11 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<String> {
 }
 
 /// Is the page of the server that it speaks to? A proxy may have taken TLS off, so the scheme only tells the port.
-fn is_same(origin: &str, host: Option<&str>) -> bool {
+fn is_same(origin: &str, Provenance { host, by_tls, .. }: Provenance<'_>) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let port = match () {
         () if scheme.eq_ignore_ascii_case("https") => ":443",
-        () if scheme.eq_ignore_ascii_case("http") => ":80",
+        () if scheme.eq_ignore_ascii_case("http") && !by_tls => ":80",
         () => return false,
     };
     let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
@@ -76,7 +78,7 @@ mod tests {
 
     fn admits(listed: &[&str], origin: &str, host: &str, has_cookie: bool) -> bool {
         let listed: Vec<_> = listed.iter().map(|origin| (*origin).to_owned()).collect();
-        let request = Provenance { origin: Some(origin), host: Some(host), has_cookie };
+        let request = Provenance { origin: Some(origin), host: Some(host), has_cookie, by_tls: false };
         let origins = Origins::new(&listed);
         let admitted = origins.admit(request).is_ok();
         assert_eq!(origins.admit_http(request).is_ok(), admitted || !has_cookie);
@@ -94,6 +96,21 @@ mod tests {
             ("https://[::1]:8443", "[::1]:8443"),
         ] {
             assert!(admits(&[], origin, host, true), "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn by_tls_the_page_has_to_have_come_by_tls_too() {
+        for (origin, by_tls, expected) in [
+            ("https://chat.example", true, true),
+            ("http://chat.example", true, false),
+            ("http://chat.example", false, true),
+            // A proxy has taken it off.
+            ("https://chat.example", false, true),
+        ] {
+            let host = Some("chat.example");
+            let request = Provenance { origin: Some(origin), host, has_cookie: true, by_tls };
+            assert_eq!(Origins::default().admit(request).is_ok(), expected, "{origin} {by_tls}");
         }
     }
 
@@ -120,7 +137,8 @@ mod tests {
             }
             assert!(admits(&[], origin, host, false), "{origin} at {host}: there is nothing to be stolen");
         }
-        let nowhere = Provenance { origin: Some("https://chat.example"), host: None, has_cookie: true };
+        let nowhere =
+            Provenance { origin: Some("https://chat.example"), has_cookie: true, ..Provenance::default() };
         assert!(Origins::default().admit(nowhere).is_err());
     }
 
@@ -141,6 +159,7 @@ mod tests {
             origin: Some("https://a.example\u{7}"),
             host: Some("10.0.0.1:9502"),
             has_cookie: true,
+            by_tls: false,
         };
         let said = Origins::default().admit(request).expect_err("foreign");
         for word in ["https://a.example ", "10.0.0.1:9502", "--allowed-origin", "Host"] {

@@ -96,6 +96,8 @@ impl Reactor {
     pub(super) fn begin_relay(&mut self, key: u32, bytes: &[u8]) {
         let id = self.connections[key as usize].id;
         let peer = self.entry(id).peer();
+        // From now on it is counted with its HTTP place.
+        self.connections[key as usize].counted = false;
         let (relay, theirs) = match self.pair(key) {
             Ok(pair) => pair,
             Err(error) => {
@@ -104,10 +106,7 @@ impl Reactor {
                 return self.refuse(key, &Refusal::Full);
             }
         };
-        let connection = &mut self.connections[key as usize];
-        connection.phase = Phase::Relay(Box::new(relay));
-        // From now on it is counted with its HTTP place.
-        connection.counted = false;
+        self.connections[key as usize].phase = Phase::Relay(Box::new(relay));
         let read = Bytes::copy_from_slice(bytes);
         if self.dispatch.serve_http(theirs, peer, Transport::Tls, read).is_err() {
             self.core.give_http_place_back(&peer);
@@ -312,6 +311,7 @@ impl Reactor {
         read_all(theirs, &mut unread);
         unread.extend_from_slice(&relay.to_worker);
         let connection = &mut self.connections[key as usize];
+        self.core.table.slot(connection.id).set_peer(&request.peer());
         connection.has_place = true;
         connection.deadline_ms = u64::MAX;
         connection.hold = Hold::default();

@@ -48,10 +48,12 @@ impl Reactor {
     /// What has come behind a PROXY header.
     pub(super) fn begin_session(&mut self, key: u32, bytes: &[u8]) {
         let mut scratch = self.tls.take().unwrap_or_default();
-        scratch.ciphertext[..bytes.len()].copy_from_slice(bytes);
+        // With the header it was no more than one read's.
+        let len = bytes.len().min(scratch.ciphertext.len());
+        scratch.ciphertext[..len].copy_from_slice(&bytes[..len]);
         // The one that is there holds the header still.
         let buffer = std::mem::replace(&mut self.read_buffer, vec![0; READ_BYTES]);
-        self.take_ciphertext(key, bytes.len(), scratch);
+        self.take_ciphertext(key, len, scratch);
         self.read_buffer = buffer;
     }
 
