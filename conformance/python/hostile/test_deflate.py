@@ -1,23 +1,13 @@
 """Offers that are none, streams that are none, and bombs (RFC 7692)."""
 
-import subprocess
 import zlib
 
 import pytest
 
-from example_server import example_path
 from hostile.deflating import OFFER, TAIL, deflate, deflated_frame, negotiate, receive_message
 from hostile.fortress import MIB, expect_close, expect_refusal
 from hostile.test_frames import MESSAGE_BYTES_MAX
 from raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, encode_frame, upgrade_request
-
-
-def is_spoken():
-    help_text = subprocess.run([example_path("echo"), "--help"], capture_output=True, text=True, check=True).stdout
-    return "--deflate" in help_text
-
-
-pytestmark = pytest.mark.skipif(not is_spoken(), reason="echo has no --deflate")
 
 
 @pytest.fixture

@@ -9,20 +9,11 @@ import time
 import pytest
 
 from deadline import DEADLINE_S, wait_until
-from example_server import example_path
 from hostile.fortress import MIB, expect_close
 from hostile.test_resources import reset
 from raw_client import BINARY, CLOSE, TEXT, encode_frame, upgrade_request
 
 HANDSHAKE_TIMEOUT_S, ADDED_S = 10, 5
-
-
-def is_spoken():
-    help_text = subprocess.run([example_path("echo"), "--help"], capture_output=True, text=True, check=True).stdout
-    return "--tls-cert" in help_text
-
-
-pytestmark = pytest.mark.skipif(not is_spoken(), reason="echo has no --tls-cert")
 
 
 @pytest.fixture(scope="session")
