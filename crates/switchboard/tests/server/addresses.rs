@@ -32,6 +32,9 @@ fn refused(stream: Stream) -> Answer {
 
 #[test]
 fn an_address_has_no_more_connections_than_it_may_and_another_one_its_own() {
+    if all_by_tls().is_some() {
+        return; // The answer is an alert.
+    }
     let server = serve(echo_with_http(ANY, two_each()));
     let mut clients = server.connect_many(2);
     let answer = refused(Stream::tcp(server.address()));
@@ -47,6 +50,9 @@ fn an_address_has_no_more_connections_than_it_may_and_another_one_its_own() {
 
 #[test]
 fn an_addresss_place_is_free_again_however_its_connection_ended() {
+    if all_by_tls().is_some() {
+        return; // The answer is an alert.
+    }
     let server = serve(echo_with_http(ANY, Config { max_connections_per_address: 1, ..config() }));
     let free = || {
         wait_until("the socket is gone", || {
@@ -90,6 +96,9 @@ fn an_addresss_place_is_free_again_however_its_connection_ended() {
 
 #[test]
 fn behind_a_trusted_proxy_each_client_is_counted_for_itself() {
+    if all_by_tls().is_some() {
+        return; // HTTP connections stay with the reactors.
+    }
     let server = serve(echo_with_http(
         ANY,
         Config { trusted_proxies: vec!["127.0.0.1".parse().unwrap()], ..two_each() },
@@ -125,6 +134,9 @@ fn behind_a_trusted_proxy_each_client_is_counted_for_itself() {
 
 #[test]
 fn behind_the_proxy_protocol_each_client_is_counted_for_itself() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
     let server = serve(echo_with_http(Listen::on(ANY).proxy_protocol(), two_each()));
     let open = |client: &str| {
         let mut stream = Stream::tcp(server.address());
@@ -149,6 +161,9 @@ fn clients_of_a_unix_socket_are_not_counted() {
 
 #[test]
 fn an_address_that_connects_too_often_waits() {
+    if all_by_tls().is_some() {
+        return; // The answer is an alert.
+    }
     let settings = Config { handshakes_per_second: 2, rate_burst: Duration::from_secs(2), ..config() };
     let server = serve(echo_with_http(ANY, settings));
     // What may come at once, and what has come in meanwhile.

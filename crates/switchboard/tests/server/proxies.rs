@@ -50,6 +50,9 @@ fn header_v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_address_of_a_proxy_header_is_the_clients() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
     let server = behind_proxy_protocol(config());
     let mut v6 = [0; 36];
     v6[..16].copy_from_slice(&"2001:db8::7".parse::<std::net::Ipv6Addr>().unwrap().octets());
@@ -81,6 +84,9 @@ fn the_address_of_a_proxy_header_is_the_clients() {
 
 #[test]
 fn a_proxy_that_speaks_for_itself_is_the_client() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
     let server = behind_proxy_protocol(config());
     for header in [b"PROXY UNKNOWN\r\n".to_vec(), header_v2(0x20, 0, &[]), header_v2(0x21, 0, &[])] {
         let mut stream = Stream::tcp(server.address());
@@ -93,6 +99,9 @@ fn a_proxy_that_speaks_for_itself_is_the_client() {
 
 #[test]
 fn a_connection_without_a_proxy_header_is_closed_without_an_answer() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
     let server = behind_proxy_protocol(config());
     for bytes in [
         upgrade_request("/", "").into_bytes(),
@@ -124,6 +133,9 @@ fn a_proxy_header_that_drips_does_not_extend_the_handshake() {
 
 #[test]
 fn where_proxies_are_named_others_may_not_send_a_proxy_header() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
     let trusted = |proxy: &str| Config { trusted_proxies: vec![proxy.parse().unwrap()], ..config() };
     let server = behind_proxy_protocol(trusted("10.0.0.0/8"));
     let mut raw = server.raw();
