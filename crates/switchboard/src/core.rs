@@ -157,12 +157,16 @@ impl Core {
     /// Has the process room for one more client socket?
     pub(crate) fn has_socket(&self) -> bool {
         let own = self.loads().sum::<u64>() as usize;
-        let http = match self.config.mode {
-            Mode::Base => self.table.header().http_places.load(Ordering::Relaxed) as usize,
+        let http = self.table.header().http_places.load(Ordering::Relaxed) as usize;
+        let http = match (self.config.mode, &self.certificates) {
+            (Mode::Base, None) => http,
             // They are the workers'.
-            Mode::Process => 0,
+            (Mode::Process, None) => 0,
+            // The reactors have kept the sockets, and there is a pair for each, of which a worker's process has one end.
+            (Mode::Base, Some(_)) => 2 * http,
+            (Mode::Process, Some(_)) => http,
         };
-        own < self.config.max_connections + self.config.handshakes_max() && own + http < self.descriptors_max
+        own < self.config.sockets_max() && own + http < self.descriptors_max
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

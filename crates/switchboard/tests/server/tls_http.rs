@@ -1,7 +1,8 @@
 //! Ordinary HTTP by TLS, and connections that become WebSockets after it.
 
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,9 +11,10 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
 use http_body::Frame;
-use switchboard::{Config, Server};
+use rustls::StreamOwned;
+use switchboard::{Config, Conn, Listen, Request, Server};
 
-use super::tls::{get_request, server, settings};
+use super::tls::{get_request, router, server, settings};
 use crate::support::*;
 
 #[test]
@@ -107,4 +109,99 @@ fn a_used_connection_becomes_a_websocket_with_frames_right_behind() {
     let stats = server.handle.stats();
     assert_eq!((stats.connections, stats.http_connections, stats.opened, stats.closed), (0, 0, 4, 4));
     journal.check_pairs();
+}
+
+fn limited(identity: &Identity) -> Config {
+    Config { max_connections_per_address: 1, ..settings(identity) }
+}
+
+/// The client of a header of the PROXY protocol that stands before everything else, in one segment with it or not.
+fn behind_header(trust: &Trust, address: SocketAddr, apart: bool) -> Stream {
+    let mut session = trust.session();
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let header = b"PROXY TCP4 203.0.113.7 203.0.113.1 4711 443\r\n";
+    if apart {
+        socket.write_all(header).unwrap();
+        socket.write_all(&hello).unwrap();
+    } else {
+        socket.write_all(&[&header[..], &hello].concat()).unwrap();
+    }
+    Stream::Tls(Box::new(StreamOwned::new(session, socket)))
+}
+
+#[test]
+fn a_header_of_the_proxy_protocol_comes_before_tls() {
+    let identity = Identity::new();
+    let show = async |conn: Conn, request: Request| {
+        conn.push(format!("{} {:?}", request.peer(), request.transport()))
+    };
+    let builder = Server::new(Listen::on(ANY).proxy_protocol()).config(settings(&identity));
+    let server = serve(builder.http(router()).on_open(show));
+    for apart in [false, true] {
+        let stream = behind_header(&identity.trust(), server.address(), apart);
+        Client::open(stream, &handshake("/")).expect_text("203.0.113.7:4711 Tls");
+        let mut raw = Raw::over(behind_header(&identity.trust(), server.address(), apart));
+        assert_eq!(raw.request(&get_request("/")).body, "hello");
+        Client::open(raw.into_stream(), &handshake("/")).expect_text("203.0.113.7:4711 Tls");
+    }
+}
+
+/// The proxy speaks TLS with us, and upgrades connections that have served requests.
+#[test]
+fn behind_a_trusted_proxy_each_client_is_counted_for_itself_by_tls_too() {
+    let identity = Identity::new();
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let (server, journal) = server(Config { trusted_proxies, ..limited(&identity) });
+    let used = || {
+        let mut raw = Raw::over(identity.trust().connect(server.address()));
+        assert_eq!(raw.request(&get_request("/")).body, "hello");
+        raw
+    };
+    let request = handshake("/").header("X-Forwarded-For", "203.0.113.7");
+    for round in 0..3 {
+        let mut client = Client::open(used().into_stream(), &request);
+        let peer = server.handle.client_info(journal.opened(round)).unwrap().peer;
+        assert_eq!(peer.to_string(), "203.0.113.7:0");
+        let refused = used().request(&upgrade_request("/", "X-Forwarded-For: 203.0.113.7\r\n"));
+        assert_eq!(refused.status, 429);
+        client.close(1000, "");
+        client.until_end();
+        drop(client);
+        wait_until("its place is free", || server.handle.stats().sockets == 0);
+    }
+}
+
+#[test]
+fn an_address_has_its_limits_by_tls_too() {
+    let identity = Identity::new();
+    let (server, _) = server(limited(&identity));
+    let connect = || identity.trust().connect(server.address());
+    let free = || wait_until("its place is free", || server.handle.stats().sockets == 0);
+    let refused = || {
+        let error = connect().read(&mut [0; 16]).expect_err("it was let in").to_string();
+        assert!(error.contains("InternalError"), "{error}");
+    };
+    for _ in 0..3 {
+        let mut client = Client::open(connect(), &handshake("/"));
+        client.round_trip("in");
+        refused();
+        client.close(1000, "");
+        client.until_end();
+        drop(client);
+        free();
+        // The requests of a connection, and the WebSocket that it becomes, are one.
+        let mut raw = Raw::over(connect());
+        assert_eq!(raw.request(&get_request("/")).body, "hello");
+        refused();
+        let mut client = Client::open(raw.into_stream(), &handshake("/"));
+        wait_until("it is a WebSocket only", || server.handle.stats().http_connections == 0);
+        refused();
+        client.close(1000, "");
+        client.until_end();
+        drop(client);
+        free();
+    }
 }
