@@ -66,19 +66,19 @@ export class RoomList extends ChatElement {
    * @param {Room} room
    */
   #fill(li, room) {
-    const hadFocus = li.contains(document.activeElement);
     const unread = this.#unread(room);
-    const current = room.key === this.chat.store.current;
-    const link = h(
-      'a',
-      { href: hashOf(room.key), class: unread > 0 ? 'room unread' : 'room', 'aria-current': current ? 'page' : null, 'data-room': room.key, click: (event) => this.#choose(event, room) },
-      jack(room.wanted),
-      bdi(this.chat.titleOf(room), 'room-name'),
-      unread > 0 && h('span', { class: 'badge' }, h('span', { 'aria-hidden': 'true' }, unread > 99 ? '99+' : formatNumber(unread)), h('span', { class: 'visually-hidden' }, t.unread(unread))),
-      !room.wanted && room.members > 0 && h('span', { class: 'room-members' }, icon('person'), h('span', { 'aria-hidden': 'true' }, formatNumber(room.members)), h('span', { class: 'visually-hidden' }, t.peopleCount(room.members, formatNumber(room.members)))),
-    );
-    li.replaceChildren(link);
-    if (hadFocus) link.focus();
+    // Of all that is in the item only the link stays, and only it is pressed (see the styles): a press whose element goes
+    // away before the release is no click.
+    const link = li.querySelector('a') ?? h('a', { href: hashOf(room.key), 'data-room': room.key, click: (event) => this.#choose(event, room) });
+    link.className = unread > 0 ? 'room unread' : 'room';
+    link.ariaCurrent = room.key === this.chat.store.current ? 'page' : null;
+    link.replaceChildren(jack(room.wanted), bdi(this.chat.titleOf(room), 'room-name'));
+    if (unread > 0) link.append(h('span', { class: 'badge' }, ...spoken(unread > 99 ? '99+' : formatNumber(unread), t.unread(unread))));
+    if (!room.wanted && room.members > 0) {
+      const count = formatNumber(room.members);
+      link.append(h('span', { class: 'room-members' }, icon('person'), ...spoken(count, t.peopleCount(room.members, count))));
+    }
+    if (link.parentNode === null) li.append(link);
   }
 
   /** The room that is looked at has its own way of saying what is new. @param {Room} room */
@@ -108,6 +108,15 @@ export class RoomList extends ChatElement {
     event.preventDefault();
     links[Math.max(0, Math.min(to, links.length - 1))]?.focus();
   }
+}
+
+/**
+ * A number for the eye, and what it counts for the ear.
+ * @param {string} shown
+ * @param {string} said
+ */
+function spoken(shown, said) {
+  return [h('span', { 'aria-hidden': 'true' }, shown), h('span', { class: 'visually-hidden' }, said)];
 }
 
 /**

@@ -190,6 +190,29 @@ test('what is unread in another room is counted in the list and in the title, un
   await until('the title is quiet again', async () => !(await ann.page.title()).startsWith('('));
 });
 
+test('a room whose unread count changes while the mouse button is down is entered all the same', async () => {
+  const ann = await sitDown('Ann');
+  const busy = await newRoom(ann);
+  await newRoom(ann);
+  const li = await RawClient.connect(browser, server.url, 'Li');
+  await li.join(busy);
+  const room = ann.page.locator(`[data-room="${busy}"]`);
+  const press = async (part, text) => {
+    await room.locator(part).hover();
+    await ann.page.mouse.down();
+    const shown = await room.textContent();
+    await li.say(busy, text);
+    await until('the count is shown', async () => await room.textContent() !== shown);
+    await ann.page.mouse.up();
+    await ann.page.locator(`[data-room="${busy}"][aria-current=page]`).waitFor();
+    await enter(ann, 'lobby');
+  };
+  await press('.room-name', 'the first');
+  await li.say(busy, 'beside');
+  await press('.badge', 'one more');
+  await li.leave();
+});
+
 test('a room that one has left says nothing any more', async () => {
   const [ann, bob] = [await sitDown('Ann'), await sitDown('Bob')];
   const key = await newRoom(ann, bob);
