@@ -77,8 +77,11 @@ impl Reactor {
         let (mut at, end) = (0, self.work + READ_WORK_MAX);
         // The connection may be closed by the handler of one of its messages, and its key be used again.
         while self.takes_frames(key, id) {
-            if at < bytes.len() && !self.goes_on(key, end) {
-                return self.stash(key, &bytes[at..]);
+            if at < bytes.len() && !self.goes_on(key, id, end) {
+                if self.takes_frames(key, id) {
+                    self.stash(key, &bytes[at..]);
+                }
+                return;
             }
             let connection = &mut self.connections[key as usize];
             let session = connection.session();
@@ -122,14 +125,18 @@ impl Reactor {
 
     /// May the connection's next frame be looked at, or has it to wait for something, or to let the others go first?
     /// `end`: of its work in this turn.
-    fn goes_on(&mut self, key: u32, end: usize) -> bool {
+    fn goes_on(&mut self, key: u32, id: ConnectionId, end: usize) -> bool {
         self.throttle_messages(key);
-        let connection = &self.connections[key as usize];
-        if connection.hold.is_empty() && self.work >= end {
-            self.ready.push((key, connection.id));
+        // One that has sent too much for too long is closed by that, and gone if its client is.
+        if !self.takes_frames(key, id) {
             return false;
         }
-        connection.hold.is_empty()
+        let goes_on = self.connections[key as usize].hold.is_empty();
+        if goes_on && self.work >= end {
+            self.ready.push((key, id));
+            return false;
+        }
+        goes_on
     }
 
     /// Keeps bytes until the connection is read from again. There are never more than one read's.

@@ -91,7 +91,11 @@ impl Reactor {
     /// Holds an open connection for a while, or closes it if that has gone on for too long.
     fn throttle(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
-        if !connection.is_open() || connection.hold.contains(Hold::THROTTLE) {
+        // The client's own end is not made another by what it had sent before.
+        if !connection.is_open()
+            || connection.hold.contains(Hold::THROTTLE)
+            || connection.hold.contains(Hold::ENDING)
+        {
             return;
         }
         let (Some(throttle), Some(meter)) = (&self.throttle, &mut connection.meter) else { return };

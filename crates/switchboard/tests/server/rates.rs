@@ -85,6 +85,22 @@ fn a_connection_that_never_lets_up_is_closed_with_1008() {
     }
 }
 
+/// What it had sent before is worked off slowly, and at its end there is nobody left to be closed.
+#[test]
+fn one_that_floods_and_is_gone_by_a_reset_harms_nobody() {
+    let journal = Journal::default();
+    let config = Config { rate_grace: Duration::from_millis(300), ..limited(5, 0) };
+    let server = serve(journalled(config, &journal));
+    let mut other = server.connect();
+    let mut flood = server.connect();
+    flood.raw(&Client::encoded_texts(vec!["x"; 2_000]));
+    wait_until("it has been slowed down", || server.handle.stats().received_messages >= 5);
+    flood.reset();
+    wait_until("its end is told", || server.handle.stats().closed == 1);
+    wait_until("nothing is left of it", || server.handle.stats().sockets == 1);
+    other.round_trip("unharmed");
+}
+
 #[test]
 fn who_sends_as_much_as_it_may_is_never_closed() {
     let config = Config { rate_grace: Duration::from_millis(300), ..limited(40, 0) };
