@@ -112,30 +112,33 @@ impl Reactor {
         }
     }
 
-    /// The client has said that it sends no more. What it has sent before is handled first; it is not waited for answers, as
-    /// it is not where the transport ends.
+    /// The client has said that it sends no more, which ends its direction only (RFC 8446 §6.1). What it has sent before is
+    /// handled first, and what is there to be said by then is sent; no more is waited for, as where the transport ends.
     pub(super) fn client_ended(&mut self, key: u32) {
-        let connection = &self.connections[key as usize];
-        if let Phase::Relay(_) = connection.phase {
-            return self.relay_client_ended(key);
-        }
-        if connection.hold.is_empty() && connection.stash.is_none() {
-            self.end_transport(key, "the client closed the transport", false);
+        let connection = &mut self.connections[key as usize];
+        match &mut connection.phase {
+            Phase::Relay(_) => self.relay_client_ended(key),
+            // Nothing more can come that a reset would cut off.
+            Phase::Draining { linger } => *linger = false,
+            _ if connection.hold.is_empty() && connection.stash.is_none() => {
+                self.end_by_transport(key, "the client closed the transport", false);
+            }
+            _ => {}
         }
     }
 
     fn secure_failed(&mut self, key: u32, reason: &str) {
         let peer = self.entry(self.connections[key as usize].id).peer();
         tracing::debug!(%peer, reason, "a TLS session failed");
-        self.end_transport(key, &format!("TLS: {reason}"), true);
-    }
-
-    /// Nothing but the end of the session is sent any more.
-    fn end_transport(&mut self, key: u32, reason: &str, linger: bool) {
+        // Nothing but the alert is sent any more.
         let connection = &mut self.connections[key as usize];
         if let Some(output) = connection.output.take() {
             self.core.table.slot(connection.id).subtract_queued(output.data_len());
         }
+        self.end_by_transport(key, &format!("TLS: {reason}"), true);
+    }
+
+    fn end_by_transport(&mut self, key: u32, reason: &str, linger: bool) {
         let (code, reason) = (CloseCode::ABNORMAL.get(), reason.to_owned());
         self.end(key, Closed { code, reason, by: ClosedBy::Transport });
         self.drain(key, linger);

@@ -16,6 +16,8 @@ use switchboard::{
     ClosedBy, Config, Conn, ConnectionId, Handle, Message, Overflow, PushError, Request, Server, Transport,
 };
 
+use switchboard_proto::OpCode;
+
 use crate::support::*;
 
 pub(super) fn settings(identity: &Identity) -> Config {
@@ -424,6 +426,41 @@ fn who_leaves_without_a_close_frame_is_let_go() {
     journal.opened(1);
     abrupt.reset();
     wait_until("its end is told", || journal.closes().len() == 2);
+    wait_until("nothing is left", || server.handle.stats().sockets == 0);
+}
+
+/// Sends what the session has to say in one segment.
+fn send_at_once(stream: &mut Stream) {
+    let Stream::Tls(stream) = stream else { panic!("{stream:?}") };
+    let mut segment = Vec::new();
+    while stream.conn.wants_write() {
+        stream.conn.write_tls(&mut segment).unwrap();
+    }
+    stream.sock.write_all(&segment).unwrap();
+}
+
+/// The end of a session is that of one direction.
+#[test]
+fn whoever_ends_the_session_behind_its_messages_is_answered_all_the_same() {
+    let identity = Identity::new();
+    let (server, journal) = server(settings(&identity));
+    let mut client = client(&identity.trust(), server.address());
+    let Stream::Tls(stream) = &mut client.stream else { panic!("{:?}", client.stream) };
+    let frames =
+        [Client::encoded_texts(["first", "second"]), Client::encoded(OpCode::Close, &[3, 232])].concat();
+    stream.conn.writer().write_all(&frames).unwrap();
+    stream.conn.send_close_notify();
+    send_at_once(&mut client.stream);
+    assert_eq!(rest(client.stream), b"\x81\x05first\x81\x06second\x88\x02\x03\xe8");
+    journal.expect_close(1000, ClosedBy::Client);
+
+    let mut stream = identity.trust().connect(server.address());
+    let Stream::Tls(session) = &mut stream else { panic!("{stream:?}") };
+    session.conn.complete_io(&mut session.sock).unwrap();
+    session.conn.writer().write_all(upgrade_request("/", "Host: b\r\n").as_bytes()).unwrap();
+    session.conn.send_close_notify();
+    send_at_once(&mut stream);
+    assert!(String::from_utf8_lossy(&rest(stream)).starts_with("HTTP/1.1 400 "));
     wait_until("nothing is left", || server.handle.stats().sockets == 0);
 }
 
