@@ -55,18 +55,30 @@ impl Request {
         split_target(self.target()).1
     }
 
-    /// The first header field of that name (in any case), if its value is UTF-8.
+    /// Is there a header field of that name (in any case), whatever its value?
+    pub fn has_header(&self, name: &str) -> bool {
+        self.lines().any(|line| {
+            let end = line.iter().position(|byte| *byte == b':');
+            end.is_some_and(|end| line[..end].eq_ignore_ascii_case(name.as_bytes()))
+        })
+    }
+
+    /// The first header field of that name (in any case), if its value is UTF-8. To find out that there is none, see
+    /// [`has_header`](Request::has_header).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// All header fields whose values are UTF-8, in the order in which they came.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.head.split(|byte| *byte == b'\n').skip(1);
-        lines.filter_map(|line| {
+        self.lines().filter_map(|line| {
             let (name, value) = str::from_utf8(line).ok()?.split_once(':')?;
             Some((name, value.trim_matches([' ', '\t', '\r'])))
         })
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.head.split(|byte| *byte == b'\n').skip(1)
     }
 
     /// Who made the request: behind a proxy that is believed, its client (see
@@ -108,6 +120,15 @@ mod tests {
 
     fn request(head: &'static str) -> Request {
         Request::new(Bytes::from_static(head.as_bytes()), PeerAddr::Unix)
+    }
+
+    #[test]
+    fn a_field_is_there_whatever_is_in_it() {
+        let head = Bytes::from_static(b"GET / HTTP/1.1\r\nHost: x\r\ncookie: a=\xe9\r\n\r\n");
+        let request = Request::new(head, PeerAddr::Unix);
+        assert_eq!(request.header("Cookie"), None);
+        assert!(request.has_header("Cookie") && request.has_header("host"));
+        assert!(!request.has_header("Origin") && !request.has_header("GET / HTTP/1.1"));
     }
 
     #[test]

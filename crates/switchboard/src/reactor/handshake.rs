@@ -76,7 +76,9 @@ impl Reactor {
         if let Err(refusal) = admission::admit(&self.core, head) {
             return self.refuse(key, &refusal);
         }
-        let request = Request::new(Bytes::copy_from_slice(&bytes[..head.head_len()]), peer);
+        // Empty lines that came before it (RFC 9112 §2.2) are no part of the request.
+        let before = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let request = Request::new(Bytes::copy_from_slice(&bytes[before..head.head_len()]), peer);
         let request = request.with_transport(self.connections[key as usize].transport());
         let rest = &bytes[head.head_len()..];
         let connection = &mut self.connections[key as usize];

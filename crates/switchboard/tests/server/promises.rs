@@ -31,6 +31,17 @@ fn launch(server: impl Startable) -> (Handle, Receiver<Result<(), StartError>>) 
 }
 
 #[test]
+fn empty_lines_before_a_request_hide_nothing_of_it() {
+    let decide = async |request: Request| {
+        let first = request.headers().next().map(|(name, _)| name.to_owned());
+        Decision::reject(403, format!("{} {first:?}", request.target()))
+    };
+    let server = serve(Server::new(ANY).config(config()).authorize(decide));
+    let answer = server.raw().request(&format!("\r\n\r\n{}", upgrade_request("/room?token=x", "")));
+    assert_eq!(answer.body, "/room?token=x Some(\"Host\")");
+}
+
+#[test]
 fn what_one_turn_answers_leaves_in_one_write() {
     if all_by_tls().is_some() {
         return; // More bytes are sent.
