@@ -1,33 +1,52 @@
 //! What fuzzing reaches: everything that reads what another process has written. Not for programs.
 
-use bytes::Bytes;
+use std::io;
+use std::sync::Arc;
 
-use crate::ipc::codec::{Delivery, Keep, Order, SmallPush};
+use crate::ipc::codec::{Delivery, Order, SmallPush};
 use crate::ipc::control::{FromManager, ToManager};
 use crate::ipc::link::{ToInstance, ToMaster};
-use crate::ipc::ring::{Assembler, Records};
+use crate::ipc::ring::{Assembler, Consumer, Ring};
 use crate::pipe::{Pipes, Receipt};
+use crate::sys::{Memory, Ordering};
 
+/// Of the ring that is read.
+const RING_BYTES: usize = 1 << 14;
 /// The longest payload that a ring's records may make.
 const PAYLOAD_MAX: usize = 1 << 16;
 
-/// Reads bytes as a batch of records that was fetched from a ring, and what is in these as both sides would.
-pub fn ring(bytes: &[u8], position: u64) {
+/// Reads bytes as what stands in a ring, which ends at `tail` if its producer is believed, and what is in the records as
+/// both sides would.
+pub fn ring(bytes: &[u8], tail: u64) {
+    thread_local! {
+        static MEMORY: Option<Arc<Memory>> = Memory::anonymous(4096 + RING_BYTES).ok();
+    }
+    MEMORY.with(|memory| memory.as_ref().map(|memory| read(memory, bytes, tail)));
+}
+
+fn read(memory: &Arc<Memory>, bytes: &[u8], tail: u64) -> io::Result<()> {
+    let mut data = memory.area(4096, RING_BYTES)?;
+    let bytes = &bytes[..bytes.len().min(RING_BYTES)];
+    data.write(0, bytes);
+    let ring = Ring { data, tail: memory.word(0)?, head: memory.word(128)?, space_wanted: memory.word(256)? };
+    ring.tail.store(tail, Ordering::Relaxed);
     let pipes = Pipes::new(2, vec!["hub".into()], 1 << 20);
-    let mut assembler = Assembler::new(PAYLOAD_MAX);
-    let mut records = Records::new(bytes, position);
-    while let Ok(Some(record)) = records.next() {
-        let _ = SmallPush::read(&record);
-        let Ok(whole) = assembler.push(record) else { return };
+    let (mut consumer, mut assembler) = (Consumer::new(ring), Assembler::new(PAYLOAD_MAX));
+    // Most tails are nonsense, which is soon found out; then all of the bytes are looked at.
+    let tail = consumer.published().unwrap_or(bytes.len().next_multiple_of(8) as u64);
+    let mut payload = Vec::new();
+    while let Ok(Some(record)) = consumer.fetch(tail, &mut payload) {
+        let _ = SmallPush::read(&record, &payload);
+        let Ok(whole) = assembler.push(&record, &mut payload) else { break };
         if let Some(whole) = whole {
-            let payload = Bytes::copy_from_slice(&whole.payload);
-            let _ = Order::decode(&payload, Keep::Copy);
+            let _ = Order::decode(&whole.payload);
             // Only the master can write these, and it has checked what is text.
-            if payload.is_ascii() {
-                let _ = Delivery::decode(&payload, Receipt::None, &pipes);
+            if whole.payload.is_ascii() {
+                let _ = Delivery::decode(whole.payload, Receipt::None, &pipes);
             }
         }
     }
+    Ok(())
 }
 
 /// Reads bytes as each kind of message that goes over a socket between processes.

@@ -1,10 +1,10 @@
 //! The models. A ring of 64 bytes holds four records of eight bytes.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use loom::sync::{Arc, Notify};
 use loom::thread;
 
-use crate::ipc::ring::{Assembler, CAPACITY_MIN, Consumer, PieceWriter, Producer, Records, Ring, Sleeping};
+use crate::ipc::ring::{Assembler, CAPACITY_MIN, Consumer, PieceWriter, Producer, Ring, Sleeping};
 use crate::sys::{Area, Word, forget_fences};
 
 fn ends() -> (Producer, Consumer) {
@@ -28,11 +28,8 @@ fn model_within(switches: usize, model: impl Fn() + Sync + Send + 'static) {
 
 /// Fetches what is there, checks that it goes on at `next`, and releases it.
 fn take(consumer: &mut Consumer, next: &mut u64) {
-    let mut bytes = BytesMut::new();
-    let position = consumer.fetch_published(&mut bytes).unwrap();
-    let mut records = Records::new(&bytes, position);
-    while let Some(record) = records.next().unwrap() {
-        assert_eq!(record.payload, payload(*next));
+    for (record, bytes) in consumer.fetch_all().unwrap() {
+        assert_eq!(bytes, payload(*next));
         *next += 1;
         consumer.advance(record.end);
     }
@@ -232,12 +229,9 @@ fn pieces_go_through_a_ring_that_is_smaller() {
 }
 
 fn assemble(consumer: &mut Consumer, assembler: &mut Assembler) -> Option<Vec<u8>> {
-    let mut bytes = BytesMut::new();
-    let position = consumer.fetch_published(&mut bytes).unwrap();
-    let mut records = Records::new(&bytes, position);
     let mut received = None;
-    while let Some(record) = records.next().unwrap() {
-        received = assembler.push(record).unwrap().map(|whole| whole.payload.to_vec());
+    for (record, mut bytes) in consumer.fetch_all().unwrap() {
+        received = assembler.push(&record, &mut bytes).unwrap().map(|whole| whole.payload.to_vec());
         let _ = consumer.release(record.end);
     }
     received

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
-use bytes::BytesMut;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicU64;
@@ -63,11 +62,17 @@ impl Area {
         }
     }
 
-    pub(crate) fn read(&self, position: u64, len: usize, into: &mut BytesMut) {
+    pub(crate) fn read_word(&self, position: u64) -> u64 {
+        let mut word = Vec::new();
+        self.read(position, size_of::<u64>(), &mut word);
+        word.try_into().map_or(0, u64::from_le_bytes)
+    }
+
+    pub(crate) fn read(&self, position: u64, len: usize, into: &mut Vec<u8>) {
         for at in position..position + len as u64 {
             let cell = &self.0[at as usize % self.0.len()];
             // SAFETY: as above.
-            into.extend_from_slice(&[cell.with(|place| unsafe { *place })]);
+            into.push(cell.with(|place| unsafe { *place }));
         }
     }
 }

@@ -322,10 +322,7 @@ fn unpack(word: u64) -> Option<EventPlace> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
-
     use super::*;
-    use crate::ipc::ring::Records;
 
     fn pair(reactors: usize) -> (MasterSide, InstanceSide) {
         let master = MasterSide::create(reactors, PAGE).unwrap();
@@ -336,10 +333,8 @@ mod tests {
     fn send(producer: &mut Producer, consumer: &mut Consumer, payload: &[u8]) {
         assert!(producer.try_write(&[payload]));
         producer.publish();
-        let mut bytes = BytesMut::new();
-        let position = consumer.fetch_published(&mut bytes).unwrap();
-        let record = Records::new(&bytes, position).next().unwrap().unwrap();
-        assert_eq!(record.payload, payload);
+        let (record, fetched) = consumer.fetch_all().unwrap().remove(0);
+        assert_eq!(fetched, payload);
         assert!(!consumer.release(record.end));
         assert_eq!(producer.refresh(), Ok(PAGE));
     }
@@ -368,13 +363,8 @@ mod tests {
         for (lane, (ours, theirs)) in master.lanes.iter_mut().zip(&mut instance.lanes).enumerate() {
             for (consumer, byte) in [(&mut theirs.events, lane as u8), (&mut ours.commands, lane as u8 + 100)]
             {
-                let mut bytes = BytesMut::new();
-                let mut records = Records::new(&[], 0);
-                assert!(records.next().unwrap().is_none());
-                let position = consumer.fetch_published(&mut bytes).unwrap();
-                records = Records::new(&bytes, position);
-                while let Some(record) = records.next().unwrap() {
-                    assert_eq!(record.payload, [byte; 100]);
+                for (_, payload) in consumer.fetch_all().unwrap() {
+                    assert_eq!(payload, [byte; 100]);
                 }
             }
         }

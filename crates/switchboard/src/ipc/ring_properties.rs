@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::Corrupt;
-use super::ring::{Assembler, Consumer, PieceWriter, Producer, Records, Ring};
+use super::ring::{Assembler, Consumer, Piece, PieceWriter, Producer, Record, Ring};
 use crate::sys::{Memory, Ordering};
 
 const CAPACITY: usize = 256;
@@ -98,16 +98,13 @@ impl Receiver {
     }
 
     fn fetch(&mut self) -> Result<(), Corrupt> {
-        let mut bytes = BytesMut::new();
-        let position = self.consumer.fetch_published(&mut bytes)?;
-        let mut records = Records::new(&bytes, position);
-        while let Some(record) = records.next()? {
+        let tail = self.consumer.published()?;
+        let mut payload = Vec::new();
+        while let Some(record) = self.consumer.fetch(tail, &mut payload)? {
             self.ends.push_back(record.end);
-            if let Some(whole) = self.assembler.push(record)? {
-                self.received.push(Bytes::copy_from_slice(&whole.payload));
-            }
+            self.received.extend(self.assembler.push(&record, &mut payload)?.map(|whole| whole.payload));
         }
-        assert_eq!(records.position(), self.consumer.fetched());
+        assert_eq!(self.consumer.fetched(), tail);
         Ok(())
     }
 
@@ -176,39 +173,33 @@ proptest! {
                 waiting.pop_front();
             }
             producer.publish();
-            let mut bytes = BytesMut::new();
-            let mut position = 0;
-            for _ in 0..=fetches {
-                let from = consumer.fetch_published(&mut bytes).unwrap();
-                position = from - (bytes.len() as u64 - (consumer.fetched() - from));
+            let tail = consumer.published().unwrap();
+            let mut payload = Vec::new();
+            let mut fetched = VecDeque::new();
+            while fetched.len() < fetches + releases
+                && let Some(record) = consumer.fetch(tail, &mut payload).unwrap()
+            {
+                fetched.push_back((record, payload.clone()));
             }
-            let mut records = Records::new(&bytes, position);
             for _ in 0..releases {
-                let Some(record) = records.next().unwrap() else { break };
-                let mut copy = BytesMut::new();
-                producer.record_at(record.start, &mut copy).unwrap();
-                prop_assert_eq!(Records::new(&copy, record.start).next().unwrap(), Some(record));
-                prop_assert_eq!(expected.pop_front().unwrap(), record.payload);
+                let Some((record, payload)) = fetched.pop_front() else { break };
+                prop_assert_eq!(&producer.record_at(record.start).unwrap(), &(record, payload.clone()));
+                prop_assert_eq!(expected.pop_front().unwrap(), payload);
                 let _ = consumer.release(record.end);
             }
             // The reader is dead. What it left goes into the ring of its successor.
             let released = producer.sample().unwrap();
             prop_assert_eq!(released, consumer.released());
             producer.accept(released);
-            let mut left = BytesMut::new();
-            let position = producer.unreleased(&mut left);
-            let mut records = Records::new(&left, position);
+            let left = producer.unreleased();
             (producer, consumer) = ends();
-            while let Some(record) = records.next().unwrap() {
-                prop_assert!(producer.try_write(&[record.payload]));
+            for (_, payload) in left {
+                prop_assert!(producer.try_write(&[&payload]));
             }
             producer.publish();
         }
-        let mut bytes = BytesMut::new();
-        let position = consumer.fetch_published(&mut bytes).unwrap();
-        let mut records = Records::new(&bytes, position);
-        while let Some(record) = records.next().unwrap() {
-            prop_assert_eq!(expected.pop_front().unwrap(), record.payload);
+        for (_, payload) in consumer.fetch_all().unwrap() {
+            prop_assert_eq!(expected.pop_front().unwrap(), payload);
         }
         prop_assert_eq!(expected.len(), waiting.len());
     }
@@ -238,14 +229,13 @@ proptest! {
                 }
                 _ => ring(&memory).data.write(value, &payload(value, near as usize % CAPACITY)),
             }
-            let _ = sender.producer.record_at(value.wrapping_rem(2 * CAPACITY as u64), &mut BytesMut::new());
-            let mut left = BytesMut::new();
-            sender.producer.unreleased(&mut left);
-            prop_assert!(left.len() <= CAPACITY && sender.producer.free() <= CAPACITY);
+            let _ = sender.producer.record_at(value.wrapping_rem(2 * CAPACITY as u64));
+            let left = sender.producer.unreleased();
+            prop_assert!(left.len() <= CAPACITY / 8 && sender.producer.free() <= CAPACITY);
             prop_assert!(receiver.received.iter().all(|payload| payload.len() <= PAYLOAD_MAX));
         }
         for (offset, len) in [(512, 4096 - 512), (DATA + CAPACITY, 4096 - CAPACITY), (8192, 4096)] {
-            let mut bytes = BytesMut::new();
+            let mut bytes = Vec::new();
             memory.area(offset & !4095, 4096).unwrap().read(offset as u64 & 4095, len, &mut bytes);
             let expected = if offset == DATA + CAPACITY { 0 } else { 0xa5 };
             prop_assert!(bytes.iter().all(|byte| *byte == expected));
@@ -253,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_records_or_corrupt(bytes in vec(any::<u8>(), 0..200), sound in any::<bool>(), at in any::<u64>()) {
+    fn any_bytes_are_records_or_corrupt(bytes in vec(any::<u8>(), 0..200), sound in any::<bool>(), words in 0..=32u64) {
         let mut bytes = bytes;
         if sound && bytes.len() >= 8 {
             bytes[0] %= 64;
@@ -261,14 +251,13 @@ proptest! {
             bytes[4] %= 4;
             bytes[5..8].fill(0);
         }
-        let mut records = Records::new(&bytes, at);
-        let mut assembler = Assembler::new(64);
-        while let Ok(Some(record)) = records.next() {
-            prop_assert!(record.payload.len() <= bytes.len());
-            if assembler.push(record).is_err() {
-                break;
-            }
-        }
+        let memory = memory();
+        ring(&memory).data.write(0, &bytes);
+        memory.word(WORDS[0]).unwrap().store(8 * words, Ordering::Relaxed);
+        let mut receiver = Receiver::new(Consumer::new(ring(&memory)));
+        let _ = receiver.fetch();
+        prop_assert!(receiver.consumer.fetched() <= 8 * words);
+        prop_assert!(receiver.received.iter().map(Bytes::len).sum::<usize>() <= CAPACITY);
     }
 }
 
@@ -278,40 +267,10 @@ fn a_producer_that_waits_is_told_once() {
     while producer.try_write(&[b"12345678"]) {}
     producer.publish();
     assert_eq!(producer.want_space(), Ok(0));
-    consumer.fetch_published(&mut BytesMut::new()).unwrap();
+    consumer.fetch_all().unwrap();
     assert!(consumer.release(16));
     assert!(!consumer.release(32));
     assert_eq!(producer.refresh(), Ok(32));
-}
-
-#[test]
-fn much_is_fetched_in_parts_that_end_with_a_record() {
-    const LARGE: usize = 1 << 20;
-    for payload in [1, 100, 5_000, 40_000, 200_000] {
-        let memory = Memory::anonymous(DATA + LARGE).unwrap();
-        let large = || Ring { data: memory.area(DATA, LARGE).unwrap(), ..ring(&memory) };
-        let (mut producer, mut consumer) = (Producer::new(large()), Consumer::new(large()));
-        let mut written = 0_u32;
-        while producer.try_write(&[&written.to_le_bytes(), &vec![7; payload - 1]]) {
-            written += 1;
-        }
-        producer.publish();
-        let tail = consumer.published().unwrap();
-        let (mut fetched, mut parts) = (0_u32, 0);
-        while consumer.fetched() < tail {
-            let mut bytes = BytesMut::new();
-            let start = consumer.fetch(tail, &mut bytes).unwrap();
-            let mut records = Records::new(&bytes, start);
-            while let Some(record) = records.next().unwrap() {
-                assert_eq!(record.payload[..4], fetched.to_le_bytes());
-                fetched += 1;
-            }
-            assert_eq!(records.position(), consumer.fetched());
-            parts += 1;
-        }
-        assert_eq!(fetched, written);
-        assert!(parts > 2, "{parts} parts of records of {payload} bytes");
-    }
 }
 
 #[test]
@@ -321,10 +280,10 @@ fn nothing_is_seen_before_it_is_published() {
     assert!(!consumer.has_more());
     producer.publish();
     assert!(consumer.has_more());
-    let mut bytes = BytesMut::new();
-    assert_eq!(consumer.fetch_published(&mut bytes), Ok(0));
+    let fetched = consumer.fetch_all().unwrap();
     assert!(!consumer.has_more());
-    assert_eq!(bytes.len(), 16);
+    assert_eq!(fetched.len(), 1);
+    assert_eq!((fetched[0].0.start, fetched[0].0.end, &fetched[0].1[..]), (0, 16, &b"first"[..]));
 }
 
 #[test]
@@ -332,30 +291,25 @@ fn room_is_free_only_once_it_is_accepted() {
     let (mut producer, mut consumer) = ends();
     assert!(producer.try_write(&[b"first"]));
     producer.publish();
-    consumer.fetch_published(&mut BytesMut::new()).unwrap();
+    consumer.fetch_all().unwrap();
     let _ = consumer.release(16);
     let head = producer.sample().unwrap();
     assert_eq!((head, producer.free()), (16, CAPACITY - 16));
-    assert!(producer.record_at(0, &mut BytesMut::new()).is_ok());
+    assert!(producer.record_at(0).is_ok());
     producer.accept(head);
     assert_eq!(producer.free(), CAPACITY);
-    assert!(producer.record_at(0, &mut BytesMut::new()).is_err());
+    assert!(producer.record_at(0).is_err());
 }
 
 #[test]
 fn the_assembler_answers_what_does_not_fit_together() {
-    let record = |piece: u8, payload: &[u8]| {
-        let mut bytes = vec![payload.len() as u8, 0, 0, 0, piece, 0, 0, 0];
-        bytes.extend_from_slice(payload);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
-        bytes
-    };
-    let outcome = |stream: &[Vec<u8>]| {
-        let bytes = stream.concat();
-        let (mut records, mut assembler) = (Records::new(&bytes, 0), Assembler::new(20));
+    let record = |piece: u8, payload: &[u8]| (piece, payload.to_vec());
+    let outcome = |stream: &[(u8, Vec<u8>)]| {
+        let mut assembler = Assembler::new(20);
         let mut wholes = Vec::new();
-        while let Some(record) = records.next()? {
-            wholes.extend(assembler.push(record)?.map(|whole| whole.payload.to_vec()));
+        for (piece, payload) in stream {
+            let record = Record { piece: Piece::from_byte(*piece)?, start: 0, end: 0 };
+            wholes.extend(assembler.push(&record, &mut payload.clone())?.map(|whole| whole.payload.to_vec()));
         }
         Ok::<_, Corrupt>(wholes)
     };

@@ -12,10 +12,8 @@ use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::frame::Frame;
-use crate::ipc::Corrupt;
 use crate::ipc::codec::SmallPush;
-use crate::ipc::ring::Records;
-use crate::worker::Batch;
+use crate::ipc::ring::Record;
 use crate::{ConnectionId, ConnectionState};
 
 /// What is done in one turn of the loop for other threads, and for other processes: in commands, and deliveries of what they
@@ -63,11 +61,14 @@ impl Reactor {
         }
         if self.postponed.is_empty() {
             let mut commands = std::mem::take(&mut self.scratch.commands);
+            let mut payload = std::mem::take(&mut self.scratch.payload);
             self.dispatch.look();
-            while let Some(batch) = self.dispatch.next_batch() {
-                if let Err(what) = self.carry_out_batch(&batch, &mut commands, end) {
-                    self.dispatch.violated(&batch, what);
-                }
+            while let Some(record) = self.dispatch.next_record(&mut payload) {
+                self.carry_out_record(&record, &mut payload, &mut commands, end);
+                self.dispatch.carried_out(&record);
+            }
+            if payload.capacity() <= 2 * SmallPush::BYTES_MAX {
+                self.scratch.payload = payload;
             }
             self.dispatch.settle(&mut commands);
             self.carry_out_until(&mut commands, end);
@@ -76,34 +77,28 @@ impl Reactor {
         self.carry_out_local();
     }
 
-    fn carry_out_batch(
+    fn carry_out_record(
         &mut self,
-        batch: &Batch,
+        record: &Record,
+        payload: &mut Vec<u8>,
         commands: &mut Vec<Command>,
         end: usize,
-    ) -> Result<(), Corrupt> {
-        let mut records = Records::new(&batch.bytes, batch.start);
-        while let Some(record) = records.next()? {
-            match SmallPush::read(&record) {
-                Some(push) if self.work < end => {
-                    self.work += 1;
-                    self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
-                }
-                Some(push) => {
-                    let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
-                    let (id, overflow) = (push.id, push.overflow);
-                    self.postponed.push_back(Command::RemotePush { id, frame, overflow });
-                }
-                None => {
-                    self.dispatch.take_record(batch, record, commands);
-                    self.carry_out_until(commands, end);
-                }
+    ) {
+        match SmallPush::read(record, payload) {
+            Some(push) if self.work < end => {
+                self.work += 1;
+                self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
             }
-            if !self.dispatch.carried_out(record.end) {
-                break;
+            Some(push) => {
+                let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
+                let (id, overflow) = (push.id, push.overflow);
+                self.postponed.push_back(Command::RemotePush { id, frame, overflow });
+            }
+            None => {
+                self.dispatch.take_record(record, payload, commands);
+                self.carry_out_until(commands, end);
             }
         }
-        Ok(())
     }
 
     /// Once there is no more time for commands in this turn, they wait for the next one, in order.

@@ -110,6 +110,8 @@ struct Scratch {
     raw_events: Vec<rustix::event::epoll::Event>,
     events: Vec<sys::Event>,
     commands: Vec<Command>,
+    /// Of the record that is being carried out.
+    payload: Vec<u8>,
     local_commands: Vec<Command>,
     timers: Vec<Timer>,
     keys: Vec<u32>,

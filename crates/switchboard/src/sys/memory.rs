@@ -10,11 +10,10 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::{BufMut, BytesMut};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, ftruncate, memfd_create};
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 use rustix::mm::mmap_anonymous;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -48,7 +47,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Memory of this process alone.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn anonymous(len: usize) -> io::Result<Arc<Memory>> {
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
         let start = unsafe {
@@ -109,10 +108,13 @@ impl Memory {
         Ok(Word { at: self.slice_at(offset, 1)?, _memory: self.clone() })
     }
 
-    /// `len` bytes at `offset`, which are used round and round; `len` is a power of two.
+    /// `len` bytes at `offset`, where a word begins, which are used round and round; `len` is a power of two, and no less than a word.
     pub(crate) fn area(self: &Arc<Memory>, offset: usize, len: usize) -> io::Result<Area> {
-        if !len.is_power_of_two() {
+        if !len.is_power_of_two() || len < size_of::<u64>() {
             return Err(invalid("a ring's size is not a power of two"));
+        }
+        if !offset.is_multiple_of(align_of::<u64>()) {
+            return Err(invalid("a ring does not begin with a word"));
         }
         Ok(Area { start: self.slice_at(offset, len)?, len, _memory: self.clone() })
     }
@@ -192,20 +194,29 @@ impl Area {
         }
     }
 
+    /// The word at `position`, a multiple of its size.
+    pub(crate) fn read_word(&self, position: u64) -> u64 {
+        let at = self.place(position) & !(size_of::<u64>() - 1);
+        // SAFETY: `at` is within the area and a multiple of eight, and so is the area's length; it starts where a word does.
+        let word = unsafe { self.start.add(at).cast::<AtomicU64>().as_ref() };
+        // What orders it is the tail, which was read before.
+        word.load(Ordering::Relaxed)
+    }
+
     /// Appends `len` bytes from `position` on to `into`. No more than all of the area is read.
-    pub(crate) fn read(&self, position: u64, len: usize, into: &mut BytesMut) {
+    pub(crate) fn read(&self, position: u64, len: usize, into: &mut Vec<u8>) {
         debug_assert!(len <= self.len);
         let len = len.min(self.len);
         let at = self.place(position);
         let first = len.min(self.len - at);
-        into.reserve(len);
+        into.reserve_exact(len);
         let target = into.spare_capacity_mut().as_mut_ptr().cast::<u8>();
         // SAFETY: `at + first <= len` of the area, the rest is no longer than the area, and `len` bytes were reserved.
         // All of what is added to the length was written.
         unsafe {
             copy(self.start.add(at).as_ptr(), target, first);
             copy(self.start.as_ptr(), target.add(first), len - first);
-            into.advance_mut(len);
+            into.set_len(into.len() + len);
         }
     }
 
@@ -227,8 +238,6 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use super::*;
 
     #[test]
@@ -267,6 +276,8 @@ mod tests {
         assert!(memory.area(0, 4096).is_ok());
         assert!(memory.area(1024, 4096).is_err());
         assert!(memory.area(0, 3000).is_err());
+        assert!(memory.area(0, 4).is_err());
+        assert!(memory.area(4, 64).is_err());
         assert!(memory.slice_at::<u64>(0, usize::MAX / 4).is_err());
     }
 
@@ -275,10 +286,12 @@ mod tests {
         let memory = Memory::anonymous(64).unwrap();
         let mut area = memory.area(0, 16).unwrap();
         area.write(u64::MAX - 15 + 12, b"abcdefgh");
-        let mut bytes = BytesMut::from(&b">"[..]);
+        let mut bytes = b">".to_vec();
         area.read(12, 8, &mut bytes);
         assert_eq!(&bytes[..], b">abcdefgh");
         area.read(0, 4, &mut bytes);
         assert_eq!(&bytes[9..], b"efgh");
+        area.write(24, b"12345678");
+        assert_eq!(area.read_word(8), u64::from_le_bytes(*b"12345678"));
     }
 }

@@ -16,7 +16,6 @@ use switchboard_proto::MessageKind;
 use crate::command::{Answer, Command};
 use crate::event::{Event, EventKind, Flow};
 use crate::instance::InstanceId;
-use crate::ipc::Corrupt;
 use crate::ipc::ring::Record;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
@@ -30,14 +29,6 @@ pub(crate) use runner::{Journal, Runner};
 pub(crate) struct Payload<'a> {
     pub(crate) kind: MessageKind,
     pub(crate) bytes: &'a [u8],
-}
-
-/// Records of one process's command ring.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) bytes: Bytes,
-    /// Where they start in the ring.
-    pub(crate) start: u64,
 }
 
 /// What stands between a reactor and the user's code: in Base mode the worker itself, called directly; in Process mode the
@@ -106,21 +97,16 @@ pub(crate) trait Dispatch {
     /// Looks what other processes have asked of the reactor.
     fn look(&mut self) {}
 
-    /// The next of what has been looked at.
-    fn next_batch(&mut self) -> Option<Batch> {
+    /// The next record of what has been looked at; its payload replaces what is in `payload`.
+    fn next_record(&mut self, _payload: &mut Vec<u8>) -> Option<Record> {
         None
     }
 
-    /// Appends what the reactor has to do for a record of such a batch.
-    fn take_record(&mut self, _batch: &Batch, _record: Record<'_>, _commands: &mut Vec<Command>) {}
+    /// Appends what the reactor has to do for the record that was given out last, with its payload.
+    fn take_record(&mut self, _record: &Record, _payload: &mut Vec<u8>, _commands: &mut Vec<Command>) {}
 
-    /// The records of the batch that was given out last have been carried out up to here. False: the rest is not to be.
-    fn carried_out(&mut self, _end: u64) -> bool {
-        true
-    }
-
-    /// A batch holds what cannot be.
-    fn violated(&mut self, _batch: &Batch, _what: Corrupt) {}
+    /// The record that was given out last has been carried out.
+    fn carried_out(&mut self, _record: &Record) {}
 
     /// After all that has been carried out: appends what follows from what other processes have handled, or not.
     fn settle(&mut self, _commands: &mut Vec<Command>) {}

@@ -1,6 +1,6 @@
 //! From a reactor to an instance.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use switchboard_proto::MessageKind;
 
 use super::answer::{read_answer, write_answer};
@@ -154,15 +154,16 @@ pub(crate) fn encode_taken(to: Slot, weight: u32, head: &mut Vec<u8>) {
 }
 
 impl Delivery {
-    /// Reads a record's payload. What is long in it shares `bytes`.
-    pub(crate) fn decode(bytes: &Bytes, receipt: Receipt, pipes: &Pipes) -> Result<Delivery, Corrupt> {
-        let mut reader = Reader::new(bytes);
+    /// Reads a record's payload. What is long in it stands at its end, and takes over `bytes`.
+    pub(crate) fn decode(bytes: Bytes, receipt: Receipt, pipes: &Pipes) -> Result<Delivery, Corrupt> {
+        let mut reader = Reader::new(&bytes);
         let (kind, suspect, attempt) = (reader.u8()?, reader.u8()? != 0, u32::from(reader.u16()?));
         match kind {
             ECHO => return Ok(Delivery::Echo { id: read_id(&mut reader)?, token: reader.u64()? }),
             SESSION => {
                 let id = read_id(&mut reader)?;
-                return Ok(Delivery::Session { id, session: bytes.slice_ref(reader.rest()) });
+                let left = reader.rest().len();
+                return Ok(Delivery::Session { id, session: end_of(bytes, left) });
             }
             ANSWER => {
                 let token = reader.u64()?;
@@ -171,50 +172,63 @@ impl Delivery {
             TAKEN => return Ok(Delivery::Taken { to: reader.u16()?, weight: reader.u32()? }),
             PIPE => {
                 let slot = reader.u32()? as Slot;
-                let body = bytes.slice_ref(reader.rest());
-                let message = PipeMessage::new(pipes.recipient(slot), body, attempt);
+                let left = reader.rest().len();
+                let message = PipeMessage::new(pipes.recipient(slot), end_of(bytes, left), attempt);
                 let event = Event::pipe(slot, message, receipt);
                 return Ok(Delivery::Event(Event { suspect, ..event }));
             }
             _ => {}
         }
         let id = read_id(&mut reader)?;
-        let (session, kind) = read_event(kind, bytes, &mut reader)?;
+        let read = bytes.len() - reader.rest().len();
+        let (session, kind) = read_event(kind, bytes, read)?;
         Ok(Delivery::Event(Event { source: id.into(), session, kind, attempt, suspect, receipt }))
     }
 }
 
-fn read_event(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<(Bytes, EventKind), Corrupt> {
-    let share = |part: &[u8]| if part.is_empty() { Bytes::new() } else { bytes.slice_ref(part) };
+/// `bytes` have been read up to `read`.
+fn read_event(kind: u8, bytes: Bytes, read: usize) -> Result<(Bytes, EventKind), Corrupt> {
+    let mut reader = Reader::new(&bytes[read..]);
     Ok(match kind {
         AUTHORIZE => {
             let (peer, transport) = (reader.peer()?, reader.transport()?);
-            let request = Request::new(share(reader.rest()), peer).with_transport(transport);
+            let left = reader.rest().len();
+            let request = Request::new(end_of(bytes, left), peer).with_transport(transport);
             (Bytes::new(), EventKind::Authorize(Box::new(request)))
         }
         OPEN => {
-            let session = share(reader.bytes()?);
+            let session = Bytes::copy_from_slice(reader.bytes()?);
             let (peer, transport) = (reader.peer()?, reader.transport()?);
             let subprotocol = reader.option(Reader::string)?;
-            let request = Request::new(share(reader.rest()), peer).with_transport(transport);
+            let left = reader.rest().len();
+            let request = Request::new(end_of(bytes, left), peer).with_transport(transport);
             let request = request.with_subprotocol(subprotocol.as_deref());
             (session, EventKind::Open(Box::new(request)))
         }
         MESSAGE => {
-            let session = share(reader.bytes()?);
-            let kind = read_kind(reader)?;
+            let session = Bytes::copy_from_slice(reader.bytes()?);
+            let kind = read_kind(&mut reader)?;
+            let left = reader.rest().len();
             // The reactor has checked it, and nobody but the master can write here.
-            (session, EventKind::Message(Message::from_checked_bytes(kind, share(reader.rest()))))
+            (session, EventKind::Message(Message::from_checked_bytes(kind, end_of(bytes, left))))
         }
-        DRAIN => (share(reader.rest()), EventKind::Drain),
+        DRAIN => (bytes.slice(read..), EventKind::Drain),
         CLOSE => {
             let code = reader.u16()?;
             let by = read_closed_by(reader.u8()?)?;
             let reason = reader.string()?;
-            (share(reader.rest()), EventKind::Close(Closed { code, reason, by }))
+            let left = reader.rest().len();
+            (end_of(bytes, left), EventKind::Close(Closed { code, reason, by }))
         }
         _ => return Err(Corrupt("an unknown kind of event")),
     })
+}
+
+/// The last `left` of `bytes`. Nobody else shares them, so that neither this nor freeing them has to be told to other
+/// processors.
+fn end_of(mut bytes: Bytes, left: usize) -> Bytes {
+    bytes.advance(bytes.len() - left);
+    bytes
 }
 
 const CLOSED_BY: [ClosedBy; 8] = [

@@ -10,7 +10,7 @@ mod order;
 pub(crate) use delivery::{
     Delivery, MessageHead, encode_answer, encode_echo, encode_event, encode_session, encode_taken,
 };
-pub(crate) use order::{Keep, Mark, Order, SmallPush, encode_command, encode_mark, encode_pipe};
+pub(crate) use order::{Mark, Order, SmallPush, encode_command, encode_mark, encode_pipe};
 
 use super::Corrupt;
 use super::wire::Reader;

@@ -54,8 +54,8 @@ impl<'a> SmallPush<'a> {
     pub(crate) const BYTES_MAX: usize = 32 << 10;
 
     /// None: it is something else, or not well-formed.
-    pub(crate) fn read(record: &Record<'a>) -> Option<SmallPush<'a>> {
-        let ([PUSH, id @ .., overflow, kind], payload) = record.payload.split_first_chunk::<7>()? else {
+    pub(crate) fn read(record: &Record, payload: &'a [u8]) -> Option<SmallPush<'a>> {
+        let ([PUSH, id @ .., overflow, kind], payload) = payload.split_first_chunk::<7>()? else {
             return None;
         };
         if record.piece != Piece::Whole || payload.len() > SmallPush::BYTES_MAX {
@@ -204,22 +204,13 @@ pub(crate) fn encode_command<'a>(command: &'a Command, token: u64, head: &mut Ve
     Some(&[])
 }
 
-/// What becomes of a message's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// They share the record's memory, which is theirs alone.
-    Share,
-    /// The record is part of a batch: a client that reads slowly is not to keep all of that.
-    Copy,
-}
-
 impl Order {
-    /// Reads a record's payload.
-    pub(crate) fn decode(bytes: &Bytes, keep: Keep) -> Result<Order, Corrupt> {
+    /// Reads a record's payload. A message in it shares `bytes`.
+    pub(crate) fn decode(bytes: &Bytes) -> Result<Order, Corrupt> {
         let mut reader = Reader::new(bytes);
         let kind = reader.u8()?;
         let command = match kind {
-            PUSH..=PUSH_TO_USER => read_sending(kind, bytes, keep, &mut reader)?,
+            PUSH..=PUSH_TO_USER => read_sending(kind, bytes, &mut reader)?,
             WAITS..=FINISHES => {
                 let mark = match kind {
                     WAITS => Mark::Waits,
@@ -239,8 +230,7 @@ impl Order {
             }
             SET_SESSION => {
                 let (id, token) = (read_id(&mut reader)?, reader.u64()?);
-                // Kept for long: it is not to keep a whole batch alive.
-                return Ok(Order::SetSession { id, token, session: Bytes::copy_from_slice(reader.rest()) });
+                return Ok(Order::SetSession { id, token, session: bytes.slice_ref(reader.rest()) });
             }
             JOIN..=BIND => {
                 let id = read_id(&mut reader)?;
@@ -257,11 +247,8 @@ impl Order {
     }
 }
 
-fn read_sending(kind: u8, bytes: &Bytes, keep: Keep, reader: &mut Reader<'_>) -> Result<Command, Corrupt> {
-    let payload = |rest: &[u8]| match keep {
-        Keep::Share if !rest.is_empty() => bytes.slice_ref(rest),
-        _ => Bytes::copy_from_slice(rest),
-    };
+fn read_sending(kind: u8, bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Command, Corrupt> {
+    let payload = |rest: &[u8]| if rest.is_empty() { Bytes::new() } else { bytes.slice_ref(rest) };
     Ok(match kind {
         PUSH => {
             let id = read_id(reader)?;

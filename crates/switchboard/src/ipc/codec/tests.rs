@@ -21,13 +21,13 @@ fn id(number: u64) -> ConnectionId {
 }
 
 fn deliver(head: &[u8], body: &[u8]) -> Result<Delivery, Corrupt> {
-    Delivery::decode(&Bytes::from([head, body].concat()), Receipt::None, &pipes())
+    Delivery::decode(Bytes::from([head, body].concat()), Receipt::None, &pipes())
 }
 
 fn order(command: &Command) -> Order {
     let mut head = Vec::new();
     let body = encode_command(command, 9, &mut head).unwrap();
-    Order::decode(&Bytes::from([&head, body].concat()), Keep::Copy).unwrap()
+    Order::decode(&Bytes::from([&head, body].concat())).unwrap()
 }
 
 fn request() -> Request {
@@ -150,7 +150,7 @@ fn questions_sessions_and_marks_arrive_with_their_tokens() {
     for mark in [Mark::Waits, Mark::GoesOn, Mark::Begins, Mark::Finishes] {
         let mut head = Vec::new();
         encode_mark(mark, 1 << 40, &mut head);
-        let order = Order::decode(&head.into(), Keep::Copy).unwrap();
+        let order = Order::decode(&head.into()).unwrap();
         assert!(matches!(order, Order::Mark { mark: got, position } if got == mark && position == 1 << 40));
     }
 }
@@ -163,7 +163,7 @@ proptest! {
             *first = kind;
         }
         let bytes = Bytes::from(bytes);
-        let _ = Order::decode(&bytes, Keep::Copy);
-        let _ = Delivery::decode(&bytes, Receipt::None, &pipes());
+        let _ = Order::decode(&bytes);
+        let _ = Delivery::decode(bytes, Receipt::None, &pipes());
     }
 }

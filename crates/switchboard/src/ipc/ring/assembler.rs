@@ -1,36 +1,14 @@
 //! Puts pieces together.
 
-use std::ops::Deref;
-
 use bytes::{Bytes, BytesMut};
 
 use super::{Corrupt, Piece, Record};
 
 /// A payload, with where it starts in the ring.
 #[derive(Debug)]
-pub(crate) struct Whole<'a> {
-    pub(crate) payload: Payload<'a>,
+pub(crate) struct Whole {
+    pub(crate) payload: Bytes,
     pub(crate) start: u64,
-}
-
-/// The bytes of a payload.
-#[derive(Debug)]
-pub(crate) enum Payload<'a> {
-    /// Of one record, in the memory that it was fetched to.
-    Fetched(&'a [u8]),
-    /// Put together from pieces.
-    Assembled(Bytes),
-}
-
-impl Deref for Payload<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Payload::Fetched(bytes) => bytes,
-            Payload::Assembled(bytes) => bytes,
-        }
-    }
 }
 
 /// Room that is made for a payload before it has come.
@@ -62,17 +40,17 @@ impl Assembler {
         self.begun.as_ref().map(|begun| begun.start)
     }
 
-    /// Takes the next record; answers a payload if that is complete now.
-    pub(crate) fn push<'a>(&mut self, record: Record<'a>) -> Result<Option<Whole<'a>>, Corrupt> {
+    /// Takes the next record; answers a payload if that is complete now. A whole one is taken out of `payload`, with its memory.
+    pub(crate) fn push(&mut self, record: &Record, payload: &mut Vec<u8>) -> Result<Option<Whole>, Corrupt> {
         match (record.piece, &mut self.begun) {
-            (Piece::Whole, None) if record.payload.len() > self.max => Err(Corrupt("a record is too long")),
+            (Piece::Whole, None) if payload.len() > self.max => Err(Corrupt("a record is too long")),
             (Piece::Whole, None) => {
-                let payload = Payload::Fetched(record.payload);
+                let payload = Bytes::from(std::mem::take(payload));
                 Ok(Some(Whole { payload, start: record.start }))
             }
-            (Piece::First, None) => self.begin(record),
+            (Piece::First, None) => self.begin(record.start, payload),
             (Piece::Middle | Piece::Last, Some(begun)) => {
-                begun.add(record.payload)?;
+                begun.add(payload)?;
                 match record.piece {
                     Piece::Last => self.finish(),
                     _ => Ok(None),
@@ -83,25 +61,24 @@ impl Assembler {
         }
     }
 
-    fn begin<'a>(&mut self, record: Record<'_>) -> Result<Option<Whole<'a>>, Corrupt> {
-        let (whole, bytes) =
-            record.payload.split_first_chunk().ok_or(Corrupt("a first piece without a length"))?;
+    fn begin(&mut self, start: u64, piece: &[u8]) -> Result<Option<Whole>, Corrupt> {
+        let (whole, bytes) = piece.split_first_chunk().ok_or(Corrupt("a first piece without a length"))?;
         let whole = usize::try_from(u64::from_le_bytes(*whole)).unwrap_or(usize::MAX);
         if whole > self.max {
             return Err(Corrupt("a record in pieces is too long"));
         }
         // Grows as the pieces come: the length is only a word.
         let bytes_now = whole.min(EXPECTED_MAX);
-        let mut begun = Begun { bytes: BytesMut::with_capacity(bytes_now), whole, start: record.start };
+        let mut begun = Begun { bytes: BytesMut::with_capacity(bytes_now), whole, start };
         begun.add(bytes)?;
         self.begun = Some(begun);
         Ok(None)
     }
 
-    fn finish<'a>(&mut self) -> Result<Option<Whole<'a>>, Corrupt> {
+    fn finish(&mut self) -> Result<Option<Whole>, Corrupt> {
         let whole = self.begun.take().map(|begun| {
             let complete = begun.bytes.len() == begun.whole;
-            let payload = Payload::Assembled(begun.bytes.freeze());
+            let payload = begun.bytes.freeze();
             complete.then_some(Whole { payload, start: begun.start })
         });
         whole.flatten().map(Some).ok_or(Corrupt("pieces are shorter than was said"))

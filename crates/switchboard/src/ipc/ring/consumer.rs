@@ -1,13 +1,7 @@
 //! The reading end.
 
-use bytes::BytesMut;
-
-use super::{ALIGNMENT, Corrupt, HEADER_BYTES, Ring, Sleeping, record_bytes};
+use super::{Corrupt, HEADER_BYTES, Header, Record, Ring, Sleeping, record_bytes};
 use crate::sys::{Area, Ordering, Word};
-
-/// Bytes that are fetched at one time, the last record's rest on top: what has been copied is to be dealt with while the
-/// processor still has it at hand.
-const FETCH_BYTES: usize = 32 << 10;
 
 /// Fetches records and, when they are dealt with, releases them; the only one who does so.
 #[derive(Debug)]
@@ -57,38 +51,42 @@ impl Consumer {
         if tail - self.released > self.data.len() as u64 {
             return Err(Corrupt("a ring holds more than fits into it"));
         }
-        if !tail.is_multiple_of(ALIGNMENT as u64) {
+        if !tail.is_multiple_of(super::ALIGNMENT as u64) {
             return Err(Corrupt("a ring's tail is no end of a record"));
         }
         Ok(tail)
     }
 
-    /// [Fetches](Consumer::fetch) of everything that has been published.
-    pub(crate) fn fetch_published(&mut self, into: &mut BytesMut) -> Result<u64, Corrupt> {
-        let tail = self.published()?;
-        self.fetch(tail, into)
-    }
-
-    /// Appends the next records before `tail`, which [`published`](Consumer::published) has answered, to `into`, and answers
-    /// the position of the first. All of them, if they are not many bytes. The copy is private: the producer cannot change
-    /// what was checked. What is fetched and not released never exceeds the ring.
-    pub(crate) fn fetch(&mut self, tail: u64, into: &mut BytesMut) -> Result<u64, Corrupt> {
-        let from = self.fetched;
-        let all = tail.saturating_sub(from) as usize;
-        let start = into.len();
-        // With the usual rest of a record, so that little is moved for it.
-        into.reserve(all.min(FETCH_BYTES + FETCH_BYTES / 4));
-        self.data.read(from, all.min(FETCH_BYTES), into);
-        let fetched = if all > FETCH_BYTES { end_of_records(&into[start..]) } else { all };
-        if fetched > all {
+    /// Takes the next record before `tail`, which [`published`](Consumer::published) has answered. Its payload replaces what
+    /// is in `payload`, and is private: the producer cannot change what was checked. What is fetched and not released never
+    /// exceeds the ring.
+    pub(crate) fn fetch(&mut self, tail: u64, payload: &mut Vec<u8>) -> Result<Option<Record>, Corrupt> {
+        payload.clear();
+        let start = self.fetched;
+        let rest = tail.saturating_sub(start);
+        if rest == 0 {
+            return Ok(None);
+        }
+        let header = Header::read(self.data.read_word(start))?;
+        let len = record_bytes(header.len) as u64;
+        if len > rest {
             return Err(Corrupt("a record is cut short"));
         }
-        let copied = into.len() - start;
-        if fetched > copied {
-            self.data.read(from + copied as u64, fetched - copied, into);
+        self.data.read(start + HEADER_BYTES as u64, header.len, payload);
+        self.fetched = start + len;
+        Ok(Some(Record { piece: header.piece, start, end: self.fetched }))
+    }
+
+    /// All that has been published.
+    #[cfg(test)]
+    pub(crate) fn fetch_all(&mut self) -> Result<Vec<(Record, Vec<u8>)>, Corrupt> {
+        let tail = self.published()?;
+        let mut all = Vec::new();
+        loop {
+            let mut payload = Vec::new();
+            let Some(record) = self.fetch(tail, &mut payload)? else { return Ok(all) };
+            all.push((record, payload));
         }
-        self.fetched = from + fetched as u64;
-        Ok(from)
     }
 
     /// Says that everything before `to`, the end of a record that was fetched, is dealt with, without a look whether
@@ -114,13 +112,4 @@ impl Consumer {
         self.advance(to);
         self.space_wanted()
     }
-}
-
-/// Where the record ends, counted from the first one's start, that ends or is cut short last in `bytes`.
-fn end_of_records(bytes: &[u8]) -> usize {
-    let mut end = 0;
-    while let Some(&[a, b, c, d, ..]) = bytes.get(end..end + HEADER_BYTES) {
-        end += record_bytes(u32::from_le_bytes([a, b, c, d]) as usize);
-    }
-    end
 }

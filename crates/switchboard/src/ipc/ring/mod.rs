@@ -17,11 +17,12 @@ mod producer;
 mod records;
 mod sleep;
 
-pub(crate) use assembler::{Assembler, Payload};
+pub(crate) use assembler::Assembler;
 pub(crate) use consumer::Consumer;
 pub(crate) use pieces::PieceWriter;
 pub(crate) use producer::Producer;
-pub(crate) use records::{Record, Records};
+use records::Header;
+pub(crate) use records::Record;
 pub(crate) use sleep::Sleeping;
 
 pub(crate) use super::Corrupt;
@@ -59,7 +60,7 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
-    fn from_byte(byte: u8) -> Result<Piece, Corrupt> {
+    pub(in crate::ipc) fn from_byte(byte: u8) -> Result<Piece, Corrupt> {
         match byte {
             0 => Ok(Piece::Whole),
             1 => Ok(Piece::First),
@@ -77,7 +78,7 @@ pub(crate) const fn payload_max(capacity: usize) -> usize {
 }
 
 /// The bytes of a record that carries `payload` bytes.
-const fn record_bytes(payload: usize) -> usize {
+pub(crate) const fn record_bytes(payload: usize) -> usize {
     HEADER_BYTES + payload.next_multiple_of(ALIGNMENT)
 }
 

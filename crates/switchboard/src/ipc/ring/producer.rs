@@ -1,8 +1,8 @@
 //! The writing end.
 
-use bytes::BytesMut;
-
-use super::{ALIGNMENT, Corrupt, HEADER_BYTES, Piece, Ring, Sleeping, payload_max, record_bytes};
+use super::{
+    ALIGNMENT, Corrupt, HEADER_BYTES, Header, Piece, Record, Ring, Sleeping, payload_max, record_bytes,
+};
 use crate::sys::{Area, Ordering, Word};
 
 /// Records up to this length are put together before they are written.
@@ -70,9 +70,7 @@ impl Producer {
         if payload > self.payload_max() || record_bytes(payload) > self.free() {
             return false;
         }
-        let mut header = [0; HEADER_BYTES];
-        header[..4].copy_from_slice(&(payload as u32).to_le_bytes());
-        header[4] = piece as u8;
+        let header = Header { piece, len: payload }.bytes();
         let len = record_bytes(payload);
         if len <= SMALL {
             // One copy into shared memory instead of one for each part.
@@ -146,28 +144,30 @@ impl Producer {
         self.refresh()
     }
 
-    /// Appends all records that were published and not released to `into`, and answers the position of the first.
+    /// All records that were published and not released.
     #[cfg(test)]
-    pub(crate) fn unreleased(&self, into: &mut BytesMut) -> u64 {
-        self.data.read(self.released, (self.published - self.released) as usize, into);
-        self.released
+    pub(crate) fn unreleased(&self) -> Vec<(Record, Vec<u8>)> {
+        let mut all: Vec<(Record, Vec<u8>)> = Vec::new();
+        while let Ok(next) = self.record_at(all.last().map_or(self.released, |(last, _)| last.end)) {
+            all.push(next);
+        }
+        all
     }
 
-    /// Appends the record at `position` to `into`, header and all, unless that was released and accepted or not published
-    /// yet. The position may come from the other side; that it is the start of a record cannot be known.
-    pub(crate) fn record_at(&self, position: u64, into: &mut BytesMut) -> Result<(), Corrupt> {
+    /// The record at `position`, unless that was released and accepted or not published yet, and its payload. The position may
+    /// come from the other side; that it is the start of a record cannot be known.
+    pub(crate) fn record_at(&self, position: u64) -> Result<(Record, Vec<u8>), Corrupt> {
         const OUTSIDE: Corrupt = Corrupt("a position at which no record is");
         let rest = self.published.checked_sub(position).ok_or(OUTSIDE)? as usize;
         if position < self.released || rest < HEADER_BYTES || !position.is_multiple_of(ALIGNMENT as u64) {
             return Err(OUTSIDE);
         }
-        let mut header = BytesMut::with_capacity(HEADER_BYTES);
-        self.data.read(position, HEADER_BYTES, &mut header);
-        let payload = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        if payload > self.payload_max() || record_bytes(payload) > rest {
+        let Header { piece, len } = Header::read(self.data.read_word(position))?;
+        if len > self.payload_max() || record_bytes(len) > rest {
             return Err(OUTSIDE);
         }
-        self.data.read(position, record_bytes(payload), into);
-        Ok(())
+        let mut payload = Vec::new();
+        self.data.read(position + HEADER_BYTES as u64, len, &mut payload);
+        Ok((Record { piece, start: position, end: position + record_bytes(len) as u64 }, payload))
     }
 }

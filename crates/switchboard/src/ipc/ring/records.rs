@@ -1,58 +1,35 @@
-//! Records in bytes that were fetched.
+//! What stands before a payload, and where.
 
-use super::{ALIGNMENT, Corrupt, HEADER_BYTES, Piece, record_bytes};
+use super::{Corrupt, HEADER_BYTES, Piece};
 
-/// One record.
+/// One record; its payload has been copied out of the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
+pub(crate) struct Record {
     pub(crate) piece: Piece,
-    pub(crate) payload: &'a [u8],
     /// Where it starts in the ring.
     pub(crate) start: u64,
     /// Where it ends in the ring: what to release when it is dealt with.
     pub(crate) end: u64,
 }
 
-/// Walks over records in private memory.
-#[derive(Debug, Clone)]
-pub(crate) struct Records<'a> {
-    rest: &'a [u8],
-    position: u64,
+/// The first word of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) piece: Piece,
+    /// Bytes of the payload.
+    pub(super) len: usize,
 }
 
-impl<'a> Records<'a> {
-    /// `bytes` were fetched from `position` on.
-    pub(crate) fn new(bytes: &'a [u8], position: u64) -> Records<'a> {
-        Records { rest: bytes, position }
-    }
-
-    /// Where the next record starts in the ring.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// The next record; None after the last.
-    pub(crate) fn next(&mut self) -> Result<Option<Record<'a>>, Corrupt> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let Some((header, rest)) = self.rest.split_first_chunk::<HEADER_BYTES>() else {
-            return Err(Corrupt("a record's header is cut short"));
-        };
-        let [a, b, c, d, piece, 0, 0, 0] = *header else {
+impl Header {
+    pub(super) fn read(word: u64) -> Result<Header, Corrupt> {
+        let [a, b, c, d, piece, 0, 0, 0] = word.to_le_bytes() else {
             return Err(Corrupt("a record's header has bits that mean nothing"));
         };
-        let len = u32::from_le_bytes([a, b, c, d]) as usize;
-        let Some((payload, rest)) = rest.split_at_checked(len) else {
-            return Err(Corrupt("a record is cut short"));
-        };
-        let padding = len.next_multiple_of(ALIGNMENT) - len;
-        let rest = rest.get(padding..).ok_or(Corrupt("a record's padding is cut short"))?;
-        let piece = Piece::from_byte(piece)?;
-        let start = self.position;
-        self.position =
-            start.checked_add(record_bytes(len) as u64).ok_or(Corrupt("positions have run out"))?;
-        self.rest = rest;
-        Ok(Some(Record { piece, payload, start, end: self.position }))
+        Ok(Header { piece: Piece::from_byte(piece)?, len: u32::from_le_bytes([a, b, c, d]) as usize })
+    }
+
+    pub(super) fn bytes(self) -> [u8; HEADER_BYTES] {
+        let [a, b, c, d] = (self.len as u32).to_le_bytes();
+        [a, b, c, d, self.piece as u8, 0, 0, 0]
     }
 }

@@ -14,10 +14,10 @@ use crate::command::{Answer, Command, Question, Reply};
 use crate::event::{Event, EventKind, EventSource, Flow};
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
-use crate::ipc::codec::{Keep, Order, encode_answer, encode_echo, encode_session};
-use crate::ipc::ring::{Payload as Fetched, Record, Sleeping};
+use crate::ipc::codec::{Order, encode_answer, encode_echo, encode_session};
+use crate::ipc::ring::{Record, Sleeping};
 use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
-use crate::worker::{Batch, Dispatch, Payload};
+use crate::worker::{Dispatch, Payload};
 use crate::{Config, ConnectionId, Message, PeerAddr, Transport};
 
 impl Dispatch for Lanes {
@@ -140,41 +140,31 @@ impl Dispatch for Lanes {
                 self.distrust(index, what);
             }
         }
-        self.batch_lane = 0;
+        self.read_lane = 0;
     }
 
-    fn next_batch(&mut self) -> Option<Batch> {
-        while let Some(lane) = self.lanes.get_mut(self.batch_lane) {
-            match lane.next_batch() {
-                Ok(Some(batch)) => return Some(batch),
+    fn next_record(&mut self, payload: &mut Vec<u8>) -> Option<Record> {
+        while let Some(lane) = self.lanes.get_mut(self.read_lane) {
+            match lane.next_record(payload) {
+                Ok(Some(record)) => return Some(record),
                 Ok(None) => {}
-                Err(what) => self.distrust(self.batch_lane, what),
+                Err(what) => self.distrust(self.read_lane, what),
             }
-            self.batch_lane += 1;
+            self.read_lane += 1;
         }
         None
     }
 
-    fn take_record(&mut self, batch: &Batch, record: Record<'_>, commands: &mut Vec<Command>) {
-        // The lane that gave the batch out last.
-        let index = self.batch_lane;
-        if self.lanes[index].broken {
-            return;
-        }
-        if let Err(what) = self.read_record(index, &batch.bytes, record, commands) {
+    fn take_record(&mut self, record: &Record, payload: &mut Vec<u8>, commands: &mut Vec<Command>) {
+        let index = self.read_lane;
+        if let Err(what) = self.read_record(index, record, payload, commands) {
             self.distrust(index, what);
         }
     }
 
-    fn carried_out(&mut self, end: u64) -> bool {
-        let lane = &mut self.lanes[self.batch_lane];
+    fn carried_out(&mut self, record: &Record) {
         // From now on it shows in the connection table, and the process need not reckon with it any more.
-        lane.rings.commands.advance(end);
-        !lane.broken
-    }
-
-    fn violated(&mut self, _batch: &Batch, what: Corrupt) {
-        self.distrust(self.batch_lane, what);
+        self.lanes[self.read_lane].rings.commands.advance(record.end);
     }
 
     fn settle(&mut self, commands: &mut Vec<Command>) {
@@ -302,16 +292,12 @@ impl Lanes {
     fn read_record(
         &mut self,
         index: usize,
-        batch: &Bytes,
-        record: Record<'_>,
+        record: &Record,
+        payload: &mut Vec<u8>,
         commands: &mut Vec<Command>,
     ) -> Result<(), Corrupt> {
-        let Some(whole) = self.lanes[index].assembler.push(record)? else { return Ok(()) };
-        let order = match whole.payload {
-            Fetched::Fetched(part) => Order::decode(&batch.slice_ref(part), Keep::Copy)?,
-            Fetched::Assembled(bytes) => Order::decode(&bytes, Keep::Share)?,
-        };
-        self.take_order(index, order, commands)
+        let Some(whole) = self.lanes[index].assembler.push(record, payload)? else { return Ok(()) };
+        self.take_order(index, Order::decode(&whole.payload)?, commands)
     }
 
     fn take_order(&mut self, index: usize, order: Order, commands: &mut Vec<Command>) -> Result<(), Corrupt> {
@@ -362,8 +348,7 @@ impl Lanes {
         if usize::from(to) >= self.slots.len() || lane.piped > config.pipe_bytes_max * self.slots.len() {
             return Err(Corrupt("a message to nobody, or more messages than are allowed"));
         }
-        // It may wait for long: it is not to keep a whole batch alive.
-        let message = PipeMessage::new(None, Bytes::copy_from_slice(&body), 1);
+        let message = PipeMessage::new(None, body, 1);
         let event = Event::pipe(from, message, Receipt::None);
         let parcel = Parcel { credit: Some(Credit::Tell(instance, weight)), ..Parcel::new(event) };
         self.offer(SourceKey::pipe(from, to), parcel);

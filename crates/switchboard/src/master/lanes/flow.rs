@@ -62,7 +62,9 @@ impl Lanes {
         let Some(lane) = self.lanes.iter_mut().find(|lane| Some(lane.instance) == target) else {
             return true;
         };
-        if lane.promise_room() {
+        // What others have been promised does not count: it would be kept for them in one turn and not used before the next,
+        // when it is promised again, to yet others.
+        if lane.finds_room() {
             return true;
         }
         self.routes.entry(key).or_default().held = true;

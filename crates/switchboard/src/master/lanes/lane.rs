@@ -13,11 +13,11 @@ use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::channel::{Marks, MasterLane};
 use crate::ipc::codec::{Mark, MessageHead, encode_event};
-use crate::ipc::ring::{Assembler, PieceWriter, Records};
+use crate::ipc::ring::{Assembler, PieceWriter, Record, record_bytes};
 use crate::pipe::Slot;
 use crate::reactor::READ_BYTES;
 use crate::sys::Doorbell;
-use crate::worker::{Batch, Payload};
+use crate::worker::Payload;
 
 /// See the module. Everything that the process can write is checked.
 #[derive(Debug)]
@@ -58,9 +58,7 @@ pub(super) struct Lane {
     looked: u64,
     /// Up to where the process has been asked whether it waits for room.
     told: u64,
-    /// Memory for batches, used again when nothing refers to it any more.
-    memory: BytesMut,
-    /// Room that sockets have been promised in this turn.
+    /// Room that sockets which waited have been promised in this turn.
     promised: usize,
     /// Something has been written since the bell was last thought of.
     dirty: bool,
@@ -127,7 +125,6 @@ impl Lane {
             assembler: Assembler::new(order_bytes_max),
             looked: 0,
             told: 0,
-            memory: BytesMut::new(),
             promised: 0,
             dirty: false,
             broken: false,
@@ -147,7 +144,13 @@ impl Lane {
         self.is_open() && self.rings.events.free() >= self.read_bytes()
     }
 
-    /// The same, once for each socket: before this turn is over they are not read from.
+    /// The same, if room has to be made.
+    pub(super) fn finds_room(&mut self) -> bool {
+        let bytes = self.read_bytes();
+        self.is_open() && (self.rings.events.free() >= bytes || self.make_room(bytes))
+    }
+
+    /// The same, once for each socket that waits: they are told of it all together, and read from later.
     pub(super) fn promise_room(&mut self) -> bool {
         let promised = self.promised + self.read_bytes();
         let room = self.is_open() && (self.rings.events.free() >= promised || self.make_room(promised));
@@ -220,20 +223,20 @@ impl Lane {
             return false;
         }
         let start = self.rings.events.position();
-        if !self.rings.events.try_write(&parts) {
-            return false;
-        }
-        let end = self.rings.events.position();
-        let progress = Progress::Given;
+        // Before the message is copied: what is put together here would wait until the processor has done with that.
         self.given.push_back(Given {
             key,
             start,
-            end,
-            progress,
+            end: start + record_bytes(len) as u64,
+            progress: Progress::Given,
             blame: Blame::default(),
             credit: None,
             retained: None,
         });
+        if !self.rings.events.try_write(&parts) {
+            self.given.pop_back();
+            return false;
+        }
         self.outstanding += 1;
         self.dirty = true;
         true
@@ -307,8 +310,8 @@ impl Lane {
                     if self.rings.events.free() >= bytes {
                         break;
                     }
-                    let Ok(copy) = copy_record(&self.rings, front.start) else { break };
-                    front.retained = Some(Box::new((copy, Bytes::new())));
+                    let Ok((_, copy)) = self.rings.events.record_at(front.start) else { break };
+                    front.retained = Some(Box::new((copy.into(), Bytes::new())));
                 }
                 if let Some(front) = self.given.pop_front() {
                     self.parked.insert(front.start, front);
@@ -346,13 +349,12 @@ impl Lane {
         Ok(())
     }
 
-    /// The next of the commands that have been looked at, and where they start in the ring.
-    pub(super) fn next_batch(&mut self) -> Result<Option<Batch>, Corrupt> {
-        if self.broken || self.rings.commands.fetched() >= self.looked {
+    /// The next of the commands that have been looked at; its payload replaces what is in `payload`.
+    pub(super) fn next_record(&mut self, payload: &mut Vec<u8>) -> Result<Option<Record>, Corrupt> {
+        if self.broken {
             return Ok(None);
         }
-        let start = self.rings.commands.fetch(self.looked, &mut self.memory)?;
-        Ok(Some(Batch { bytes: self.memory.split().freeze(), start }))
+        self.rings.commands.fetch(self.looked, payload)
     }
 
     /// What has been fetched has been carried out: a process that waits for room is told so.
@@ -447,7 +449,10 @@ impl Lane {
         let with_bytes = |mut given: Given| {
             let bytes = match given.retained.take() {
                 Some(retained) => joined(*retained),
-                None => copy_record(&self.rings, given.start).unwrap_or_default(),
+                // In the event ring, where nobody but this thread writes.
+                None => {
+                    self.rings.events.record_at(given.start).map_or(Bytes::new(), |(_, bytes)| bytes.into())
+                }
             };
             (given, bytes)
         };
@@ -468,14 +473,6 @@ impl Given {
             retained: None,
         }
     }
-}
-
-/// The payload of a record in the event ring, which nobody but this thread writes.
-fn copy_record(rings: &MasterLane, start: u64) -> Result<Bytes, Corrupt> {
-    let mut bytes = BytesMut::new();
-    rings.events.record_at(start, &mut bytes)?;
-    let record = Records::new(&bytes, start).next()?;
-    Ok(Bytes::copy_from_slice(record.map_or(&[], |record| record.payload)))
 }
 
 fn joined((head, body): (Bytes, Bytes)) -> Bytes {

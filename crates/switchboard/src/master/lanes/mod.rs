@@ -136,7 +136,7 @@ pub(crate) struct Lanes {
     /// Whose events have been handled in this turn.
     done: Vec<Done>,
     /// The lane whose batches are being carried out.
-    batch_lane: usize,
+    read_lane: usize,
     /// The processes have been told that the reactor sleeps.
     asleep: bool,
     stopping: bool,
@@ -171,7 +171,7 @@ impl Lanes {
             served_http: false,
             next_http: 0,
             done: Vec::new(),
-            batch_lane: 0,
+            read_lane: 0,
             asleep: false,
             stopping: false,
             was_quiet: false,

@@ -107,7 +107,8 @@ impl Lanes {
 
     /// Makes a parcel again of what the process had been given.
     fn judge(&self, given: Given, bytes: &Bytes, verdict: &Verdict) -> Option<Parcel> {
-        let Ok(Delivery::Event(mut event)) = Delivery::decode(bytes, Receipt::None, &self.core.pipes) else {
+        let Ok(Delivery::Event(mut event)) = Delivery::decode(bytes.clone(), Receipt::None, &self.core.pipes)
+        else {
             return None;
         };
         let is_culprit = verdict.culprit == Some(given.start);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::super::attach::{Attached, Program, attach};
 use super::super::journal::RingJournal;
@@ -18,9 +18,9 @@ use super::super::worker::WorkerPart;
 use crate::event::{Event, EventKind};
 use crate::instance::InstanceId;
 use crate::ipc::channel::MasterSide;
-use crate::ipc::codec::{Keep, Order, encode_event};
+use crate::ipc::codec::{Order, encode_event};
 use crate::ipc::link::{ToInstance, ToMaster};
-use crate::ipc::ring::{Assembler, PieceWriter, Records};
+use crate::ipc::ring::{Assembler, PieceWriter};
 use crate::ipc::setup::{Limits, Setup};
 use crate::ipc::socket::{Inbound, Socket, Wait};
 use crate::pipe::Receipt;
@@ -181,13 +181,10 @@ impl Master {
 
     /// What the member has sent and can be seen; the room is not given back.
     pub(super) fn fetch(&mut self, lane: usize) -> Vec<Order> {
-        let mut bytes = BytesMut::new();
-        let position = self.side.lanes[lane].commands.fetch_published(&mut bytes).unwrap();
-        let mut records = Records::new(&bytes, position);
         let mut orders = Vec::new();
-        while let Some(record) = records.next().unwrap() {
-            if let Some(whole) = self.assemblers[lane].push(record).unwrap() {
-                orders.push(Order::decode(&Bytes::copy_from_slice(&whole.payload), Keep::Copy).unwrap());
+        for (record, mut payload) in self.side.lanes[lane].commands.fetch_all().unwrap() {
+            if let Some(whole) = self.assemblers[lane].push(&record, &mut payload).unwrap() {
+                orders.push(Order::decode(&whole.payload).unwrap());
             }
         }
         orders

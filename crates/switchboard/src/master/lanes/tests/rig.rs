@@ -5,15 +5,13 @@
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use bytes::BytesMut;
-
 use super::super::*;
 use crate::command::Command;
 use crate::config::Config;
 use crate::event::{ClosedBy, Event, EventKind, Flow};
 use crate::ipc::channel::{EventPlace, InstanceSide, MasterSide};
 use crate::ipc::codec::{Delivery, Mark, encode_command, encode_mark, encode_pipe};
-use crate::ipc::ring::{Assembler, Payload, Records};
+use crate::ipc::ring::Assembler;
 use crate::pipe::{Pipes, Receipt};
 use crate::worker::Dispatch;
 use crate::{ConnectionId, Message};
@@ -126,11 +124,10 @@ impl Rig {
     pub(super) fn turn(&mut self) {
         let mut commands = Vec::new();
         self.lanes.look();
-        while let Some(batch) = self.lanes.next_batch() {
-            let mut records = Records::new(&batch.bytes, batch.start);
-            while let Some(record) = records.next().unwrap() {
-                self.lanes.take_record(&batch, record, &mut commands);
-            }
+        let mut payload = Vec::new();
+        while let Some(record) = self.lanes.next_record(&mut payload) {
+            self.lanes.take_record(&record, &mut payload, &mut commands);
+            self.lanes.carried_out(&record);
         }
         self.lanes.settle(&mut commands);
         self.lanes.publish(false);
@@ -156,18 +153,10 @@ impl Instance {
     /// Everything that has come since the last call. Nothing is released.
     pub(super) fn fetch(&mut self) -> Vec<Seen> {
         let lane = &mut self.side.lanes[0];
-        let mut bytes = BytesMut::new();
-        let start = lane.events.fetch_published(&mut bytes).unwrap();
-        let bytes = bytes.freeze();
-        let mut records = Records::new(&bytes, start);
         let mut seen = Vec::new();
-        while let Some(record) = records.next().unwrap() {
-            let Some(whole) = self.assembler.push(record).unwrap() else { continue };
-            let payload = match whole.payload {
-                Payload::Fetched(part) => bytes.slice_ref(part),
-                Payload::Assembled(bytes) => bytes,
-            };
-            let Delivery::Event(event) = Delivery::decode(&payload, Receipt::None, &self.pipes).unwrap()
+        for (record, mut payload) in lane.events.fetch_all().unwrap() {
+            let Some(whole) = self.assembler.push(&record, &mut payload).unwrap() else { continue };
+            let Delivery::Event(event) = Delivery::decode(whole.payload, Receipt::None, &self.pipes).unwrap()
             else {
                 continue;
             };
