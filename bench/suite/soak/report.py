@@ -10,7 +10,7 @@ def markdown(soak: Soak, other_work: float) -> str:
     text = (
         f"{TITLE}\n\n"
         f"Written by `bench/soak` after {soak.seconds / 60:.0f} minutes ({description()}; other programs took {other_work:.0%} of it "
-        "meanwhile). Three servers in Process mode (two reactors, two workers each) and all clients on the same cores; "
+        "meanwhile). Four servers in Process mode (two reactors, two workers each) and all clients on the same cores; "
         "`bench/README.md` says who they are.\n\n"
     )
     rows = [[party.name, ", ".join(f"{count:,} {what}" for what, count in party.counts.items()) or "–",

@@ -14,6 +14,7 @@ from .chaos import Chaos
 from .generators import Broadcast, Echo, Reconnects
 from .party import Party
 from .samples import Sampler, Trend, trends
+from .secure import Secure, make_certificate
 from .talkers import Talkers
 from .visitors import Visitors
 
@@ -65,17 +66,23 @@ def run(built: Built, minutes: float, seed: int) -> Soak:
         echo = _start(stack, release / "examples/echo")
         broadcast = _start(stack, release / "examples/broadcast")
         chat = _start(stack, release / "switchboard-chat")
+        certificates = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+        make_certificate(certificates)
+        secure = _start(stack, release / "examples/echo", "--deflate", "--tls-cert", str(certificates / "cert.pem"),
+                        "--tls-key", str(certificates / "key.pem"))
         chat_chaos = Chaos("the chat", chat, seed, kills=True)
-        sampler = Sampler({"echo": echo, "broadcast": broadcast, "chat": chat})
+        sampler = Sampler({"echo": echo, "secure echo": secure, "broadcast": broadcast, "chat": chat})
         parties = [
             sampler,
             Echo(built.generator, echo.addresses[0], connections=300, rate=3000),
             Reconnects(built.generator, echo.addresses[0]),
             # A broadcast that a kill has cut is handled again, so it would come twice to those who have it.
             Broadcast(built.generator, broadcast.addresses[0]),
+            Secure(secure, certificates, seed),
             Talkers(chat.address, 40),
             Visitors(chat.address, lambda: chat_chaos.last_kill),
             Chaos("echo", echo, seed, kills=True),
+            Chaos("the secure echo", secure, seed, kills=True),
             Chaos("the broadcast", broadcast, seed, kills=False),
             chat_chaos,
         ]

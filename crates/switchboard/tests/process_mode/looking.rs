@@ -66,7 +66,12 @@ fn client_info_is_right_in_every_process() {
     }
     let peer = other.client.stream.local_addr().unwrap();
     for from in PROCESSES {
-        let info = ask(&mut rig, &mut crowd[0], from, &format!("client_info {}", other.id));
+        let mut info = String::new();
+        // What a client has been sent may be noted as sent after it has come.
+        wait_until("the answer has been sent", || {
+            info = ask(&mut rig, &mut crowd[0], from, &format!("client_info {}", other.id));
+            info.ends_with(" 0")
+        });
         let words: Vec<&str> = info.split(' ').collect();
         assert_eq!(words[..3], [&peer.to_string(), "ann", "true"], "{from}");
         assert_eq!(words[4..], ["5", "0"], "{from}");
