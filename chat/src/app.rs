@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate};
 use crate::http;
-use crate::http::origin::{Origins, Provenance};
+use crate::http::origin::{CREDENTIALS, Origins, Provenance};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
 use crate::limits::pace;
@@ -112,7 +112,7 @@ impl Handler for Chat {
         let provenance = Provenance {
             origin: request.origin(),
             host: request.header("host"),
-            has_cookie: request.header("cookie").is_some(),
+            has_credentials: CREDENTIALS.iter().any(|field| request.header(field).is_some()),
             by_tls: request.transport() == Transport::Tls,
         };
         if let Err(sentence) = self.origins.admit(provenance) {

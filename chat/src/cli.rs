@@ -243,7 +243,7 @@ fn arguments() -> [Arg; 17] {
             .value_parser(origin::parse)
             .help(
                 "Origin whose pages may connect, such as https://chat.example; may be given several times [default: \
-                 this server's own, and any that sends no cookies]",
+                 this server's own, and any that sends no cookies and no password]",
             ),
         option("rate-limits", "SWITCHBOARD_RATE_LIMITS", "FACTOR")
             .value_parser(value_parser!(u32).range(0..=1_000))

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn, map_response};
 use axum::routing::get;
 
 use assets::Asset;
-use origin::{Origins, Provenance};
+use origin::{CREDENTIALS, Origins, Provenance};
 use switchboard::Transport;
 
 /// On every response. The page runs its own files and talks to its own server, and nothing else: text that became markup by a
@@ -55,7 +55,7 @@ async fn of_known_origin(origins: Origins, request: Request, next: Next) -> Resp
     let provenance = Provenance {
         origin: text(header::ORIGIN),
         host: text(header::HOST),
-        has_cookie: headers.contains_key(header::COOKIE),
+        has_credentials: CREDENTIALS.iter().any(|field| headers.contains_key(*field)),
         by_tls: request.extensions().get() == Some(&Transport::Tls),
     };
     match origins.admit_http(provenance) {

@@ -1,11 +1,14 @@
-//! Which pages may speak to this server. A browser sends the cookies of a site with every request to it, and opens a
-//! WebSocket to any server that a page names: so a page of somebody else could act as whoever looks at it (RFC 6455 §10.2).
-//! The chat itself has no cookies; a proxy in front of it that asks people to sign in has.
+//! Which pages may speak to this server. A browser sends the cookies of a site with every request to it, and so the name and
+//! password that somebody has signed in with, and opens a WebSocket to any server that a page names: so a page of somebody
+//! else could act as whoever looks at it (RFC 6455 §10.2). The chat itself signs nobody in; a proxy in front of it may.
 
 use anyhow::bail;
 
-/// The pages of this server, and those of the origins that are listed. If none is, any page may that comes without cookies:
-/// it can do no more than a program could that is no browser.
+/// The header fields by which a browser tells, without being asked by a page, who somebody is.
+pub(crate) const CREDENTIALS: [&str; 3] = ["cookie", "authorization", "proxy-authorization"];
+
+/// The pages of this server, and those of the origins that are listed. If none is, any page may that comes without
+/// credentials: it can do no more than a program could that is no browser.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     listed: Vec<String>,
@@ -16,7 +19,8 @@ pub(crate) struct Origins {
 pub(crate) struct Provenance<'a> {
     pub(crate) origin: Option<&'a str>,
     pub(crate) host: Option<&'a str>,
-    pub(crate) has_cookie: bool,
+    /// One of [`CREDENTIALS`] is there.
+    pub(crate) has_credentials: bool,
     /// This server speaks TLS with whoever sends it: a page that came without it is none of ours, though its host has the name.
     pub(crate) by_tls: bool,
 }
@@ -30,7 +34,7 @@ impl Origins {
     pub(crate) fn admit(&self, request: Provenance<'_>) -> Result<(), String> {
         let Some(origin) = request.origin else { return Ok(()) };
         let is_listed = self.listed.iter().any(|listed| listed.eq_ignore_ascii_case(origin));
-        let is_harmless = self.listed.is_empty() && !request.has_cookie;
+        let is_harmless = self.listed.is_empty() && !request.has_credentials;
         if is_harmless || is_listed || is_same(origin, request) {
             return Ok(());
         }
@@ -42,9 +46,9 @@ impl Origins {
         ))
     }
 
-    /// May an ordinary request be answered? Without cookies it is anybody's.
+    /// May an ordinary request be answered? Without credentials it is anybody's.
     pub(crate) fn admit_http(&self, request: Provenance<'_>) -> Result<(), String> {
-        if request.has_cookie { self.admit(request) } else { Ok(()) }
+        if request.has_credentials { self.admit(request) } else { Ok(()) }
     }
 }
 
@@ -76,12 +80,12 @@ fn is_same(origin: &str, Provenance { host, by_tls, .. }: Provenance<'_>) -> boo
 mod tests {
     use super::*;
 
-    fn admits(listed: &[&str], origin: &str, host: &str, has_cookie: bool) -> bool {
+    fn admits(listed: &[&str], origin: &str, host: &str, has_credentials: bool) -> bool {
         let listed: Vec<_> = listed.iter().map(|origin| (*origin).to_owned()).collect();
-        let request = Provenance { origin: Some(origin), host: Some(host), has_cookie, by_tls: false };
+        let request = Provenance { origin: Some(origin), host: Some(host), has_credentials, by_tls: false };
         let origins = Origins::new(&listed);
         let admitted = origins.admit(request).is_ok();
-        assert_eq!(origins.admit_http(request).is_ok(), admitted || !has_cookie);
+        assert_eq!(origins.admit_http(request).is_ok(), admitted || !has_credentials);
         admitted
     }
 
@@ -109,7 +113,7 @@ mod tests {
             ("https://chat.example", false, true),
         ] {
             let host = Some("chat.example");
-            let request = Provenance { origin: Some(origin), host, has_cookie: true, by_tls };
+            let request = Provenance { origin: Some(origin), host, has_credentials: true, by_tls };
             assert_eq!(Origins::default().admit(request).is_ok(), expected, "{origin} {by_tls}");
         }
     }
@@ -132,13 +136,19 @@ mod tests {
             ("https://", ""),
         ] {
             assert!(!admits(&[], origin, host, true), "{origin} at {host}");
-            for has_cookie in [false, true] {
-                assert!(!admits(&["https://other.example"], origin, host, has_cookie), "{origin} at {host}");
+            for has_credentials in [false, true] {
+                assert!(
+                    !admits(&["https://other.example"], origin, host, has_credentials),
+                    "{origin} at {host}"
+                );
             }
             assert!(admits(&[], origin, host, false), "{origin} at {host}: there is nothing to be stolen");
         }
-        let nowhere =
-            Provenance { origin: Some("https://chat.example"), has_cookie: true, ..Provenance::default() };
+        let nowhere = Provenance {
+            origin: Some("https://chat.example"),
+            has_credentials: true,
+            ..Provenance::default()
+        };
         assert!(Origins::default().admit(nowhere).is_err());
     }
 
@@ -158,7 +168,7 @@ mod tests {
         let request = Provenance {
             origin: Some("https://a.example\u{7}"),
             host: Some("10.0.0.1:9502"),
-            has_cookie: true,
+            has_credentials: true,
             by_tls: false,
         };
         let said = Origins::default().admit(request).expect_err("foreign");

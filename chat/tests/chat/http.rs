@@ -2,6 +2,14 @@
 
 use crate::support::Server;
 
+/// What a browser sends by itself to a site at which somebody has signed in.
+const CREDENTIALS: [&str; 3] =
+    ["Cookie: session=1\r\n", "Authorization: Basic YTpi\r\n", "Proxy-Authorization: Basic YTpi\r\n"];
+
+/// The fields of a handshake, without host and origin.
+const WEBSOCKET: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n";
+
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     lines.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
@@ -112,20 +120,41 @@ fn a_refused_handshake_is_text_and_nothing_else() {
 }
 
 #[test]
-fn requests_with_cookies_come_from_the_servers_own_pages() {
+fn requests_with_credentials_come_from_the_servers_own_pages() {
     let server = Server::start();
     let own = format!("http://{}", server.address());
-    for (origin, cookie, status) in [
-        (Some(own.as_str()), true, 200),
-        (None, true, 200),
-        (Some("https://evil.example"), false, 200),
-        (Some("https://evil.example"), true, 403),
-        (Some("null"), true, 403),
+    for (origin, with, without) in [
+        (Some(own.as_str()), 200, 200),
+        (None, 200, 200),
+        (Some("https://evil.example"), 403, 200),
+        (Some("null"), 403, 200),
     ] {
         let origin = origin.map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
-        let cookie = if cookie { "Cookie: session=1\r\n" } else { "" };
-        let (head, _) = server.get("/", &format!("{origin}{cookie}"));
-        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{origin}{cookie}: {head}");
+        for (fields, status) in CREDENTIALS.map(|field| (field, with)).into_iter().chain([("", without)]) {
+            let (head, _) = server.get("/", &format!("{origin}{fields}"));
+            assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{origin}{fields}: {head}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_was_used_before_is_upgraded_by_the_same_rules() {
+    let server = Server::start();
+    let host = server.address();
+    let own = format!("http://{host}");
+    for (origin, fields, status) in [
+        ("https://evil.example", CREDENTIALS[0], "403"),
+        ("https://evil.example", CREDENTIALS[1], "403"),
+        ("https://evil.example", CREDENTIALS[2], "403"),
+        ("https://evil.example", "", "101"),
+        (&own, CREDENTIALS[0], "101"),
+    ] {
+        let mut connection = server.connect();
+        let (head, body) = connection.ask(&format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert!(head.starts_with("HTTP/1.1 200") && body == "ok", "{head}");
+        let (head, _) = connection
+            .ask(&format!("GET /ws HTTP/1.1\r\nHost: {host}\r\n{WEBSOCKET}Origin: {origin}\r\n{fields}\r\n"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{origin} {fields}: {head}");
     }
 }
 

@@ -126,7 +126,7 @@ fn a_database_that_cannot_be_used_is_a_sentence() {
 }
 
 #[test]
-fn a_page_of_somebody_else_cannot_use_the_cookies_of_this_site() {
+fn a_page_of_somebody_else_cannot_use_what_somebody_has_signed_in_with() {
     let server = Server::start();
     let own = format!("http://{}", server.address());
     let open = |origin: &str, fields: &str| {
@@ -137,9 +137,13 @@ fn a_page_of_somebody_else_cannot_use_the_cookies_of_this_site() {
         ))
     };
     for origin in ["https://evil.example", "http://127.0.0.1:1", "null"] {
-        let (head, body) = open(origin, "Cookie: session=1\r\n");
-        assert!(head.starts_with("HTTP/1.1 403"), "{head}");
-        assert!(body.contains(origin) && body.contains("--allowed-origin"), "{body}");
+        for fields in
+            ["Cookie: a=b\r\n", "Authorization: Basic YTpi\r\n", "Proxy-Authorization: Basic YTpi\r\n"]
+        {
+            let (head, body) = open(origin, fields);
+            assert!(head.starts_with("HTTP/1.1 403"), "{fields}: {head}");
+            assert!(body.contains(origin) && body.contains("--allowed-origin"), "{body}");
+        }
     }
     assert!(Client::open(&server, "/ws", None, Some(&own)).is_ok());
     assert!(Client::open(&server, "/ws", None, None).is_ok());

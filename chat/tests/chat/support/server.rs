@@ -170,6 +170,13 @@ impl Server {
         (head.to_owned(), body.to_owned())
     }
 
+    /// A connection for several requests.
+    pub fn connect(&self) -> HttpConnection {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("set");
+        HttpConnection { stream: BufReader::new(stream) }
+    }
+
     pub fn get(&self, path: &str, headers: &str) -> (String, String) {
         self.request(&format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
@@ -226,6 +233,31 @@ impl Server {
             assert!(began.elapsed() < DEADLINE, "the server did not end in time");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// A connection that stays open after a response.
+pub struct HttpConnection {
+    stream: BufReader<TcpStream>,
+}
+
+impl HttpConnection {
+    /// The head of the response, and its body as text.
+    pub fn ask(&mut self, request: &str) -> (String, String) {
+        self.stream.get_mut().write_all(request.as_bytes()).expect("sent");
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.stream.read_line(&mut head).expect("an answer");
+            assert_ne!(read, 0, "it ends after {head:?}");
+        }
+        let lines = head.lines().filter_map(|line| line.split_once(':'));
+        let length = lines
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map(|(_, value)| value.trim().parse::<usize>().expect("a number"))
+            .sum();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).expect("the whole body");
+        (head, String::from_utf8(body).expect("text"))
     }
 }
 
