@@ -1,6 +1,8 @@
 //! What text is made of: how long it is for people, and which of its characters do what cannot be seen.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+use unicode_script::{Script, ScriptExtension, UnicodeScript as _};
+use unicode_security::skeleton;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::limits::MARKS_MAX;
@@ -29,9 +31,18 @@ pub(crate) fn without_controls(text: String) -> String {
 /// Is every character of a name one that shows, or one that the characters beside it need?
 pub(crate) fn are_fit_for_a_name(name: &str) -> bool {
     let mut before = None;
+    let mut base = None;
     let mut marks = 0;
     let mut rest = name.chars().peekable();
     while let Some(c) = rest.next() {
+        if !is_mark(c) && !is_invisible(c) {
+            base = Some(c);
+        } else if is_mark(c) && !is_selector(c) && !belongs_to(c, base) {
+            return false;
+        }
+        if is_stacker(c) && !has_something_to_stack(c, rest.clone()) {
+            return false;
+        }
         marks = match c.general_category() {
             GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark if !is_selector(c) => marks + 1,
             _ if is_invisible(c) => marks,
@@ -86,13 +97,79 @@ fn is_selector(c: char) -> bool {
     matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
+fn is_mark(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// May a mark stand on this character? One of a script may on what belongs to that script, too: on anything else it would be
+/// drawn so badly, or not at all, that it tells nobody two names apart. An accent that many scripts have may on everything.
+fn belongs_to(mark: char, base: Option<char>) -> bool {
+    let scripts = mark.script_extension();
+    if scripts.is_common() || scripts.is_inherited() {
+        return true;
+    }
+    let base = base.map_or_else(ScriptExtension::default, |base| base.script_extension());
+    // The accents of the Vedas are said to be of Latin letters, too: scholars write them so, and no name has them.
+    let is_vedic_on_latin =
+        scripts.contains_script(Script::Devanagari) && base == ScriptExtension::from(Script::Latin);
+    !base.is_common() && !base.is_inherited() && !is_vedic_on_latin && !base.intersection(scripts).is_empty()
+}
+
+/// Has no ink of its own: it puts the next letter below the one before, or joins the two. (Those that Unicode calls "invisible
+/// stackers", and two joiners; no property of the crates here has them.) Burmese and Khmer cannot be written without.
+fn is_stacker(c: char) -> bool {
+    matches!(
+        c,
+        '\u{1039}'
+            | '\u{17D2}'
+            | '\u{1A60}'
+            | '\u{1BAB}'
+            | '\u{2D7F}'
+            | '\u{AAF6}'
+            | '\u{10A3F}'
+            | '\u{1107F}'
+            | '\u{11133}'
+            | '\u{113D0}'
+            | '\u{1193E}'
+            | '\u{11A47}'
+            | '\u{11A99}'
+            | '\u{11D45}'
+            | '\u{11D97}'
+            | '\u{11F42}'
+    )
+}
+
+/// Is there a letter of its own script behind a stacker? Marks of the letter before it may come between: normal forms put
+/// them there.
+fn has_something_to_stack(stacker: char, mut rest: impl Iterator<Item = char>) -> bool {
+    rest.find(|c| !is_mark(*c)).is_some_and(|next| belongs_to(stacker, Some(next)))
+}
+
 /// Takes no ink: joiners, selectors, fillers, marks of direction. A name of nothing else would look empty.
 fn is_invisible(c: char) -> bool {
+    !c.is_ascii() && (is_default_ignorable(c) || is_empty_place(c))
+}
+
+/// The property Default_Ignorable_Code_Point: a skeleton (UTS #39) leaves out these and nothing else.
+fn is_default_ignorable(c: char) -> bool {
+    skeleton(c.encode_utf8(&mut [0; 4])).next().is_none()
+}
+
+/// What no property tells: symbols, letters and marks that are drawn as nothing.
+fn is_empty_place(c: char) -> bool {
     matches!(c,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-        | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+        // Braille without a dot.
+        '\u{2800}'
+        // Anchors of annotations, and of an object that is not there.
+        | '\u{FFF9}'..='\u{FFFC}'
+        // How hieroglyphs are arranged, and the places that are left free between them.
+        | '\u{13430}'..='\u{1343F}' | '\u{13441}' | '\u{13442}'
+        // Khitan: fills the place of a component.
+        | '\u{16FE4}'
+        // A note without a head.
+        | '\u{1D159}'
+        // SignWriting: the spaces of a wall and of a floor.
+        | '\u{1DA7F}' | '\u{1DA80}')
 }
 
 #[cfg(test)]
@@ -133,6 +210,54 @@ mod tests {
             "ประยุทธ์",
             "བསྒྲུབས",
             "Nguyễn Thị Hồng",
+            "Nguye\u{302}\u{303}n",
+            "Ọlá Ẹ\u{301}niọ\u{300}la\u{301} n\u{329}",
+            "Māori Ŋũgĩ Łukasz Đặng",
+            "李雷 Leo",
+            "Leo李雷",
+            "阿Ｑ2号",
+            "कृष्ण कुमार",
+            "श्रीनिवास",
+            "नरेन्द्र मोदी",
+            "महान्",
+            "ज़ोया",
+            "রবীন্দ্রনাথ ঠাকুর",
+            "ਗੁਰਪ੍ਰੀਤ ਸਿੰਘ",
+            "தமிழ்ச்செல்வன்",
+            "శ్రీనివాస్",
+            "ಕೃಷ್ಣ",
+            "മോഹൻലാൽ",
+            "චන්ද්\u{200D}රිකා",
+            "สมชาย ใจดี",
+            "น้ำผึ้ง",
+            "กัญญาณัฐ",
+            "ວຽງຈັນ",
+            "مُحَمَّد",
+            "محمّد بن سلمان",
+            "آرش کمانگیر",
+            "ـعـلـيـ",
+            "مریم ۲",
+            "דָּוִד בֶּן־גּוּרִיּוֹן",
+            "רָחֵל",
+            "אָברהם",
+            "အောင်ဆန်းစုကြည်",
+            "သန္တာ မြတ်နိုး",
+            "ကင်္ဂ",
+            "មករា ចន្ទ្រា",
+            "សុខ សុវណ្ណារ៉ា",
+            "តេជោ ហ៊ុន សែន",
+            "བསྟན་འཛིན་རྒྱ་མཚོ",
+            "ᨾᩮᩬᩥᨦ\u{1A60}ᨿ",
+            "ꦗꦮ",
+            "ሰላም",
+            "ძია გიორგი",
+            "Ἀλέξανδρος",
+            "Алёна Й\u{306}",
+            "か\u{3099}ん はﾞ",
+            "ᠮᠣᠩᠭᠣᠯ",
+            "ⵜⵉⴼⵉⵏⴰⵖ",
+            "ދިވެހި",
+            "ܫܠܡܐ",
             "👩\u{200D}💻",
             "❤\u{FE0F}\u{200D}🔥 1\u{FE0F}\u{20E3}",
             "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
@@ -171,6 +296,46 @@ mod tests {
             "Ann\u{115F}",
             "Ann\u{FFA0}",
             "Ann\u{2800}",
+            "Ann\u{1D159}",
+            "A\u{1D159}nn",
+            "李\u{1D159}雷",
+            "Ann\u{13441}",
+            "Ann\u{13442}",
+            "Ann\u{13430}",
+            "Ann\u{16FE4}",
+            "Ann\u{1DA7F}",
+            "Ann\u{FFFC}",
+            "Ann\u{FFF9}",
+            "Ann\u{2065}",
+            "Ann\u{2D7F}",
+            "ⵜ\u{2D7F}",
+            "Ann\u{1107F}",
+            "Ann\u{1039}",
+            "အောင်\u{1039}",
+            "အောင်\u{1039} a",
+            "Ann\u{17D2}",
+            "សុខ\u{17D2}",
+            "សុខ\u{17D2}a",
+            "An\u{17D2}ខ",
+            "Ann\u{1A60}",
+            "Ann\u{11F42}",
+            "Ann\u{951}",
+            "Ann\u{952}",
+            "Ann\u{20F0}",
+            "Ann\u{1CD0}",
+            "Ann\u{1DFA}",
+            "Ann\u{94D}",
+            "Ann\u{93F}",
+            "Ann\u{E38}",
+            "Ann\u{64B}",
+            "Ann\u{5B0}",
+            "Аnn\u{64E}",
+            "李\u{94D}",
+            "7\u{17D2}",
+            "Ann\u{1DAA1}",
+            "Ann\u{13440}",
+            "Ann\u{16F8F}",
+            "\u{93F}Ann",
             "Ann\u{E0041}",
             "Ann\u{E0001}",
             "Ann\u{E000}",

@@ -12,7 +12,8 @@ pub(crate) enum BadName {
     Blank,
     /// More characters or bytes than allowed.
     TooLong,
-    /// Characters that cannot be seen, change the direction of text, or pile up on each other.
+    /// Characters that cannot be seen, change the direction of text, pile up on each other, or belong to another script than
+    /// what they stand on.
     Forbidden,
 }
 

@@ -18,6 +18,8 @@ mod errors;
 mod http;
 #[path = "chat/limits.rs"]
 mod limits;
+#[path = "chat/names.rs"]
+mod names;
 #[path = "chat/order.rs"]
 mod order;
 #[path = "chat/plain.rs"]

@@ -12,6 +12,7 @@ mod durability;
 mod errors;
 mod http;
 mod limits;
+mod names;
 mod order;
 mod plain;
 mod processes;
