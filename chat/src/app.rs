@@ -1,21 +1,13 @@
 //! What happens on a connection: frames are read here, in the connection's worker, and what they ask for goes to the hub.
 //! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use switchboard::{Closed, Conn, Decision, Handle, Handler, HttpService, Message, Request, Transport};
 
-use switchboard::{
-    Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, Request, Transport,
-};
-
-use tokio::time::Instant;
-
-use crate::bucket::{Bucket, Rate};
 use crate::http;
 use crate::http::origin::{CREDENTIALS, Origins, Provenance};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
-use crate::limits::pace;
+use crate::own_pace::{Kind, OwnPace};
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
@@ -27,21 +19,21 @@ pub(crate) struct Chat {
     hub: HubSender<Handle>,
     reader: Reader,
     origins: Origins,
-    reading: Reading,
+    pace: OwnPace,
 }
 
 impl Chat {
-    /// `rate_limits`: by how much the limit on reading is multiplied; 0: there is none.
+    /// `rate_limits`: by how much the limits on reading and on what cannot be read are multiplied; 0: there are none.
     pub(crate) fn new(hub: HubSender<Handle>, reader: Reader, origins: Origins, rate_limits: u32) -> Self {
-        Self { hub, reader, origins, reading: Reading::new(rate_limits) }
+        Self { hub, reader, origins, pace: OwnPace::new(rate_limits) }
     }
 
     async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
         match history_to_read(conn, &envelope) {
             Some(wanted) => {
-                self.reading
-                    .admit(conn.id(), &wanted.room)
-                    .map_err(|refusal| refusal.id(envelope.id.clone()))?;
+                self.pace
+                    .admit(conn.id(), Kind::History)
+                    .map_err(|refusal| refusal.room(shown_room(&wanted.room)).id(envelope.id.clone()))?;
                 let frame = self.history(envelope.id, wanted).await?;
                 // In the turn of the clients that read slowly, as the hub's answers.
                 outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
@@ -62,36 +54,6 @@ impl Chat {
                 Err(Refusal::internal().room(room).id(id))
             }
         }
-    }
-}
-
-/// How often clients read history: what they ask the hub for is counted there.
-struct Reading {
-    rate: Option<Rate>,
-    /// Of the connections that have read: those that are open and this worker's.
-    buckets: RefCell<HashMap<ConnectionId, Bucket>>,
-}
-
-impl Reading {
-    fn new(factor: u32) -> Self {
-        Self { rate: (factor > 0).then(|| pace::HISTORY.times(factor)), buckets: RefCell::default() }
-    }
-
-    fn admit(&self, conn: ConnectionId, room: &str) -> Result<(), Refusal> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let now = Instant::now();
-        let mut buckets = self.buckets.borrow_mut();
-        let bucket = buckets.entry(conn).or_default();
-        let wait = bucket.wait(rate, 1, now);
-        if !wait.is_zero() {
-            return Err(Refusal::rate_limited("reading", wait).room(shown_room(room)));
-        }
-        bucket.take(rate, 1, now);
-        Ok(())
-    }
-
-    fn forget(&self, conn: ConnectionId) {
-        self.buckets.borrow_mut().remove(&conn);
     }
 }
 
@@ -145,7 +107,10 @@ impl Handler for Chat {
         };
         let asked = match envelope {
             Ok(envelope) => self.ask(&conn, envelope).await,
-            Err(refusal) => Err(refusal),
+            Err(refusal) => match self.pace.admit(conn.id(), Kind::Unreadable) {
+                Ok(()) => Err(refusal),
+                Err(too_often) => Err(too_often.id(refusal.id)),
+            },
         };
         if let Err(refusal) = asked
             && let Err(error) = conn.push(refusal.to_json())
@@ -156,7 +121,7 @@ impl Handler for Chat {
     }
 
     async fn on_close(&self, conn: Conn, _: Closed) {
-        self.reading.forget(conn.id());
+        self.pace.forget(conn.id());
         self.hub.tell((&conn).into(), What::Closed).await;
     }
 

@@ -19,6 +19,7 @@ mod limits;
 mod log;
 mod lookalike;
 mod names;
+mod own_pace;
 mod presence;
 mod protocol;
 mod role;

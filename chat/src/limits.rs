@@ -172,6 +172,9 @@ pub(crate) mod pace {
 
     /// Pages of history: somebody who scrolls fast sees five in a second.
     pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
+
+    /// Frames that are answered by what is wrong with them. People make some such mistakes, programs with a defect many.
+    pub(crate) const UNREADABLE: Rate = Rate::per_second(5, 50);
 }
 
 /// A message in JSON: the text with every character escaped (two bytes; control characters, which have six, are left out), and

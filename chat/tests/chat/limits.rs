@@ -54,6 +54,28 @@ fn limits_can_be_switched_off() {
 }
 
 #[test]
+fn frames_that_cannot_be_read_have_a_limit_too() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--rate-limits", "1"]);
+    let nameless = json!({"type": "message", "id": "n"}).to_string();
+    for (frame, code, id) in [("nonsense", "bad_json", None), (nameless.as_str(), "bad_value", Some("n"))] {
+        let mut client = Client::v1(&server);
+        for _ in 0..500 {
+            client.send_text(frame);
+        }
+        let answers = client.next_many(500);
+        let first = answers.iter().take_while(|answer| answer["code"] == code).count();
+        assert!((50..200).contains(&first), "{first} before {:?}", answers.get(first));
+        let refused = &answers[first];
+        assert_eq!((&refused["code"], refused["id"].as_str()), (&json!("rate_limited"), id));
+        assert!(refused["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1_000), "{refused}");
+        // What can be read is done all the same.
+        client.send(json!({"type": "connect", "text": "Ann", "id": "c"}));
+        while client.next()["id"] != "c" {}
+    }
+}
+
+#[test]
 fn history_has_a_limit_too() {
     let directory = TempDirectory::new();
     let server = Server::on(directory.path(), ["--rate-limits", "1"]);

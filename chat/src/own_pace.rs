@@ -1,0 +1,103 @@
+//! How often clients may do what no hub is asked for: read history, and send what cannot be read. It is counted in the worker
+//! that has the connection; what they ask the hub for is counted there.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use switchboard::ConnectionId;
+use tokio::time::Instant;
+
+use crate::bucket::{Bucket, Rate};
+use crate::limits::pace;
+use crate::protocol::Refusal;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A page of history.
+    History,
+    /// A frame that was answered by what is wrong with it.
+    Unreadable,
+}
+
+const KINDS: usize = 2;
+
+impl Kind {
+    fn rate(self) -> Rate {
+        match self {
+            Self::History => pace::HISTORY,
+            Self::Unreadable => pace::UNREADABLE,
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::History => "reading",
+            Self::Unreadable => "sending what cannot be read",
+        }
+    }
+}
+
+/// The buckets of the connections that have done such things: those that are open and this worker's.
+#[derive(Debug)]
+pub(crate) struct OwnPace {
+    /// The limits are multiplied by it; 0: there are none.
+    factor: u32,
+    buckets: RefCell<HashMap<ConnectionId, [Bucket; KINDS]>>,
+}
+
+impl OwnPace {
+    pub(crate) fn new(factor: u32) -> Self {
+        Self { factor, buckets: RefCell::default() }
+    }
+
+    /// May it be done now? Then it counts; otherwise nothing does.
+    pub(crate) fn admit(&self, conn: ConnectionId, kind: Kind) -> Result<(), Refusal> {
+        if self.factor == 0 {
+            return Ok(());
+        }
+        let (rate, now) = (kind.rate().times(self.factor), Instant::now());
+        let mut buckets = self.buckets.borrow_mut();
+        let bucket = &mut buckets.entry(conn).or_default()[kind as usize];
+        let wait = bucket.wait(rate, 1, now);
+        if !wait.is_zero() {
+            return Err(Refusal::rate_limited(kind.what(), wait));
+        }
+        bucket.take(rate, 1, now);
+        Ok(())
+    }
+
+    pub(crate) fn forget(&self, conn: ConnectionId) {
+        self.buckets.borrow_mut().remove(&conn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(pace: &OwnPace, number: u64, kind: Kind) -> u32 {
+        let conn = ConnectionId::new(number).expect("a legal id");
+        (0..1_000).take_while(|_| pace.admit(conn, kind).is_ok()).count() as u32
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_connection_and_each_kind_has_its_bucket() {
+        let own = OwnPace::new(1);
+        for number in [1, 2] {
+            assert_eq!(admitted(&own, number, Kind::Unreadable), pace::UNREADABLE.at_once);
+            assert_eq!(admitted(&own, number, Kind::History), pace::HISTORY.at_once);
+            assert_eq!(admitted(&own, number, Kind::History), 0);
+        }
+        own.forget(ConnectionId::new(1).expect("a legal id"));
+        assert_eq!(own.buckets.borrow().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_can_be_wider_and_off() {
+        assert_eq!(admitted(&OwnPace::new(3), 1, Kind::Unreadable), 3 * pace::UNREADABLE.at_once);
+        let off = OwnPace::new(0);
+        assert_eq!(admitted(&off, 1, Kind::Unreadable), 1_000);
+        assert!(off.buckets.borrow().is_empty());
+    }
+}
