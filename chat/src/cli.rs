@@ -40,6 +40,12 @@ pub(crate) struct ServeOptions {
     pub(crate) max_connections: Option<usize>,
     /// None: no limit.
     pub(crate) max_connections_per_address: Option<usize>,
+    /// New connections of one client address; 0: no limit.
+    pub(crate) handshakes_per_second: u32,
+    /// Of one connection; 0: no limit.
+    pub(crate) messages_per_second: u32,
+    /// Of one connection; 0: no limit.
+    pub(crate) bytes_per_second: usize,
     pub(crate) trusted_proxies: Vec<TrustedProxy>,
     pub(crate) forwarded_field: ForwardedField,
     /// Connections begin with a header of the PROXY protocol.
@@ -78,7 +84,8 @@ impl ServeOptions {
     fn from_matches(matches: &ArgMatches, data: PathBuf) -> anyhow::Result<Self> {
         let text = |name| matches.get_one::<String>(name).map(String::as_str);
         let many = |name| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
-        let number = |name| matches.get_one(name).copied().map(whole);
+        let number = |name| matches.get_one::<u32>(name).copied().map(whole);
+        let rate = |name| matches.get_one(name).copied().unwrap_or(0);
         let mode = if text("mode") == Some("base") { Mode::Base } else { Mode::Process };
         let watch = matches.get_flag("watch");
         if watch && mode == Mode::Base {
@@ -96,6 +103,9 @@ impl ServeOptions {
             watch,
             max_connections: number("max-connections"),
             max_connections_per_address: number("max-connections-per-address"),
+            handshakes_per_second: rate("handshakes-per-second"),
+            messages_per_second: rate("messages-per-second"),
+            bytes_per_second: matches.get_one::<u64>("bytes-per-second").copied().map_or(0, whole),
             trusted_proxies: matches.get_many("trusted-proxy").into_iter().flatten().copied().collect(),
             forwarded_field: match text("forwarded-field") {
                 Some("forwarded") => ForwardedField::Forwarded,
@@ -120,8 +130,8 @@ fn tls(matches: &ArgMatches) -> anyhow::Result<Option<TlsConfig>> {
     }
 }
 
-fn whole(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+fn whole(number: impl TryInto<usize>) -> usize {
+    number.try_into().unwrap_or(usize::MAX)
 }
 
 /// `$XDG_DATA_HOME/switchboard-chat`, or the place that the XDG base directory specification names instead.
@@ -169,10 +179,26 @@ fn command() -> Command {
         .args(arguments())
 }
 
-fn arguments() -> [Arg; 17] {
-    let option = |name: &'static str, env: &'static str, value: &'static str| {
-        Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
-    };
+fn arguments() -> impl Iterator<Item = Arg> {
+    serving().into_iter().chain(limits()).chain(clients()).chain(running())
+}
+
+fn option(name: &'static str, env: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).env(env).value_name(value).global(true).hide_env_values(true)
+}
+
+fn switch(name: &'static str, env: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .env(env)
+        .global(true)
+        .hide_env_values(true)
+        .action(ArgAction::SetTrue)
+        .value_parser(FalseyValueParser::new())
+}
+
+/// Where, from what, and how the server runs.
+fn serving() -> [Arg; 8] {
     [
         option("listen", "SWITCHBOARD_LISTEN", "ADDR")
             .action(ArgAction::Append)
@@ -194,13 +220,7 @@ fn arguments() -> [Arg; 17] {
         option("workers", "SWITCHBOARD_WORKERS", "N")
             .value_parser(value_parser!(u32).range(1..=256))
             .help("Processes that handle what clients send; not with --mode base [default: one for each core]"),
-        Arg::new("watch")
-            .long("watch")
-            .env("SWITCHBOARD_WATCH")
-            .global(true)
-            .hide_env_values(true)
-            .action(ArgAction::SetTrue)
-            .value_parser(FalseyValueParser::new())
+        switch("watch", "SWITCHBOARD_WATCH")
             .help("Reload when the program on disk has changed, for development"),
         option("tls-cert", "SWITCHBOARD_TLS_CERT", "FILE")
             .value_parser(value_parser!(PathBuf))
@@ -208,6 +228,12 @@ fn arguments() -> [Arg; 17] {
         option("tls-key", "SWITCHBOARD_TLS_KEY", "FILE")
             .value_parser(value_parser!(PathBuf))
             .help("The certificate's private key in PEM"),
+    ]
+}
+
+/// What clients may do.
+fn limits() -> [Arg; 6] {
+    [
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
             .help("Clients at a time; more are turned away with 503 [default: 65536]"),
@@ -217,6 +243,34 @@ fn arguments() -> [Arg; 17] {
                 "Connections of one client address, or of one IPv6 /64; more are turned away with 429. Many people may \
                  share an address [default: no limit]",
             ),
+        option("handshakes-per-second", "SWITCHBOARD_HANDSHAKES_PER_SECOND", "N")
+            .value_parser(value_parser!(u32))
+            .help(
+                "New connections of one client address in a second, and ten times as many at once; more are turned away with \
+                 429; 0 means no limit [default: no limit]",
+            ),
+        option("messages-per-second", "SWITCHBOARD_MESSAGES_PER_SECOND", "N")
+            .value_parser(value_parser!(u32))
+            .help(
+                "Frames of one connection in a second, whatever is in them, and ten times as many at once; more are slowed \
+                 down, and who never lets up is closed with 1008; 0 means no limit [default: no limit]",
+            ),
+        option("bytes-per-second", "SWITCHBOARD_BYTES_PER_SECOND", "BYTES")
+            .value_parser(value_parser!(u64).range(0..=1 << 40))
+            .help("Bytes of one connection in a second, in the same way; 0 means no limit [default: no limit]"),
+        option("rate-limits", "SWITCHBOARD_RATE_LIMITS", "FACTOR")
+            .value_parser(value_parser!(u32).range(0..=1_000))
+            .default_value("1")
+            .help(
+                "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
+                 0 means none",
+            ),
+    ]
+}
+
+/// Who the clients are, and on whose behalf they come.
+fn clients() -> [Arg; 4] {
+    [
         option("trusted-proxy", "SWITCHBOARD_TRUSTED_PROXY", "CIDR")
             .action(ArgAction::Append)
             .value_delimiter(',')
@@ -229,13 +283,7 @@ fn arguments() -> [Arg; 17] {
             .value_parser(PossibleValuesParser::new(["x-forwarded-for", "forwarded"]))
             .default_value("x-forwarded-for")
             .help("The header field in which trusted proxies say so; it must be one that they set themselves"),
-        Arg::new("proxy-protocol")
-            .long("proxy-protocol")
-            .env("SWITCHBOARD_PROXY_PROTOCOL")
-            .global(true)
-            .hide_env_values(true)
-            .action(ArgAction::SetTrue)
-            .value_parser(FalseyValueParser::new())
+        switch("proxy-protocol", "SWITCHBOARD_PROXY_PROTOCOL")
             .help("Connections begin with a header of the PROXY protocol, as load balancers send it; others are closed"),
         option("allowed-origin", "SWITCHBOARD_ALLOWED_ORIGIN", "ORIGIN")
             .action(ArgAction::Append)
@@ -245,13 +293,12 @@ fn arguments() -> [Arg; 17] {
                 "Origin whose pages may connect, such as https://chat.example; may be given several times [default: \
                  this server's own, and any that sends no cookies and no password]",
             ),
-        option("rate-limits", "SWITCHBOARD_RATE_LIMITS", "FACTOR")
-            .value_parser(value_parser!(u32).range(0..=1_000))
-            .default_value("1")
-            .help(
-                "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
-                 0 means none",
-            ),
+    ]
+}
+
+/// As whom the server runs, and what it tells.
+fn running() -> [Arg; 2] {
+    [
         option("user", "SWITCHBOARD_USER", "USER").help(
             "Run as this user, by name, UID or USER:GROUP, once the addresses are bound; for a server that is started as \
              root [default: whoever starts it]",
@@ -329,6 +376,25 @@ mod tests {
     }
 
     #[test]
+    fn rates_are_told_and_off_by_default() {
+        let rates = |options: ServeOptions| {
+            (options.handshakes_per_second, options.messages_per_second, options.bytes_per_second)
+        };
+        let given = options(&[
+            "--data",
+            "/d",
+            "--handshakes-per-second=5",
+            "--messages-per-second",
+            "20",
+            "--bytes-per-second=1048576",
+        ]);
+        assert_eq!(rates(given), (5, 20, 1_048_576));
+        let off = options(&["--data", "/d", "--handshakes-per-second=0", "--bytes-per-second=0"]);
+        assert_eq!(rates(off), (0, 0, 0));
+        assert_eq!(rates(options(&["--data", "/d"])), (0, 0, 0));
+    }
+
+    #[test]
     fn a_running_server_is_named_by_its_data_directory() {
         for arguments in [["reload", "--data", "/d"], ["--data", "/d", "reload"]] {
             match task(&arguments).expect("complete") {
@@ -347,6 +413,9 @@ mod tests {
             ["--workers", "257"],
             ["--max-connections", "0"],
             ["--max-connections-per-address", "0"],
+            ["--handshakes-per-second", "-1"],
+            ["--messages-per-second", "5000000000"],
+            ["--bytes-per-second", "1099511627777"],
             ["--trusted-proxy", "10.0.0.0/33"],
             ["--forwarded-field", "x-real-ip"],
             ["--mode", "both"],

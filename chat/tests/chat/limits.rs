@@ -1,5 +1,7 @@
 //! Nobody can make more noise than others can bear.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Client, Server, TempDirectory};
@@ -37,6 +39,33 @@ fn a_flood_is_refused_with_the_time_after_which_it_may_go_on() {
         // It does not cost the others anything.
         bob.send(json!({"type": "message", "text": "hi", "id": "mine"}));
         while bob.next()["id"] != "mine" {}
+    }
+}
+
+#[test]
+fn an_address_opens_no_more_connections_than_the_rate_allows() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--handshakes-per-second", "1"]);
+    let opened: Vec<_> = (0..30).map_while(|_| Client::open(&server, "/", None, None).ok()).collect();
+    assert!((10..30).contains(&opened.len()), "{}", opened.len());
+    let (head, _) = server.get("/healthz", "");
+    assert!(head.starts_with("HTTP/1.1 429"), "{head}");
+}
+
+#[test]
+fn a_flood_of_frames_or_bytes_is_slowed_down() {
+    let directory = TempDirectory::new();
+    for rate in ["--messages-per-second=20", "--bytes-per-second=2000"] {
+        let server = Server::on(directory.path(), [rate, "--rate-limits", "0"]);
+        let mut client = Client::plain(&server);
+        let began = Instant::now();
+        let text = "x".repeat(60);
+        for _ in 0..240 {
+            client.send(json!({"type": "message", "text": text}));
+        }
+        client.next_many(240);
+        // What may come at once is 200 of them, and as many bytes.
+        assert!(began.elapsed() > Duration::from_secs(1), "{rate}: {:?}", began.elapsed());
     }
 }
 
