@@ -102,17 +102,35 @@ fn is_mark(c: char) -> bool {
 }
 
 /// May a mark stand on this character? One of a script may on what belongs to that script, too: on anything else it would be
-/// drawn so badly, or not at all, that it tells nobody two names apart. An accent that many scripts have may on everything.
+/// drawn so badly, or not at all, that it tells nobody two names apart. An accent may stand on everything.
 fn belongs_to(mark: char, base: Option<char>) -> bool {
-    let scripts = mark.script_extension();
-    if scripts.is_common() || scripts.is_inherited() {
+    let Some(base) = base.map(|base| base.script_extension()) else { return false };
+    if is_accent(mark) {
         return true;
     }
-    let base = base.map_or_else(ScriptExtension::default, |base| base.script_extension());
+    let scripts = mark.script_extension();
+    if scripts.is_common() || scripts.is_inherited() {
+        // A note's stem and its flags.
+        return base.is_common() && mark > '\u{FFFF}';
+    }
     // The accents of the Vedas are said to be of Latin letters, too: scholars write them so, and no name has them.
-    let is_vedic_on_latin =
-        scripts.contains_script(Script::Devanagari) && base == ScriptExtension::from(Script::Latin);
+    let is_vedic_on_latin = base == ScriptExtension::from(Script::Latin) && is_vedic(scripts);
     !base.is_common() && !base.is_inherited() && !is_vedic_on_latin && !base.intersection(scripts).is_empty()
+}
+
+/// A mark that is of no script in particular, or that Latin letters have: languages whose script is another one take some of
+/// those, and Unicode's list of which ones do is never complete.
+fn is_accent(mark: char) -> bool {
+    let scripts = mark.script_extension();
+    let is_general = scripts.is_common()
+        || scripts.is_inherited()
+        || (scripts.contains_script(Script::Latin) && !is_vedic(scripts));
+    // Beyond the first plane such marks are those of music and of the disc of Phaistos. Two are Devanagari's, and out of use.
+    is_general && mark <= '\u{FFFF}' && !matches!(mark, '\u{953}' | '\u{954}')
+}
+
+fn is_vedic(scripts: ScriptExtension) -> bool {
+    scripts.contains_script(Script::Devanagari)
 }
 
 /// Has no ink of its own: it puts the next letter below the one before, or joins the two. (Those that Unicode calls "invisible
@@ -252,6 +270,12 @@ mod tests {
             "ሰላም",
             "ძია გიორგი",
             "Ἀλέξανδρος",
+            "ა\u{304}ლა\u{302}",
+            "ש\u{302}",
+            "У\u{303}ткир Ю\u{306}рий",
+            "アㇷ\u{309A} サ\u{305}",
+            "अ॒ग्निमी॑ळे",
+            "\u{1D158}\u{1D165} \u{266A}",
             "Алёна Й\u{306}",
             "か\u{3099}ん はﾞ",
             "ᠮᠣᠩᠭᠣᠯ",
@@ -323,6 +347,12 @@ mod tests {
             "Ann\u{952}",
             "Ann\u{20F0}",
             "Ann\u{1CD0}",
+            "Ann\u{953}",
+            "आ\u{954}",
+            "Ann\u{101FD}",
+            "Ann\u{1CF00}",
+            "Ann\u{1D165}",
+            "Ann\u{1D167}",
             "Ann\u{1DFA}",
             "Ann\u{94D}",
             "Ann\u{93F}",
