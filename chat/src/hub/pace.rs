@@ -163,6 +163,8 @@ impl Pace {
 fn bucket_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
+        // What translates between the two families (RFC 6052 §2.1) has all of IPv4 in one /64.
+        IpAddr::V6(address) if address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => Some(address.into()),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
@@ -216,6 +218,12 @@ mod tests {
         assert_eq!(sum("2001:db8:1:2::7"), pace::MESSAGES_OF_ADDRESS.at_once);
         assert_eq!(sum("2001:db8:1:2:ffff::8"), 0, "it is one customer's");
         assert_eq!(sum("2001:db8:1:3::8"), pace::MESSAGES_OF_ADDRESS.at_once);
+        assert_eq!(sum("64:ff9b::192.0.2.1"), pace::MESSAGES_OF_ADDRESS.at_once);
+        assert_eq!(
+            sum("64:ff9b::192.0.2.2"),
+            pace::MESSAGES_OF_ADDRESS.at_once,
+            "another person, behind the same NAT64"
+        );
         assert_eq!(sum("127.0.0.1"), 100 * pace::MESSAGES.at_once, "it may be a proxy");
     }
 

@@ -158,6 +158,20 @@ fn a_connection_that_was_used_before_is_upgraded_by_the_same_rules() {
     }
 }
 
+/// One byte of another character set, in a cookie of any application of the same host.
+#[test]
+fn what_is_no_text_hides_neither_credentials_nor_an_origin() {
+    let server = Server::start();
+    let upgrade = format!("GET /ws HTTP/1.1\r\nHost: {}\r\n{WEBSOCKET}", server.address()).into_bytes();
+    for fields in [
+        &b"Origin: https://evil.example\r\nCookie: sid=1; x=\xe9\r\n\r\n"[..],
+        b"Origin: https://evil.example/\xe9\r\nCookie: sid=1\r\n\r\n",
+    ] {
+        let (head, _) = server.request([&upgrade[..], fields].concat());
+        assert!(head.starts_with("HTTP/1.1 403"), "{}: {head}", String::from_utf8_lossy(fields));
+    }
+}
+
 #[test]
 fn a_file_that_has_not_changed_is_not_sent_again() {
     let server = Server::start();

@@ -158,10 +158,10 @@ impl Server {
     }
 
     /// An HTTP response: its head, and its body as text.
-    pub fn request(&self, request: &str) -> (String, String) {
+    pub fn request(&self, request: impl AsRef<[u8]>) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("set");
-        stream.write_all(request.as_bytes()).expect("sent");
+        stream.write_all(request.as_ref()).expect("sent");
         let mut response = Vec::new();
         stream.read_to_end(&mut response).expect("the server answers and closes");
         let response = String::from_utf8(response).expect("text");
