@@ -3,6 +3,7 @@
 //! [`Connection`]'s methods come in four groups: what arrived ([`receive`](Connection::receive)), what is to be sent
 //! ([`poll_transmit`](Connection::poll_transmit)), what the application wants ([`close`](Connection::close)), and getters.
 
+mod inflating;
 mod partial;
 mod receive;
 #[cfg(test)]
@@ -12,7 +13,7 @@ use self::partial::Partial;
 use self::receive::{Found, Source};
 use crate::close::{self, CLOSE_REASON_BYTES_MAX, CloseCode, CloseError};
 use crate::deflate::{Codec, Contexts, Parameters};
-use crate::error::{self, ProtocolError, Violation};
+use crate::error::{ProtocolError, Violation};
 use crate::frame::{FrameRules, OpCode, RSV1, encode_frame, encode_masked_frame};
 
 /// Which end of the connection this is: it decides who masks (RFC 6455 §5.1).
@@ -143,7 +144,7 @@ impl Connection {
     /// [`receive_with`](Self::receive_with): without a codec the first compressed message fails it.
     #[inline]
     pub fn receive<'a>(&'a mut self, input: &'a mut [u8]) -> Result<Received<'a>, ProtocolError> {
-        self.receive_from(input, None)
+        self.receive_from(input, None, &mut { usize::MAX })
     }
 
     /// The same, with what inflates compressed messages (RFC 7692 §7.2.2); their payload is borrowed from it.
@@ -157,7 +158,25 @@ impl Connection {
         input: &'a mut [u8],
         codec: &'a mut Codec,
     ) -> Result<Received<'a>, ProtocolError> {
-        self.receive_from(input, Some(codec))
+        self.receive_within(input, codec, &mut { usize::MAX })
+    }
+
+    /// The same for whoever has other things to do beside: a compressed message that takes more than `budget` to inflate is
+    /// left half-way, without an event, and [`is_inflating`](Self::is_inflating) from then on. Each further call goes on
+    /// with it, and consumes nothing before it is done. What is used is taken off the budget, which is in inflated bytes, or
+    /// what takes as long: the bytes of the payload count too, those that blocks begin with for the most, so that what
+    /// inflates to nothing costs what it costs. It is exceeded by less than 100,000, and with nothing left nothing is done.
+    ///
+    /// # Errors
+    /// As above, and the same ones whatever the budgets.
+    #[inline]
+    pub fn receive_within<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+        codec: &'a mut Codec,
+        budget: &mut usize,
+    ) -> Result<Received<'a>, ProtocolError> {
+        self.receive_from(input, Some(codec), budget)
     }
 
     #[inline(always)]
@@ -165,6 +184,7 @@ impl Connection {
         &'a mut self,
         input: &'a mut [u8],
         codec: Option<&'a mut Codec>,
+        budget: &mut usize,
     ) -> Result<Received<'a>, ProtocolError> {
         if self.is_quiet() {
             match self.whole_message(input) {
@@ -180,23 +200,26 @@ impl Connection {
                 }
             }
         }
-        self.receive_in_parts(input, codec)
+        self.receive_in_parts(input, codec, budget)
     }
 
     fn receive_in_parts<'a>(
         &'a mut self,
         input: &'a mut [u8],
         mut codec: Option<&'a mut Codec>,
+        budget: &mut usize,
     ) -> Result<Received<'a>, ProtocolError> {
-        let progress = self.advance_in_parts(input).and_then(|(consumed, found)| match found {
-            Some(Found::Message { kind, source, compressed: true }) => {
-                let codec = codec.as_deref_mut().ok_or(error::RESERVED_BITS)?;
-                self.inflate(input, kind, source, codec)?;
-                let source = Source::Inflated;
-                Ok((consumed, Some(Found::Message { kind, source, compressed: false })))
-            }
-            _ => Ok((consumed, found)),
-        });
+        let progress = if self.is_inflating() {
+            self.go_on_inflating(codec.as_deref_mut(), budget).map(|found| (0, found))
+        } else {
+            self.advance_in_parts(input).and_then(|(consumed, found)| match found {
+                Some(Found::Message { kind, source, compressed: true }) => {
+                    let found = self.begin_inflating(input, kind, source, codec.as_deref_mut(), budget)?;
+                    Ok((consumed, found))
+                }
+                _ => Ok((consumed, found)),
+            })
+        };
         let (consumed, found) = match progress {
             Ok(progress) => progress,
             Err(violation) => {
@@ -221,27 +244,6 @@ impl Connection {
             Found::Close { code, source } => Event::Close { code, reason: close::reason(bytes(source)) },
         };
         Ok(Received { consumed, event: Some(event) })
-    }
-
-    /// What lies at `source` becomes what the codec holds.
-    #[cold]
-    fn inflate(
-        &mut self,
-        input: &[u8],
-        kind: MessageKind,
-        source: Source,
-        codec: &mut Codec,
-    ) -> Result<(), Violation> {
-        let payload = match source {
-            Source::Input { start, end } => &input[start..end],
-            _ => self.partial.as_deref().map_or(&[][..], Partial::message_payload),
-        };
-        let takes_over = self.deflate.is_some_and(|parameters| match self.role {
-            Role::Server => !parameters.client_no_context_takeover,
-            Role::Client => !parameters.server_no_context_takeover,
-        });
-        let contexts = takes_over.then(|| &mut **self.contexts.get_or_insert_default());
-        codec.inflate(contexts, kind, payload, self.message_bytes_max)
     }
 
     #[inline(always)]
@@ -368,6 +370,14 @@ impl Connection {
     #[inline]
     pub fn deflate(&self) -> Option<Parameters> {
         self.deflate
+    }
+
+    /// Frees what has arrived and was not delivered, as nothing more is going to be received.
+    pub fn drop_input(&mut self) {
+        if let Some(partial) = &mut self.partial {
+            partial.drop_input();
+        }
+        self.free_if_empty();
     }
 
     /// The payload of a message that is to be sent now, in a frame with RSV1 ([`HeaderBytes::compressed`]). None: it is

@@ -1,6 +1,7 @@
 //! What a connection owns while something is incomplete.
 
 use super::MessageKind;
+use crate::deflate::Inflation;
 use crate::error::{self, Violation};
 use crate::frame::FrameHeader;
 use crate::utf8::Utf8Progress;
@@ -15,6 +16,8 @@ pub(super) struct Partial {
     pub(super) frame: Option<OpenFrame>,
     /// A message whose last byte is missing, or that the last call has delivered.
     message: Option<OpenMessage>,
+    /// A compressed message that is whole and has not been inflated to its end.
+    pub(super) inflating: Option<Inflating>,
     /// The payload of a control frame in parts; it may come in the middle of a message.
     pub(super) control: Vec<u8>,
     /// What the last call has delivered from here; the next call frees it.
@@ -43,6 +46,14 @@ pub(super) struct OpenFrame {
 }
 
 #[derive(Debug)]
+pub(super) struct Inflating {
+    pub(super) kind: MessageKind,
+    pub(super) payload: Vec<u8>,
+    /// None: it has not begun.
+    pub(super) inflation: Option<Box<Inflation>>,
+}
+
+#[derive(Debug)]
 struct OpenMessage {
     kind: MessageKind,
     /// Its payload is what has arrived, not what it means (RFC 7692).
@@ -58,11 +69,18 @@ impl OpenMessage {
     }
 }
 
+impl Inflating {
+    fn heap_bytes(&self) -> usize {
+        self.payload.capacity() + self.inflation.as_deref().map_or(0, Inflation::heap_bytes)
+    }
+}
+
 impl Partial {
     pub(super) fn is_empty(&self) -> bool {
         self.header_len == 0
             && self.frame.is_none()
             && self.message.is_none()
+            && self.inflating.is_none()
             && self.control.is_empty()
             && self.pong.is_none()
             && self.close.is_none()
@@ -70,6 +88,7 @@ impl Partial {
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.payload.capacity())
+            + self.inflating.as_ref().map_or(0, Inflating::heap_bytes)
             + self.control.capacity()
             + self.pong.as_ref().map_or(0, Vec::capacity)
             + self.close.as_ref().map_or(0, Vec::capacity)
@@ -140,6 +159,20 @@ impl Partial {
         Ok((message.kind, message.compressed))
     }
 
+    /// The message that was to be delivered by this call is not: it waits, with what has been inflated of it. `payload`:
+    /// what it is, if it has not been gathered here.
+    pub(super) fn keep_inflating(
+        &mut self,
+        kind: MessageKind,
+        payload: Option<&[u8]>,
+        inflation: Option<Box<Inflation>>,
+    ) {
+        let gathered = || self.message.take().map(|message| message.payload).unwrap_or_default();
+        let payload = payload.map_or_else(gathered, <[u8]>::to_vec);
+        self.delivered = Delivered::Nothing;
+        self.inflating = Some(Inflating { kind, payload, inflation });
+    }
+
     /// Forgets the open message, whose last byte has come.
     pub(super) fn close_message(&mut self) {
         self.message = None;
@@ -148,6 +181,7 @@ impl Partial {
     /// Frees what the open message holds, but not the knowledge that one is open (RFC 6455 §5.4).
     pub(super) fn drop_message_payload(&mut self) {
         self.drop_delivered();
+        self.inflating = None;
         if let Some(message) = &mut self.message {
             message.payload = Vec::new();
         }
@@ -168,6 +202,7 @@ impl Partial {
         self.header_len = 0;
         self.frame = None;
         self.message = None;
+        self.inflating = None;
         self.control = Vec::new();
         self.delivered = Delivered::Nothing;
     }

@@ -18,6 +18,12 @@ pub(super) enum Found {
     Close { code: CloseCode, source: Source },
 }
 
+impl Found {
+    pub(super) fn inflated(kind: MessageKind) -> Found {
+        Found::Message { kind, source: Source::Inflated, compressed: false }
+    }
+}
+
 /// Where the payload of an event lies.
 #[derive(Clone, Copy)]
 pub(super) enum Source {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::compressor::Compressor;
 use super::contexts::Contexts;
-use super::inflater::{Inflated, Inflater};
+use super::inflater::Inflater;
+use super::inflation::Inflation;
 use crate::MessageKind;
 use crate::error::Violation;
 
@@ -23,7 +24,17 @@ pub struct Codec {
     compressors: [Option<Box<Compressor>>; 7],
     inflater: Option<Box<Inflater>>,
     compressed: Vec<u8>,
-    inflated: Inflated,
+    /// Holds the message that was inflated last.
+    inflation: Option<Box<Inflation>>,
+}
+
+/// The payload of a compressed message.
+#[derive(Clone, Copy)]
+pub(crate) struct Deflated<'a> {
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: &'a [u8],
+    /// What it may become.
+    pub(crate) max: usize,
 }
 
 impl fmt::Debug for Codec {
@@ -50,7 +61,7 @@ impl Codec {
             compressors: [const { None }; 7],
             inflater: None,
             compressed: Vec::new(),
-            inflated: Inflated::default(),
+            inflation: None,
         }
     }
 
@@ -88,41 +99,59 @@ impl Codec {
         Some(&self.compressed[..len])
     }
 
-    /// Inflates a message of at most `max` bytes, within the context of its connection if that has one.
+    /// Inflates a message of at most `max` bytes, within the context of its connection if that has one; or goes on with
+    /// what was `begun`. An answer is what is to be gone on with, because the `budget` is used up.
     pub(crate) fn inflate(
         &mut self,
+        begun: Option<Box<Inflation>>,
         contexts: Option<&mut Contexts>,
-        kind: MessageKind,
-        payload: &[u8],
-        max: usize,
-    ) -> Result<(), Violation> {
-        self.inflated.begin(kind, max);
-        match contexts {
-            Some(contexts) => {
-                let inflater = contexts.inflater.get_or_insert_with(Inflater::new);
-                inflater.message(payload, &mut self.inflated)
-            }
-            None => {
-                let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new()));
-                inflater.reset();
-                inflater.message(payload, &mut self.inflated)
+        message: Deflated<'_>,
+        budget: &mut usize,
+    ) -> Result<Option<Box<Inflation>>, Violation> {
+        let is_new = begun.is_none();
+        let mut inflation = begun.or_else(|| self.inflation.take()).unwrap_or_default();
+        if is_new {
+            inflation.begin(message.kind, message.max);
+        }
+        let own = contexts.map(|contexts| contexts.inflater.get_or_insert_with(Inflater::new));
+        if own.is_none() && is_new {
+            let inflater = self.inflater.take();
+            let mut inflater = inflater.unwrap_or_else(|| Box::new(Inflater::new()));
+            inflater.reset();
+            inflation.inflater = Some(inflater);
+        }
+        match inflation.advance(own, message.payload, budget) {
+            Ok(false) => Ok(Some(inflation)),
+            ended => {
+                self.take_back(inflation);
+                ended.map(|_| None)
             }
         }
     }
 
+    /// What an inflation has used serves the next one.
+    pub(crate) fn take_back(&mut self, mut inflation: Box<Inflation>) {
+        if let Some(inflater) = inflation.inflater.take() {
+            self.inflater = Some(inflater);
+        }
+        self.inflation = Some(inflation);
+    }
+
     /// What was inflated last.
     pub(crate) fn inflated(&self) -> &[u8] {
-        self.inflated.bytes()
+        self.inflation.as_deref().map_or(&[], |inflation| inflation.out.bytes())
     }
 
     #[cfg(test)]
     pub(crate) fn inflated_capacity(&self) -> usize {
-        self.inflated.capacity()
+        self.inflation.as_deref().map_or(0, |inflation| inflation.out.capacity())
     }
 
     /// Frees what only a large message needed: to be called now and then, when nothing is borrowed any more.
     pub fn trim(&mut self) {
-        self.inflated.release();
+        if let Some(inflation) = &mut self.inflation {
+            inflation.out.release();
+        }
         release(&mut self.compressed);
     }
 }

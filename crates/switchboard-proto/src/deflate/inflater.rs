@@ -1,13 +1,32 @@
-//! One deflate stream that is read, and where its bytes go.
+//! One deflate stream that is read.
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::TAIL;
-use crate::MessageKind;
+use super::inflated::Inflated;
 use crate::error::{self, Violation};
-use crate::utf8::Utf8Progress;
+
+/// What one step reads, at the most.
+const STEP_BYTES: usize = 4 << 10;
+
+/// What a step costs, in the time that it takes to write one inflated byte, at the most: a little by itself, and so much for
+/// each byte that is read. A step reads one block at the most, which begins with its codes: tables have to be built of these,
+/// and they may have so many bytes.
+const STEP_COST: usize = 64;
+const CODES_BYTES: usize = 256;
+const CODES_COST: usize = 64;
+const READ_COST: usize = 6;
 
 pub(super) struct Inflater(Inflate);
+
+/// What a step has done. Steps end where blocks end, and after so many bytes; so they are the same, however many of them are
+/// made in a row.
+pub(super) struct Step {
+    pub(super) read: usize,
+    /// It has neither read nor written anything, nor come to the end of a stream.
+    pub(super) idle: bool,
+    pub(super) cost: usize,
+}
 
 impl Inflater {
     /// For every window: zlib-rs takes the memory of the largest one in any case.
@@ -20,131 +39,49 @@ impl Inflater {
         self.0.reset(false);
     }
 
-    /// Inflates the payload of one message (RFC 7692 §7.2.2) into `out`.
+    /// Inflates some of `payload`.
     ///
     /// # Errors
-    /// It is no deflate stream, does not end as a message does, is more than `out` takes, or is to be text and is not.
-    pub(super) fn message(&mut self, payload: &[u8], out: &mut Inflated) -> Result<(), Violation> {
-        let mut rest = payload;
-        loop {
-            let step = self.step(rest, InflateFlush::NoFlush, out)?;
-            rest = &rest[step.read..];
-            if step.status == Status::StreamEnd {
-                // A final block ends a stream but not the message: another one follows (§7.2.3.4).
-                self.reset();
-            }
-            if rest.is_empty() && !step.full {
-                break;
-            }
-            if step.read == 0 && step.written == 0 && step.status != Status::StreamEnd {
-                return Err(error::DEFLATE_INVALID);
-            }
+    /// It is no deflate stream, is more than `out` takes, or is to be text and is not.
+    pub(super) fn step(&mut self, payload: &[u8], out: &mut Inflated) -> Result<Step, Violation> {
+        let input = &payload[..payload.len().min(STEP_BYTES)];
+        let (status, read, written) = self.inflate(input, out)?;
+        if status == Status::StreamEnd {
+            // A final block ends a stream but not the message: another one follows (RFC 7692 §7.2.3.4).
+            self.reset();
         }
-        self.tail(out)?;
-        out.finish()
+        let idle = read == 0 && written == 0 && status != Status::StreamEnd;
+        Ok(Step { read, idle, cost: cost(read, written) })
     }
 
     /// The sender has cut a message off within an empty stored block, of which the tail is the rest. So the next block
     /// begins exactly behind the tail: a byte more, which the inflater is to stop in front of, tells whether it does.
-    fn tail(&mut self, out: &mut Inflated) -> Result<(), Violation> {
+    ///
+    /// # Errors
+    /// It does not, or what is left of the message is more than `out` takes, or is to be text and is not.
+    pub(super) fn tail(&mut self, out: &mut Inflated) -> Result<(), Violation> {
         let [a, b, c, d] = TAIL;
-        let step = self.step(&[a, b, c, d, 0], InflateFlush::Block, out)?;
-        if step.status == Status::Ok && step.read == TAIL.len() && step.written == 0 {
-            Ok(())
-        } else {
-            Err(error::DEFLATE_UNFINISHED)
+        match self.inflate(&[a, b, c, d, 0], out)? {
+            (Status::Ok, 4, 0) => Ok(()),
+            _ => Err(error::DEFLATE_UNFINISHED),
         }
     }
 
-    fn step(&mut self, input: &[u8], flush: InflateFlush, out: &mut Inflated) -> Result<Step, Violation> {
+    /// Up to the end of a block; how many bytes that were, of both sides.
+    fn inflate(&mut self, input: &[u8], out: &mut Inflated) -> Result<(Status, usize, usize), Violation> {
         let (read, written) = (self.0.total_in(), self.0.total_out());
-        let room = out.room();
-        let len = room.len();
-        let status = self.0.decompress(input, room, flush).map_err(|_| error::DEFLATE_INVALID)?;
+        let status = self
+            .0
+            .decompress(input, out.room(), InflateFlush::Block)
+            .map_err(|_| error::DEFLATE_INVALID)?;
         let read = (self.0.total_in() - read) as usize;
         let written = (self.0.total_out() - written) as usize;
         out.advance(written)?;
-        Ok(Step { status, read, written, full: written == len })
+        Ok((status, read, written))
     }
 }
 
-struct Step {
-    status: Status,
-    read: usize,
-    written: usize,
-    full: bool,
-}
-
-/// What a buffer keeps for the next message.
-const KEPT_BYTES: usize = 64 << 10;
-
-/// A message that is being inflated, or was. The buffer grows with what comes out, and never by more than one byte past
-/// what a message may have.
-#[derive(Default)]
-pub(super) struct Inflated {
-    /// All of it is initialized; `len` bytes are the message.
-    buffer: Vec<u8>,
-    len: usize,
-    max: usize,
-    text: Option<Utf8Progress>,
-}
-
-impl Inflated {
-    /// For a message of at most `max` bytes.
-    pub(super) fn begin(&mut self, kind: MessageKind, max: usize) {
-        self.release();
-        self.max = max;
-        self.text = (kind == MessageKind::Text).then(Utf8Progress::default);
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.len]
-    }
-
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.buffer.capacity()
-    }
-
-    /// Frees what only a large message needed.
-    pub(super) fn release(&mut self) {
-        self.len = 0;
-        if self.buffer.len() > KEPT_BYTES {
-            self.buffer = Vec::new();
-        }
-    }
-
-    /// At least one byte: the one past the limit shows that there is more.
-    fn room(&mut self) -> &mut [u8] {
-        let end = self.max.saturating_add(1);
-        if self.len == self.buffer.len() {
-            let doubled = self.buffer.len().saturating_mul(2).max(KEPT_BYTES);
-            let size = doubled.min(end.max(KEPT_BYTES));
-            self.buffer.reserve_exact(size - self.len);
-            self.buffer.resize(size, 0);
-        }
-        let end = end.min(self.buffer.len());
-        &mut self.buffer[self.len..end]
-    }
-
-    fn advance(&mut self, written: usize) -> Result<(), Violation> {
-        let start = self.len;
-        self.len += written;
-        if self.len > self.max {
-            return Err(error::MESSAGE_TOO_BIG);
-        }
-        if let Some(text) = &mut self.text
-            && !text.push(&self.buffer[start..self.len])
-        {
-            return Err(error::TEXT_UTF8);
-        }
-        Ok(())
-    }
-
-    fn finish(&self) -> Result<(), Violation> {
-        match &self.text {
-            Some(text) if !text.is_whole() => Err(error::TEXT_UTF8),
-            _ => Ok(()),
-        }
-    }
+fn cost(read: usize, written: usize) -> usize {
+    let codes = read.min(CODES_BYTES);
+    STEP_COST + codes * CODES_COST + (read - codes) * READ_COST + written
 }

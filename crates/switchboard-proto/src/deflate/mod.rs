@@ -12,13 +12,17 @@
 mod codec;
 mod compressor;
 mod contexts;
+mod inflated;
 mod inflater;
+mod inflation;
 mod negotiation;
 #[cfg(test)]
 mod tests;
 
 pub use codec::Codec;
+pub(crate) use codec::Deflated;
 pub(crate) use contexts::Contexts;
+pub(crate) use inflation::Inflation;
 pub use negotiation::{Agreement, NAME, Offer, Parameters, ServerSettings, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
 /// A compressed message may take so many bytes on the wire: what cannot be compressed grows a little, the more the

@@ -75,7 +75,7 @@ impl Reactor {
         connection.hold = Default::default();
         let id = connection.id;
         if connection.stash.is_some() {
-            self.ready.push((key, id));
+            self.ready.push_back((key, id));
         }
         self.entry(id).set_state(State::Closing);
         self.transmit_now(key);
@@ -143,7 +143,7 @@ impl Reactor {
             self.core.table.slot(connection.id).subtract_queued(output.data_len());
         }
         connection.hold.clear(Hold::OUTPUT);
-        self.ready.push((key, connection.id));
+        self.ready.push_back((key, connection.id));
     }
 
     /// The transport is gone.
@@ -162,6 +162,7 @@ impl Reactor {
         }
         connection.phase = Phase::Draining { linger: true };
         connection.stash = None;
+        connection.protocol.drop_input();
         if connection.hold.contains(Hold::ENDING) {
             self.ends.remove(&connection.id);
         }

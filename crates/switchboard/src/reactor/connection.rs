@@ -52,6 +52,8 @@ pub(super) struct Connection {
     pub(super) hold: Hold,
     pub(super) link: Link,
     pub(super) dirty: bool,
+    /// Its socket was readable when there was no time for it.
+    pub(super) unread: bool,
     pub(super) protected: bool,
     /// It is counted against `max_connections`.
     pub(super) has_place: bool,
@@ -131,6 +133,7 @@ impl Connection {
             hold: Hold::default(),
             link,
             dirty: false,
+            unread: false,
             protected: false,
             has_place: false,
             counted: false,
@@ -209,6 +212,8 @@ impl Hold {
     pub(super) const THROTTLE: Hold = Hold(16);
     /// The worker that serves its requests is behind, or there is nothing to be read any more.
     pub(super) const RELAY: Hold = Hold(32);
+    /// Its next message has to be inflated, and there was no time for that.
+    pub(super) const INFLATING: Hold = Hold(64);
 
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0

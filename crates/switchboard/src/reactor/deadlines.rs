@@ -79,7 +79,7 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let alive_ms = self.alive_ms(key);
         // Nobody is blamed for silence while it is we who do not listen.
-        let holds = [Hold::PAUSED, Hold::HANDLER, Hold::THROTTLE];
+        let holds = [Hold::PAUSED, Hold::HANDLER, Hold::THROTTLE, Hold::INFLATING];
         let held = holds.into_iter().any(|hold| connection.hold.contains(hold));
         let exempt = connection.protected || (held && !connection.hung_up);
         let idle = idle_ms > 0 && self.now_ms >= alive_ms + idle_ms && !exempt;

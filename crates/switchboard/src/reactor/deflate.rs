@@ -96,18 +96,13 @@ impl Reactor {
     }
 }
 
-/// What counts as much as one frame of what a connection may have done in one turn: so many bytes that are inflated, or
-/// compressed.
-const INFLATED_BYTES: usize = 1 << 10;
-const COMPRESSED_BYTES: usize = 256;
-
-/// What it was to receive a message of which so many bytes came now.
-pub(super) fn work_of_inflating(message: usize, came: usize) -> usize {
-    message.saturating_sub(came) / INFLATED_BYTES
-}
+/// What counts as much as one frame of what may be done in one turn: so many bytes that are compressed. To begin a message
+/// is as much as some frames by itself.
+const COMPRESSED_BYTES: usize = 32;
+const COMPRESSED_MESSAGE: usize = 8;
 
 fn work_of_compressing(message: usize) -> usize {
-    message / COMPRESSED_BYTES
+    COMPRESSED_MESSAGE + message / COMPRESSED_BYTES
 }
 
 /// How much of a queue has to be dropped to have `room`: where messages refer to earlier ones, all of it, and then the next

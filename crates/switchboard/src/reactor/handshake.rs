@@ -197,7 +197,7 @@ impl Reactor {
         if self.deliver(key, EventKind::Open(Box::new(request))) == Flow::Hold {
             self.hold(key, Hold::HANDLER);
         }
-        self.ready.push((key, id));
+        self.ready.push_back((key, id));
         self.mark_dirty(key);
     }
 

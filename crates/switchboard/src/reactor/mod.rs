@@ -13,6 +13,7 @@ mod deadlines;
 mod deflate;
 mod groups;
 mod handshake;
+mod inflate;
 mod output;
 mod proxy;
 mod read;
@@ -84,8 +85,9 @@ pub(crate) struct Reactor {
     postponed: VecDeque<Command>,
     /// Ends that wait for what came before them.
     ends: HashMap<ConnectionId, close::End>,
-    /// Connections whose stashed input waits to be looked at.
-    ready: Vec<(u32, ConnectionId)>,
+    /// Connections whose stashed input waits to be looked at, or their socket to be read.
+    ready: VecDeque<(u32, ConnectionId)>,
+    inflating: inflate::Inflating,
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: Vec<Box<OutputQueue>>,
     read_buffer: Vec<u8>,
@@ -100,6 +102,8 @@ pub(crate) struct Reactor {
     throttle: Option<Throttle>,
     /// What has been done so far, in frames read and deliveries made: what a connection's turn is measured by.
     work: usize,
+    /// Until so much has been done connections are read in this turn.
+    read_end: usize,
     stopping: Option<shutdown::Stopping>,
     scratch: Scratch,
 }
@@ -176,7 +180,8 @@ impl Reactor {
             remote: VecDeque::new(),
             postponed: VecDeque::new(),
             ends: HashMap::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
+            inflating: inflate::Inflating::default(),
             spare_outputs: Vec::new(),
             read_buffer: vec![0; READ_BYTES],
             codec,
@@ -186,6 +191,7 @@ impl Reactor {
             tally: Tally::default(),
             throttle,
             work: 0,
+            read_end: 0,
             stopping: None,
             scratch: Scratch::default(),
         })
@@ -200,6 +206,8 @@ impl Reactor {
         self.carry_out_remote();
         self.carry_out_local();
         self.carry_out_processes();
+        self.continue_inflating();
+        self.read_end = self.work + read::READ_TURN_WORK_MAX;
         self.continue_ready();
         let events = self.handle_events()?;
         self.handle_timers();
@@ -209,7 +217,7 @@ impl Reactor {
         self.codec.trim();
         self.dispatch.publish(self.connections.is_empty() && !waiting);
         self.publish_tally();
-        Ok(events || more || waiting || !self.ready.is_empty())
+        Ok(events || more || waiting || !self.ready.is_empty() || !self.inflating.is_empty())
     }
 
     fn handle_events(&mut self) -> io::Result<bool> {
@@ -245,7 +253,7 @@ impl Reactor {
             self.mark_dirty(key);
         }
         if event.readable && reads {
-            self.read(key);
+            self.read_in_turn(key);
         } else if event.hung_up {
             self.hang_up(key, "the connection was reset");
         }

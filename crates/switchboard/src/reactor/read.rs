@@ -9,7 +9,7 @@ use switchboard_proto as proto;
 use super::Reactor;
 use super::close::End;
 use super::connection::{Hold, Link, Phase};
-use super::deflate;
+use super::inflate;
 use crate::ConnectionId;
 use crate::event::Flow;
 use crate::worker::Payload;
@@ -17,6 +17,8 @@ use crate::worker::Payload;
 /// What one connection may have done in one turn of the loop, in frames, and deliveries of what its messages have published:
 /// a buffer of empty messages holds ten thousand.
 const READ_WORK_MAX: usize = 1_024;
+/// The same for all connections together; those that it does not suffice for are read first in the next turn.
+pub(super) const READ_TURN_WORK_MAX: usize = 8 << 10;
 
 impl Reactor {
     /// One receive. If there is more, epoll says so again in the next turn, after everybody else has had theirs.
@@ -83,20 +85,22 @@ impl Reactor {
                 }
                 return;
             }
+            let slice = self.slice();
             let connection = &mut self.connections[key as usize];
             let session = connection.session();
-            let received = match connection.protocol.receive_with(&mut bytes[at..], &mut self.codec) {
-                Ok(received) => received,
-                Err(error) => return self.end_in_order(key, End::Violation(error)),
-            };
+            let mut left = slice;
+            let received =
+                match connection.protocol.receive_within(&mut bytes[at..], &mut self.codec, &mut left) {
+                    Ok(received) => received,
+                    Err(error) => return self.end_in_order(key, End::Violation(error)),
+                };
             let consumed = received.consumed;
-            self.work += 1;
+            self.work += 1 + inflate::work_of_inflating(slice - left);
             if let (Some(throttle), Some(_)) = (&self.throttle, &received.event) {
                 throttle.count_message(&mut connection.meter, self.now_ms);
             }
             match received.event {
                 Some(proto::Event::Message { kind, payload }) => {
-                    self.work += deflate::work_of_inflating(payload.len(), consumed);
                     self.tally.received_messages += 1;
                     self.core.table.slot(id).received_message();
                     let payload = Payload { kind, bytes: payload };
@@ -110,8 +114,15 @@ impl Reactor {
                     let reason = reason.to_owned();
                     return self.end_in_order(key, End::Close { code, reason });
                 }
-                None if consumed == 0 => return,
-                None => {}
+                None => {
+                    if self.connections[key as usize].protocol.is_inflating() {
+                        self.stash(key, &bytes[at + consumed..]);
+                        return self.wait_to_inflate(key, slice, at + consumed == 0);
+                    }
+                    if consumed == 0 {
+                        return;
+                    }
+                }
             }
             at += consumed;
         }
@@ -133,7 +144,7 @@ impl Reactor {
         }
         let goes_on = self.connections[key as usize].hold.is_empty();
         if goes_on && self.work >= end {
-            self.ready.push((key, id));
+            self.ready.push_back((key, id));
             return false;
         }
         goes_on
@@ -166,37 +177,62 @@ impl Reactor {
         if connection.hold.contains(hold) {
             connection.hold.clear(hold);
             let id = connection.id;
-            self.ready.push((key, id));
+            self.ready.push_back((key, id));
             self.mark_dirty(key);
         }
     }
 
-    /// Looks at the stashed input of connections that are read from again.
+    /// A socket that is readable, and has its turn in this one of the loop or at the begin of a later one.
+    pub(super) fn read_in_turn(&mut self, key: u32) {
+        if self.work < self.read_end {
+            return self.read(key);
+        }
+        let connection = &mut self.connections[key as usize];
+        if !connection.unread {
+            connection.unread = true;
+            self.ready.push_back((key, connection.id));
+        }
+    }
+
+    /// Looks at the stashed input of connections that are read from again, and reads those that had no turn.
     pub(super) fn continue_ready(&mut self) {
         // What becomes ready meanwhile has its turn in the next one.
-        for (key, id) in std::mem::take(&mut self.ready) {
-            let Some(connection) = self.connections.get_mut(key as usize).filter(|found| found.id == id)
-            else {
-                continue;
-            };
+        for _ in 0..self.ready.len() {
+            if self.work >= self.read_end {
+                break;
+            }
+            let Some((key, id)) = self.ready.pop_front() else { break };
+            let current = self.connections.get_mut(key as usize).filter(|found| found.id == id);
+            let Some(connection) = current else { continue };
+            let unread = std::mem::take(&mut connection.unread);
             if !connection.hold.is_empty() {
                 continue;
             }
-            let hung_up = connection.hung_up;
-            match connection.stash.take() {
-                Some(mut bytes) => self.take_input(key, &mut bytes),
-                None if hung_up => self.read(key),
-                None => {}
+            if unread && connection.stash.is_none() {
+                self.read(key);
+            } else {
+                self.look_at_stash(key, id);
             }
-            // Nothing tells when one that has hung up is readable: it is read to the end.
-            let is_listed = self.ready.last() == Some(&(key, id));
-            if hung_up && !is_listed && self.is_still(key, id) {
-                self.ready.push((key, id));
-            }
-            let current = self.connections.get(key as usize).filter(|found| found.id == id);
-            if current.and_then(|found| found.tls.as_ref()).is_some_and(|session| session.has_ended()) {
-                self.client_ended(key);
-            }
+        }
+    }
+
+    /// Looks at the stashed input of a connection that is read from again.
+    pub(super) fn look_at_stash(&mut self, key: u32, id: ConnectionId) {
+        let connection = &mut self.connections[key as usize];
+        let hung_up = connection.hung_up;
+        match connection.stash.take() {
+            Some(mut bytes) => self.take_input(key, &mut bytes),
+            None if hung_up => self.read(key),
+            None => {}
+        }
+        // Nothing tells when one that has hung up is readable: it is read to the end.
+        let is_listed = self.ready.back() == Some(&(key, id));
+        if hung_up && !is_listed && self.is_still(key, id) {
+            self.ready.push_back((key, id));
+        }
+        let current = self.connections.get(key as usize).filter(|found| found.id == id);
+        if current.and_then(|found| found.tls.as_ref()).is_some_and(|session| session.has_ended()) {
+            self.client_ended(key);
         }
     }
 }
