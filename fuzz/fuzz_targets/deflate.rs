@@ -1,5 +1,5 @@
 //! Compression: whatever is offered is answered in a way that the client takes, what both agree on carries messages both
-//! ways, and any bytes in compressed frames end in messages within the limit or in a violation, the same in every split.
+//! ways, and any bytes in compressed frames end in messages within the limit or in a violation, the same in every split and in slices of any size.
 #![no_main]
 
 use std::cell::RefCell;
@@ -21,6 +21,8 @@ struct Input<'a> {
     always: bool,
     message_bytes_max: u16,
     sizes: [u8; 3],
+    /// Budgets of slices, in thousands and a little.
+    budgets: [u8; 3],
     /// Sec-WebSocket-Extensions of a stranger.
     header: &'a str,
     messages: Vec<Message<'a>>,
@@ -56,7 +58,7 @@ fuzz_target!(|input: Input<'_>| {
     let parameters = agreed(&input, &settings);
     with_codec(input.level, input.always, |codec| {
         messages_arrive(&input, parameters, codec);
-        any_frames_end_the_same_in_every_split(&input, parameters, codec);
+        any_frames_end_the_same_in_every_split_and_slice(&input, parameters, codec);
         codec.trim();
     });
 });
@@ -150,7 +152,7 @@ fn wire(opcode: OpCode, fin: bool, rsv1: bool, payload: &[u8], by_client: bool) 
     out
 }
 
-fn any_frames_end_the_same_in_every_split(input: &Input<'_>, parameters: Parameters, codec: &mut Codec) {
+fn any_frames_end_the_same_in_every_split_and_slice(input: &Input<'_>, parameters: Parameters, codec: &mut Codec) {
     let opcodes = [OpCode::Text, OpCode::Binary, OpCode::Continuation, OpCode::Ping];
     let stream: Vec<u8> = input
         .frames
@@ -160,10 +162,14 @@ fn any_frames_end_the_same_in_every_split(input: &Input<'_>, parameters: Paramet
             wire(opcode, frame.fin, frame.rsv1, frame.payload, true)
         })
         .collect();
-    let whole = outcome(input, parameters, codec, &stream, &[usize::MAX]);
+    let at_once = &[usize::MAX];
+    let whole = outcome(input, parameters, codec, &stream, at_once, at_once);
     let sizes = input.sizes.map(usize::from);
-    assert_eq!(outcome(input, parameters, codec, &stream, &sizes), whole);
-    assert_eq!(outcome(input, parameters, codec, &stream, &[1]), whole);
+    assert_eq!(outcome(input, parameters, codec, &stream, &sizes, at_once), whole);
+    assert_eq!(outcome(input, parameters, codec, &stream, &[1], at_once), whole);
+    let budgets = input.budgets.map(|thousands| usize::from(thousands) * 1_000 + 1);
+    assert_eq!(outcome(input, parameters, codec, &stream, &sizes, &budgets), whole);
+    assert_eq!(outcome(input, parameters, codec, &stream, at_once, &[0, 1]), whole);
 }
 
 /// The messages, and the code of the violation that ended them.
@@ -173,10 +179,12 @@ fn outcome(
     codec: &mut Codec,
     stream: &[u8],
     sizes: &[usize],
+    budgets: &[usize],
 ) -> (Vec<Vec<u8>>, Option<u16>) {
     let limit = usize::from(input.message_bytes_max);
     let mut server = end(Role::Server, limit, parameters);
     let (mut messages, mut rest) = (Vec::new(), stream);
+    let mut budgets = budgets.iter().copied().cycle();
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
             break;
@@ -184,7 +192,8 @@ fn outcome(
         let (part, after) = rest.split_at((*size).clamp(1, rest.len()));
         let (mut part, mut at) = (part.to_vec(), 0);
         loop {
-            let received = match server.receive_with(&mut part[at..], codec) {
+            let mut budget = budgets.next().unwrap_or(usize::MAX);
+            let received = match server.receive_within(&mut part[at..], codec, &mut budget) {
                 Ok(received) => received,
                 Err(error) => return (messages, Some(error.code.get())),
             };
@@ -196,11 +205,13 @@ fn outcome(
                     assert!(!is_text || std::str::from_utf8(payload).is_ok());
                     messages.push(payload.to_vec());
                 }
-                None if received.consumed == 0 => break,
+                None if received.consumed == 0 && !server.is_inflating() => break,
                 _ => {}
             }
-            // A compressed message may be a quarter and a little larger than the limit, and its buffer twice that.
-            assert!(server.buffered_bytes() <= 3 * limit + 4_096);
+            // A compressed message may be a quarter and a little larger than the limit, and its buffer twice that; what it
+            // inflates to has 64 KiB in any case.
+            let inflated = if server.is_inflating() { limit + 65_536 } else { 0 };
+            assert!(server.buffered_bytes() <= 3 * limit + 4_096 + inflated);
         }
         rest = after;
     }

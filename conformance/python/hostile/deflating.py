@@ -58,3 +58,10 @@ def receive_message(client):
         return frame.payload
     inflater = zlib.decompressobj(-int(client.agreed.get("server_max_window_bits", 15)))
     return inflater.decompress(frame.payload + TAIL)
+
+
+def empty_blocks(size):
+    """A payload of so many bytes that inflates to nothing: of dynamic blocks, each with codes of its own and nothing else."""
+    # Two blocks, of 92 bits each: codes for a literal and for the end of the block, which comes at once.
+    blocks = bytes.fromhex("04c0810800000000207feb43001c880000000000f2b73e")
+    return blocks * ((size - 1) // len(blocks)) + b"\0"

@@ -4,9 +4,10 @@ import zlib
 
 import pytest
 
-from hostile.deflating import OFFER, TAIL, deflate, deflated_frame, negotiate, receive_message
+from hostile.deflating import OFFER, TAIL, deflate, deflated_frame, empty_blocks, negotiate, receive_message
 from hostile.fortress import MIB, expect_close, expect_refusal
 from hostile.test_frames import MESSAGE_BYTES_MAX
+from hostile.test_resources import reset
 from raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, encode_frame, upgrade_request
 
 
@@ -302,6 +303,63 @@ def test_1009_for_twenty_bombs_at_once(deflating):
         for client in clients:
             expect_close(client, 1009)
         assert server.grown_bytes() < 32 * MIB
+
+    deflating.endure(attack)
+
+
+# Messages that take long to inflate: all but the last byte is there, and the last ones come together.
+
+SLOW = {
+    "20 of 2.5 MiB that inflate to nothing": (20, deflated_frame(empty_blocks(MESSAGE_BYTES_MAX * 5 // 4), BINARY), 0),
+    "100 of 2 KB that inflate to the limit":
+        (100, deflated_frame(deflate(bytes(MESSAGE_BYTES_MAX)), BINARY), MESSAGE_BYTES_MAX),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_slow_messages_of_many_at_once(deflating, name):
+    """The healthy client beside them is answered as promptly as ever; and they are all answered in the end."""
+    count, frame, size = SLOW[name]
+
+    def attack(server):
+        clients = [negotiate(server) for _ in range(count)]
+        for client in clients:
+            client.send(frame[:-1])
+        for client in clients:
+            client.send(frame[-1:])
+        for client in clients:
+            assert receive_message(client) == bytes(size)
+        assert server.grown_bytes() < 120 * MIB
+
+    deflating.endure(attack)
+
+
+def test_a_slow_message_after_the_other_of_a_few(deflating):
+    def attack(server):
+        clients = [negotiate(server) for _ in range(3)]
+        frame = deflated_frame(empty_blocks(MESSAGE_BYTES_MAX * 5 // 4), BINARY)
+        for _ in range(3):
+            for client in clients:
+                client.send(frame)
+        for client in clients * 3:
+            assert receive_message(client) == b""
+
+    deflating.endure(attack)
+
+
+@pytest.mark.parametrize("how", ["a reset", "an end", "a close frame"])
+def test_leaving_while_a_slow_message_is_inflated(deflating, how):
+    def attack(server):
+        clients = [negotiate(server) for _ in range(10)]
+        for client in clients:
+            client.send(deflated_frame(empty_blocks(MESSAGE_BYTES_MAX * 5 // 4), BINARY))
+        for client in clients:
+            if how == "a reset":
+                reset(client)
+            elif how == "an end":
+                client.close()
+            else:
+                client.send_frame(CLOSE, close_payload(1000))
 
     deflating.endure(attack)
 

@@ -19,7 +19,8 @@ impl Connection {
     /// again. With a context that is taken over that cannot be, and nothing happens.
     pub fn forget_inflated(&mut self, codec: &mut Codec) {
         if !self.inflating_contexts()
-            && let Some(inflating) = self.partial.as_deref_mut().and_then(|partial| partial.inflating.as_mut())
+            && let Some(inflating) =
+                self.partial.as_deref_mut().and_then(|partial| partial.inflating.as_mut())
             && let Some(inflation) = inflating.inflation.take()
         {
             codec.take_back(inflation);

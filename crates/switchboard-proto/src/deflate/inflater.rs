@@ -70,10 +70,8 @@ impl Inflater {
     /// Up to the end of a block; how many bytes that were, of both sides.
     fn inflate(&mut self, input: &[u8], out: &mut Inflated) -> Result<(Status, usize, usize), Violation> {
         let (read, written) = (self.0.total_in(), self.0.total_out());
-        let status = self
-            .0
-            .decompress(input, out.room(), InflateFlush::Block)
-            .map_err(|_| error::DEFLATE_INVALID)?;
+        let status =
+            self.0.decompress(input, out.room(), InflateFlush::Block).map_err(|_| error::DEFLATE_INVALID)?;
         let read = (self.0.total_in() - read) as usize;
         let written = (self.0.total_out() - written) as usize;
         out.advance(written)?;

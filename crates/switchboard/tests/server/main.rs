@@ -6,6 +6,7 @@ mod support;
 
 mod addresses;
 mod authorize;
+mod bombs;
 mod bounds;
 mod closing;
 mod deflate;

@@ -3,6 +3,7 @@
 mod limits;
 mod messages;
 mod negotiation;
+mod slices;
 mod violations;
 mod windows;
 
