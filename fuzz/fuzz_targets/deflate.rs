@@ -1,5 +1,6 @@
 //! Compression: whatever is offered is answered in a way that the client takes, what both agree on carries messages both
-//! ways, and any bytes in compressed frames end in messages within the limit or in a violation, the same in every split and in slices of any size.
+//! ways, and any bytes in compressed frames end in messages within the limit or in a violation, the same in every split and
+//! in slices of any size.
 #![no_main]
 
 use std::cell::RefCell;
@@ -152,7 +153,11 @@ fn wire(opcode: OpCode, fin: bool, rsv1: bool, payload: &[u8], by_client: bool) 
     out
 }
 
-fn any_frames_end_the_same_in_every_split_and_slice(input: &Input<'_>, parameters: Parameters, codec: &mut Codec) {
+fn any_frames_end_the_same_in_every_split_and_slice(
+    input: &Input<'_>,
+    parameters: Parameters,
+    codec: &mut Codec,
+) {
     let opcodes = [OpCode::Text, OpCode::Binary, OpCode::Continuation, OpCode::Ping];
     let stream: Vec<u8> = input
         .frames

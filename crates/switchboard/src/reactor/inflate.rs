@@ -100,6 +100,8 @@ impl Reactor {
         // One that has been closed waits for nothing.
         let Some(connection) = current.filter(|found| found.hold.contains(Hold::INFLATING)) else { return };
         connection.hold.clear(Hold::INFLATING);
+        // It was not read from, so its silence until now does not count.
+        self.core.table.slot(id).received(0, self.now_ms);
         if connection.hold.is_empty() {
             self.look_at_stash(key, id);
         } else {

@@ -173,8 +173,13 @@ fn nobody_who_waits_for_a_message_to_be_inflated_is_taken_for_dead() {
         ..config
     };
     let server = serve(echo(config));
-    let mut clients = armed(&server, 10);
-    fire(&mut clients);
+    let bomb = bomb();
+    let send = |_| {
+        let mut client = connect(&server);
+        client.raw(&bomb);
+        client
+    };
+    let mut clients: Vec<Client> = (0..12).map(send).collect();
     for client in &mut clients {
         assert_eq!(client.next(), Heard::Binary(Vec::new()));
     }
