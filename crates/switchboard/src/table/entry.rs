@@ -39,12 +39,12 @@ shared_struct! {
         /// 1: a push was refused for want of room; the owner tells when there is some again. 2: the connection is
         /// to be closed for it.
         refused: AtomicU8,
-        /// 1: it is bound to a user.
-        bound: AtomicU8,
+        /// What is or is not: [`BOUND`], [`UNIX`].
+        flags: AtomicU8,
         /// Bytes accepted for the client that the kernel has not taken yet. Whoever adds to it subtracts it again, so
         /// it stays right when a slot passes from one connection to another.
         queued: AtomicU64,
-        /// An IPv6 address or a mapped IPv4 one; all zero: a Unix socket.
+        /// An IPv6 address or a mapped IPv4 one. (There is none that a proxy could not name, so none means a Unix socket.)
         address: [AtomicU64; 2],
         /// Milliseconds since the Unix epoch.
         connected_at: AtomicU64,
@@ -55,6 +55,11 @@ shared_struct! {
         received_messages: AtomicU64,
     }
 }
+
+/// It is bound to a user.
+const BOUND: u8 = 1;
+/// Its peer is at a Unix socket.
+const UNIX: u8 = 2;
 
 const _: () = assert!(size_of::<Entry>() == 88 && align_of::<Entry>() == 8);
 
@@ -96,6 +101,7 @@ impl Entry {
             PeerAddr::Inet(address) => (mapped(address.ip()), address.port()),
             PeerAddr::Unix => (0, 0),
         };
+        self.set_flag(UNIX, *peer == PeerAddr::Unix);
         self.port.store(port, Ordering::Relaxed);
         self.address[0].store((address >> 64) as u64, Ordering::Relaxed);
         self.address[1].store(address as u64, Ordering::Relaxed);
@@ -127,11 +133,21 @@ impl Entry {
     }
 
     pub(super) fn is_bound(&self) -> bool {
-        self.bound.load(Ordering::Acquire) != 0
+        self.has_flag(BOUND)
     }
 
     pub(super) fn set_bound(&self, bound: bool) {
-        self.bound.store(u8::from(bound), Ordering::Release);
+        self.set_flag(BOUND, bound);
+    }
+
+    fn has_flag(&self, flag: u8) -> bool {
+        self.flags.load(Ordering::Acquire) & flag != 0
+    }
+
+    /// Only the owner does.
+    fn set_flag(&self, flag: u8, on: bool) {
+        let flags = self.flags.load(Ordering::Relaxed);
+        self.flags.store(if on { flags | flag } else { flags & !flag }, Ordering::Release);
     }
 
     /// Bytes queued for the client.
@@ -244,15 +260,13 @@ impl Entry {
     }
 
     pub(crate) fn peer(&self) -> PeerAddr {
+        if self.has_flag(UNIX) {
+            return PeerAddr::Unix;
+        }
         let high = u128::from(self.address[0].load(Ordering::Relaxed));
         let low = u128::from(self.address[1].load(Ordering::Relaxed));
-        match high << 64 | low {
-            0 => PeerAddr::Unix,
-            address => {
-                let ip = Ipv6Addr::from_bits(address).to_canonical();
-                PeerAddr::Inet(SocketAddr::new(ip, self.port.load(Ordering::Relaxed)))
-            }
-        }
+        let ip = Ipv6Addr::from_bits(high << 64 | low).to_canonical();
+        PeerAddr::Inet(SocketAddr::new(ip, self.port.load(Ordering::Relaxed)))
     }
 }
 

@@ -182,6 +182,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PeerAddr;
 
     fn table(sockets: usize, first_id: u32) -> Table {
         Table::new(sockets, first_id).unwrap()
@@ -224,6 +225,19 @@ mod tests {
         assert_eq!(table.info(id).unwrap().user.as_deref(), Some("李雷 & Ann"));
         table.release(id);
         assert!(table.info(id).is_none());
+    }
+
+    #[test]
+    fn every_peer_comes_back_as_it_was_written() {
+        let table = table(4, 1);
+        let id = table.claim().unwrap();
+        for text in ["[::]:0", "[::]:9", "[::1]:0", "192.0.2.1:7", "0.0.0.0:0", "unix", "[2001:db8::1]:1"] {
+            let peer = text.parse().map_or(PeerAddr::Unix, PeerAddr::Inet);
+            table.bind(id, "ann");
+            table.slot(id).set_peer(&peer);
+            assert_eq!(table.slot(id).peer(), peer, "{text}");
+            assert_eq!(table.info(id).unwrap().user.as_deref(), Some("ann"));
+        }
     }
 
     #[test]
