@@ -275,8 +275,9 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Sockets that are neither open nor HTTP yet: those in a handshake, and those being told 503. A sixteenth of
-    /// the connections, so that a full server still answers.
+    /// For how many sockets there is room that open connections cannot take: for those in a handshake, those being told 503, and
+    /// those that linger. A sixteenth of the connections, so that a full server still answers. It is no limit for them: a crowd
+    /// that comes back at once may take what is free.
     pub(crate) fn handshakes_max(&self) -> usize {
         (self.max_connections / 16).max(256)
     }

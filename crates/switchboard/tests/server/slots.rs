@@ -1,10 +1,12 @@
 //! Places in the connection table are used again and again, and nothing of a connection stays behind in its place.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use switchboard::{Config, Conn, ConnectionId, Message, Overflow, Request, Server};
+use switchboard::{Config, Conn, ConnectionId, Listen, ListenAddr, Message, Overflow, Request, Server};
 
 use crate::support::*;
 
@@ -102,6 +104,38 @@ fn when_even_handshakes_have_no_room_the_answer_is_503_at_once() {
     drop(idle);
     wait_until("there is room again", || server.handle.stats().sockets == 0);
     server.connect().round_trip("in");
+}
+
+/// From one host, as many heads and PROXY headers as there is room for, and nothing further.
+#[test]
+fn handshakes_that_never_go_on_give_their_room_back_in_time() {
+    let handshake_timeout = Duration::from_millis(700);
+    let settings = Config { max_connections: 1, handshake_timeout, ..one_reactor() };
+    let listen = [Listen::on(ANY), Listen::on(ANY).proxy_protocol()];
+    let server = Server::listen_on(listen).config(settings);
+    let server = serve(server.on_message(async |conn: Conn, message: Message| conn.push(message)));
+    let [ListenAddr::Inet(plain), ListenAddr::Inet(behind_proxy)] = server.handle.listening()[..] else {
+        panic!("{:?}", server.handle.listening())
+    };
+    for _ in 0..2 {
+        let mut idle = Vec::new();
+        // More than the 257 that fit without TLS, and the 1,281 with it.
+        for number in 0..1_400 {
+            let mut stream = std::net::TcpStream::connect([plain, behind_proxy][number % 2]).unwrap();
+            let _ = stream.write_all([&b"GET / HT"[..], b"PROXY TC"][number % 2]);
+            idle.push(stream);
+        }
+        wait_until("a healthy client is let in", || {
+            let mut stream = Stream::tcp(plain);
+            let request = handshake("/").request();
+            let mut answer = [0; 12];
+            let asked = stream.write_all(&request).and_then(|()| stream.read_exact(&mut answer));
+            asked.is_ok() && answer.starts_with(b"HTTP/1.1 101")
+        });
+        drop(idle);
+        wait_until("all are gone", || server.handle.stats().sockets == 0);
+    }
+    assert_eq!(server.handle.stats().opened, 2);
 }
 
 #[test]
