@@ -107,15 +107,6 @@ impl Addresses {
         Ok(true)
     }
 
-    /// Counts a connection that need not be admitted, because it was one before. As with [`admit`](Addresses::admit).
-    pub(crate) fn count(&self, config: &Config, peer: &PeerAddr, now_ms: u64) -> bool {
-        let Some(key) = self.key(config, peer) else { return false };
-        let mut shard = self.shard(key);
-        shard.enter(key, now_ms);
-        shard.add(key);
-        true
-    }
-
     /// A counted connection has ended.
     pub(crate) fn release(&self, config: &Config, peer: &PeerAddr, now_ms: u64) {
         let Some(key) = self.key(config, peer) else { return };
@@ -225,7 +216,7 @@ mod tests {
         let addresses = Addresses::new(&config);
         let client = peer("192.0.2.1");
         assert_eq!(addresses.admit(&config, &client, NOW), Ok(true));
-        assert!(addresses.count(&config, &client, NOW));
+        assert_eq!(addresses.admit(&config, &client, NOW), Ok(true));
         assert_eq!(addresses.admit(&config, &client, NOW), Err(Excess::Connections));
         addresses.release(&config, &client, NOW);
         assert_eq!(addresses.admit(&config, &client, NOW), Ok(true));

@@ -1,11 +1,14 @@
 //! Whether a handshake gets as far as the user's `authorize`: the same for a fresh socket and for one that has
 //! served ordinary HTTP requests.
 
+use std::sync::Arc;
+
 use switchboard_proto::handshake::{self, HandshakeError};
 
 use crate::PeerAddr;
 use crate::addresses::Excess;
 use crate::core::Core;
+use crate::places::UpgradePlace;
 use crate::table::Counters;
 
 /// Why a handshake is refused by the server itself.
@@ -129,26 +132,20 @@ pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(),
 
 /// The same for a request head that came with a connection which has served HTTP before; a refusal is counted. `proxied`: the
 /// connection is a trusted proxy's, the client another's, which has not been counted for its address yet.
-pub(crate) fn admit_counted(
-    core: &Core,
+pub(crate) fn admit_late(
+    core: &Arc<Core>,
     head: &[u8],
     client: &PeerAddr,
     proxied: bool,
-) -> Result<(), Refused> {
+) -> Result<UpgradePlace, Refused> {
     let parsed = handshake::Request::parse(head, &crate::reactor::head_limits(&core.config));
     let admitted = match parsed {
         Ok(Some(request)) => admit(core, &request).and_then(|()| {
-            let admitted = if proxied { core.admit_address(client) } else { Ok(false) };
-            match admitted {
-                // It is counted when its reactor has it.
-                Ok(true) => core.release_address(client),
-                Ok(false) => {}
-                Err(refusal) => {
-                    core.give_place_back();
-                    return Err(refusal);
-                }
+            let mut place = UpgradePlace::new(core, *client);
+            if proxied {
+                place.admit_client()?;
             }
-            Ok(())
+            Ok(place)
         }),
         Ok(None) => Err(Refusal::BadDecision),
         Err(error) => Err(Refusal::Handshake(error)),

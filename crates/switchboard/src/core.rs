@@ -158,15 +158,14 @@ impl Core {
     pub(crate) fn has_socket(&self) -> bool {
         let own = self.loads().sum::<u64>() as usize;
         let http = self.table.header().http_places.load(Ordering::Relaxed) as usize;
-        let http = match (self.config.mode, &self.certificates) {
-            (Mode::Base, None) => http,
-            // They are the workers'.
-            (Mode::Process, None) => 0,
-            // The reactors have kept the sockets, and there is a pair for each, of which a worker's process has one end.
-            (Mode::Base, Some(_)) => 2 * http,
-            (Mode::Process, Some(_)) => http,
+        let workers = match self.config.mode {
+            // The clients' sockets, or the ends of the pairs that carry what comes by TLS.
+            Mode::Base => http,
+            Mode::Process => 0,
         };
-        own < self.config.sockets_max() && own + http < self.descriptors_max
+        // With TLS the reactors have kept the sockets, and have the other ends.
+        let pairs = if self.certificates.is_some() { self.relays.len() } else { 0 };
+        own < self.config.sockets_max() && own + workers + pairs < self.descriptors_max
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -220,20 +219,13 @@ impl Core {
         take(&self.table.header().http_places, self.config.max_http_connections)
     }
 
-    /// An HTTP connection of this peer has ended.
-    pub(crate) fn give_http_place_back(&self, peer: &PeerAddr) {
-        self.release_address(peer);
+    pub(crate) fn give_http_place_back(&self) {
         self.table.header().http_places.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// One more connection of this peer, if it may have one: see [`Addresses::admit`].
     pub(crate) fn admit_address(&self, peer: &PeerAddr) -> Result<bool, Refusal> {
         self.addresses.admit(&self.config, peer, self.now_ms()).map_err(Refusal::Address)
-    }
-
-    /// As [`Addresses::count`].
-    pub(crate) fn count_address(&self, peer: &PeerAddr) -> bool {
-        self.addresses.count(&self.config, peer, self.now_ms())
     }
 
     /// A connection that was counted for its peer's address has ended.

@@ -55,6 +55,7 @@ mod core;
 mod frame;
 mod inbox;
 mod instance;
+mod places;
 mod ports;
 mod rate;
 mod table;

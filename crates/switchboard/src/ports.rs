@@ -13,6 +13,7 @@ use crate::decision::Accept;
 use crate::error::{ConnectionError, MessageError, PushError};
 use crate::inbox::Refused as NotSent;
 use crate::pipe::Slot;
+use crate::places::Source;
 use crate::status::ConductorRequest;
 use crate::table::Entry;
 use crate::{ConnectionId, Message, Overflow, PeerAddr, Request};
@@ -55,14 +56,14 @@ pub(crate) trait RemotePorts: Send + Sync + fmt::Debug {
     /// Asks the thread that leads the master.
     fn request(&self, request: ConductorRequest);
 
-    /// An HTTP connection of this peer has ended: its place is free.
-    fn http_ended(&self, peer: &PeerAddr);
+    /// An HTTP connection from there has ended.
+    fn http_ended(&self, source: &Source);
 
     /// Asks for a place for a connection whose upgrade is about to be decided about. `proxied`: it is a trusted proxy's.
     fn admit(&self, request: &Request, proxied: bool) -> oneshot::Receiver<Result<(), Refused>>;
 
-    /// That place is not needed. `refused`: because the handshake was refused.
-    fn place_returned(&self, refused: bool);
+    /// That place, of this client, is not needed. `refused`: because the handshake was refused.
+    fn place_returned(&self, client: &PeerAddr, refused: bool);
 
     /// The upgrade has been answered with 101: the socket, with its place, goes to a reactor.
     fn upgraded(&self, socket: OwnedFd, request: Request, accept: Accept, unread: Bytes);

@@ -7,11 +7,12 @@ use super::setup::Setup;
 use super::wire::{Corrupt, Reader, Writer};
 use crate::admission::Refused;
 use crate::error::ReloadError;
-use crate::{PeerAddr, Reloaded, Status, Transport};
+use crate::places::Source;
+use crate::{PeerAddr, Reloaded, Status};
 
 /// What this program speaks. Old and new programs meet during a reload: everything that changes a message, or what stands
 /// in shared memory or rings, changes it.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What an instance tells the master.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +30,9 @@ pub(crate) enum ToMaster {
     StartFailed {
         reason: String,
     },
-    /// An HTTP connection that it was given, of this peer, has ended.
+    /// An HTTP connection that it was given, from there, has ended.
     HttpEnded {
-        peer: PeerAddr,
+        source: Source,
     },
     /// A request on such a connection wants a WebSocket: has the server a place for it? `proxied`: the connection is a trusted
     /// proxy's, and `peer` its client.
@@ -41,8 +42,9 @@ pub(crate) enum ToMaster {
         proxied: bool,
         head: Bytes,
     },
-    /// An admitted connection will not be open. `refused`: it was answered so.
+    /// An admitted connection of this client will not be open. `refused`: it was answered so.
     PlaceReturned {
+        peer: PeerAddr,
         refused: bool,
     },
     /// An admitted connection has been answered with 101; its socket comes with this.
@@ -99,8 +101,7 @@ pub(crate) enum ToInstance {
     },
     /// An HTTP connection, of which `read` has been read; its socket comes with this.
     Http {
-        peer: PeerAddr,
-        transport: Transport,
+        source: Source,
         read: Bytes,
     },
     Admitted {
@@ -129,11 +130,11 @@ impl ToMaster {
             ToMaster::Hello { version, pid } => writer.u8(0).u32(*version).u32(*pid),
             ToMaster::Ready { http } => writer.u8(1).bool(*http),
             ToMaster::StartFailed { reason } => writer.u8(2).str(reason),
-            ToMaster::HttpEnded { peer } => writer.u8(3).peer(peer),
+            ToMaster::HttpEnded { source } => writer.u8(3).source(source),
             ToMaster::Admit { token, peer, proxied, head } => {
                 writer.u8(4).u64(*token).peer(peer).bool(*proxied).bytes(head)
             }
-            ToMaster::PlaceReturned { refused } => writer.u8(5).bool(*refused),
+            ToMaster::PlaceReturned { peer, refused } => writer.u8(5).peer(peer).bool(*refused),
             ToMaster::Upgraded(upgraded) => {
                 upgraded.write(writer.u8(6));
                 &mut writer
@@ -155,12 +156,12 @@ impl ToMaster {
             0 => return Ok(ToMaster::Hello { version: reader.u32()?, pid: reader.u32()? }),
             1 => ToMaster::Ready { http: reader.bool()? },
             2 => ToMaster::StartFailed { reason: reader.string()? },
-            3 => ToMaster::HttpEnded { peer: reader.peer()? },
+            3 => ToMaster::HttpEnded { source: reader.source()? },
             4 => {
                 let (token, peer, proxied) = (reader.u64()?, reader.peer()?, reader.bool()?);
                 ToMaster::Admit { token, peer, proxied, head: read_bytes(&mut reader)? }
             }
-            5 => ToMaster::PlaceReturned { refused: reader.bool()? },
+            5 => ToMaster::PlaceReturned { peer: reader.peer()?, refused: reader.bool()? },
             6 => ToMaster::Upgraded(Box::new(Upgraded::read(&mut reader)?)),
             7 => {
                 let token = reader.u64()?;
@@ -217,8 +218,8 @@ impl ToInstance {
             ToInstance::Bells => {
                 writer.u8(2);
             }
-            ToInstance::Http { peer, transport, read } => {
-                writer.u8(3).peer(peer).transport(*transport).bytes(read);
+            ToInstance::Http { source, read } => {
+                writer.u8(3).source(source).bytes(read);
             }
             ToInstance::Admitted { token, refusal } => {
                 writer
@@ -250,10 +251,7 @@ impl ToInstance {
             0 => return Ok(ToInstance::Incompatible { version: reader.u32()? }),
             1 => ToInstance::Setup(Box::new(Setup::read(&mut reader)?)),
             2 => ToInstance::Bells,
-            3 => {
-                let (peer, transport) = (reader.peer()?, reader.transport()?);
-                ToInstance::Http { peer, transport, read: read_bytes(&mut reader)? }
-            }
+            3 => ToInstance::Http { source: reader.source()?, read: read_bytes(&mut reader)? },
             4 => {
                 let (token, refusal) = (reader.u64()?, reader.option(read_refused)?);
                 ToInstance::Admitted { token, refusal }
@@ -338,7 +336,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ProcessInfo, ProcessRole, ProcessState, Recipient, Stats};
+    use crate::{ProcessInfo, ProcessRole, ProcessState, Recipient, Stats, Transport};
 
     fn bytes() -> impl Strategy<Value = Bytes> {
         any::<Vec<u8>>().prop_map(Bytes::from)
@@ -350,6 +348,13 @@ mod tests {
             any::<([u8; 4], u16)>().prop_map(|(ip, port)| PeerAddr::Inet((ip, port).into())),
             any::<([u8; 16], u16)>().prop_map(|(ip, port)| PeerAddr::Inet((ip, port).into())),
         ]
+    }
+
+    fn sources() -> impl Strategy<Value = Source> {
+        (peers(), any::<(bool, bool)>()).prop_map(|(peer, (tls, unnamed))| {
+            let transport = if tls { Transport::Tls } else { Transport::Plain };
+            Source { peer, transport, unnamed }
+        })
     }
 
     fn upgraded() -> impl Strategy<Value = Upgraded> {
@@ -373,8 +378,8 @@ mod tests {
             any::<String>().prop_map(|reason| ToMaster::StartFailed { reason }),
             (any::<u64>(), peers(), any::<bool>(), bytes())
                 .prop_map(|(token, peer, proxied, head)| { ToMaster::Admit { token, peer, proxied, head } }),
-            peers().prop_map(|peer| ToMaster::HttpEnded { peer }),
-            any::<bool>().prop_map(|refused| ToMaster::PlaceReturned { refused }),
+            sources().prop_map(|source| ToMaster::HttpEnded { source }),
+            (peers(), any::<bool>()).prop_map(|(peer, refused)| ToMaster::PlaceReturned { peer, refused }),
             upgraded().prop_map(|upgraded| ToMaster::Upgraded(Box::new(upgraded))),
             any::<(u64, bool)>().prop_map(|(token, status)| {
                 let request = if status { Request::Status } else { Request::Reload };
@@ -400,10 +405,10 @@ mod tests {
 
         #[test]
         fn http_and_refusals_come_back(
-            peer in peers(), read in bytes(), token in any::<u64>(),
+            source in sources(), read in bytes(), token in any::<u64>(),
             refused in any::<Option<(u16, Vec<(String, String)>, String)>>(),
         ) {
-            let http = ToInstance::Http { peer, transport: Transport::Tls, read };
+            let http = ToInstance::Http { source, read };
             let refusal = refused.map(|(status, headers, body)| Refused { status, headers, body });
             let admitted = ToInstance::Admitted { token, refusal };
             for message in [http, admitted] {

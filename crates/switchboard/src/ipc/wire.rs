@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use super::Corrupt;
+use crate::places::Source;
 use crate::{PeerAddr, Transport};
 
 /// Appends values to a buffer, which can be kept and used again.
@@ -106,6 +107,10 @@ impl<'a> Writer<'a> {
 
     pub(crate) fn transport(&mut self, transport: Transport) -> &mut Self {
         self.bool(transport == Transport::Tls)
+    }
+
+    pub(crate) fn source(&mut self, source: &Source) -> &mut Self {
+        self.peer(&source.peer).transport(source.transport).bool(source.unnamed)
     }
 
     pub(crate) fn address(&mut self, address: &SocketAddr) -> &mut Self {
@@ -226,6 +231,10 @@ impl<'a> Reader<'a> {
             1 => self.address().map(PeerAddr::Inet),
             _ => Err(Corrupt("an unknown kind of address")),
         }
+    }
+
+    pub(crate) fn source(&mut self) -> Result<Source, Corrupt> {
+        Ok(Source { peer: self.peer()?, transport: self.transport()?, unnamed: self.bool()? })
     }
 
     pub(crate) fn transport(&mut self) -> Result<Transport, Corrupt> {

@@ -116,9 +116,9 @@ impl Shared {
                 Err(error) if !is_end(&error) => {
                     tracing::error!(%error, "cannot tell the master something");
                     // A connection that is not passed on leaves its place.
-                    let upgraded = unsent.pop_front().is_some_and(|(_, descriptor)| descriptor.is_some());
-                    if upgraded {
-                        let returned = ToMaster::PlaceReturned { refused: false };
+                    let lost = unsent.pop_front().map(|(bytes, _)| ToMaster::decode(&bytes));
+                    if let Some(Ok(ToMaster::Upgraded(upgraded))) = lost {
+                        let returned = ToMaster::PlaceReturned { peer: upgraded.peer, refused: false };
                         unsent.push_front((returned.encode(), None));
                     }
                 }

@@ -26,6 +26,7 @@ use crate::ipc::codec::Mark;
 use crate::ipc::link::{Request as Asking, Response, ToMaster, Upgraded};
 use crate::ipc::ring::{Producer, Sleeping};
 use crate::pipe::Slot;
+use crate::places::Source;
 use crate::ports::RemotePorts;
 use crate::status::ConductorRequest;
 use crate::sys::Doorbell;
@@ -54,9 +55,16 @@ pub(super) struct RingPorts {
     pub(super) alarm: Alarm,
     pub(super) sessions: Sessions,
     asks: Tickets<oneshot::Sender<Answer>>,
-    admissions: Tickets<oneshot::Sender<Result<(), Refused>>>,
+    admissions: Tickets<Admission>,
     requests: Tickets<ConductorRequest>,
     pub(super) link: Link,
+}
+
+/// Who waits for the answer whether a connection of this client can be open.
+#[derive(Debug)]
+struct Admission {
+    client: PeerAddr,
+    sender: oneshot::Sender<Result<(), Refused>>,
 }
 
 /// Who this process is.
@@ -238,13 +246,9 @@ impl RingPorts {
 
     /// The master says whether a connection can be open.
     pub(super) fn admitted(&self, token: u64, refusal: Option<Refused>) {
-        let admitted = refusal.map_or(Ok(()), Err);
-        let unclaimed = match self.admissions.take(token) {
-            Some(sender) => sender.send(admitted).is_err_and(|admitted| admitted.is_ok()),
-            None => admitted.is_ok(),
-        };
-        if unclaimed {
-            self.tell(&ToMaster::PlaceReturned { refused: false });
+        let Some(Admission { client, sender }) = self.admissions.take(token) else { return };
+        if sender.send(refusal.map_or(Ok(()), Err)).is_err_and(|admitted| admitted.is_ok()) {
+            self.tell(&ToMaster::PlaceReturned { peer: client, refused: false });
         }
     }
 
@@ -384,15 +388,16 @@ impl RemotePorts for Arc<RingPorts> {
         }
     }
 
-    fn http_ended(&self, peer: &PeerAddr) {
-        self.tell(&ToMaster::HttpEnded { peer: *peer });
+    fn http_ended(&self, source: &Source) {
+        self.tell(&ToMaster::HttpEnded { source: *source });
     }
 
     fn admit(&self, request: &Request, proxied: bool) -> oneshot::Receiver<Result<(), Refused>> {
         let (sender, receiver) = oneshot::channel();
-        if let Ok(token) = self.admissions.add(sender) {
+        let client = request.peer();
+        if let Ok(token) = self.admissions.add(Admission { client, sender }) {
             let head = request.clone().into_head();
-            let asked = ToMaster::Admit { token, peer: request.peer(), proxied, head };
+            let asked = ToMaster::Admit { token, peer: client, proxied, head };
             if let Err(error) = self.link.send(&asked, None) {
                 tracing::error!(%error, "cannot ask the master for a place");
                 drop(self.admissions.take(token));
@@ -401,8 +406,8 @@ impl RemotePorts for Arc<RingPorts> {
         receiver
     }
 
-    fn place_returned(&self, refused: bool) {
-        self.tell(&ToMaster::PlaceReturned { refused });
+    fn place_returned(&self, client: &PeerAddr, refused: bool) {
+        self.tell(&ToMaster::PlaceReturned { peer: *client, refused });
     }
 
     fn upgraded(&self, socket: OwnedFd, request: Request, accept: Accept, unread: Bytes) {
@@ -411,7 +416,7 @@ impl RemotePorts for Arc<RingPorts> {
         let upgraded = Upgraded { peer, head: request.into_head(), subprotocol, user, session, unread };
         if let Err(error) = self.link.send(&ToMaster::Upgraded(Box::new(upgraded)), Some(socket)) {
             tracing::error!(%error, %peer, "cannot pass an upgraded connection on");
-            self.place_returned(false);
+            self.place_returned(&peer, false);
         }
     }
 }

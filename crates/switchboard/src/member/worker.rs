@@ -100,12 +100,12 @@ impl<H: Handler> Part for WorkerPart<H> {
 
     fn told(&mut self, news: News) {
         match news.message {
-            ToInstance::Http { peer, transport, read } => {
+            ToInstance::Http { source, read } => {
                 let runner = self.runner.as_mut().filter(|runner| runner.has_http());
                 match (runner, news.descriptors.into_iter().next()) {
-                    (Some(runner), Some(socket)) => runner.serve(socket, peer, transport, read),
+                    (Some(runner), Some(socket)) => runner.serve(socket, source, None, read),
                     // Its place is free again.
-                    _ => self.tell(&ToMaster::HttpEnded { peer }),
+                    _ => self.tell(&ToMaster::HttpEnded { source }),
                 }
             }
             ToInstance::Drain => {

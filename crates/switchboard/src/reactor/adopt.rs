@@ -10,6 +10,7 @@ use super::connection::{Link, Phase};
 use super::handshake;
 use crate::Request;
 use crate::decision::Accept;
+use crate::places::UpgradePlace;
 
 /// A socket for a reactor that did not accept it.
 #[derive(Debug)]
@@ -17,9 +18,8 @@ use crate::decision::Accept;
 pub(crate) enum Adopted {
     /// Another reactor did, which has more than its share.
     Accepted(Arrival),
-    /// It has served ordinary requests, and its upgrade has been answered with 101. `unread` came after the request. A
-    /// place has been taken for it.
-    Upgraded { socket: OwnedFd, request: Request, accept: Accept, unread: Bytes },
+    /// It has served ordinary requests, and its upgrade has been answered with 101. `unread` came after the request.
+    Upgraded { socket: OwnedFd, request: Request, accept: Accept, unread: Bytes, place: UpgradePlace },
 }
 
 impl Reactor {
@@ -30,31 +30,35 @@ impl Reactor {
                     self.begin_handshake(arrival);
                 }
             }
-            Adopted::Upgraded { socket, request, accept, unread } => {
+            Adopted::Upgraded { socket, request, accept, unread, place } => {
                 let relayed = self.core.relays.find(&socket).and_then(|(_, id)| self.key_of(id));
                 let key = match relayed {
-                    Some(key) => {
-                        self.end_relay(key, &socket, request, accept, &unread);
-                        key
-                    }
-                    None => match self.insert(socket, request.peer(), Phase::Head(None), Link::Plain) {
-                        Some(key) => {
-                            let connection = &mut self.connections[key as usize];
-                            connection.has_place = true;
-                            // It was let in already, as itself or as an HTTP connection.
-                            connection.counted = self.core.count_address(&request.peer());
-                            connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
-                            let deflate = handshake::agreed(&self.core.config, &request);
-                            self.open(key, request, accept, deflate);
-                            key
-                        }
-                        None => return self.core.give_place_back(),
-                    },
+                    Some(key) => self.end_relay(key, &socket, request, accept, &unread, place),
+                    None => self.adopt_upgraded(socket, request, accept, &unread, place),
                 };
-                if self.stopping.is_some() {
+                if let Some(key) = key.filter(|_| self.stopping.is_some()) {
                     self.close_for_stop(key);
                 }
             }
         }
+    }
+
+    /// The socket is the client's. None: there is no room.
+    fn adopt_upgraded(
+        &mut self,
+        socket: OwnedFd,
+        request: Request,
+        accept: Accept,
+        unread: &Bytes,
+        place: UpgradePlace,
+    ) -> Option<u32> {
+        let key = self.insert(socket, request.peer(), Phase::Head(None), Link::Plain)?;
+        let connection = &mut self.connections[key as usize];
+        connection.has_place = true;
+        connection.counted = place.pass_on();
+        connection.stash = (!unread.is_empty()).then(|| Box::new(unread.to_vec()));
+        let deflate = handshake::agreed(&self.core.config, &request);
+        self.open(key, request, accept, deflate);
+        Some(key)
     }
 }

@@ -160,7 +160,7 @@ impl Reactor {
         if !matches!(connection.phase, Phase::Open | Phase::Closing) {
             return;
         }
-        connection.phase = Phase::Draining { linger: true };
+        connection.phase = Phase::Draining { linger: true, place: None };
         connection.stash = None;
         connection.protocol.drop_input();
         if connection.hold.contains(Hold::ENDING) {
@@ -183,7 +183,8 @@ impl Reactor {
     /// Sends what is queued, then ends the transport.
     pub(super) fn drain(&mut self, key: u32, linger: bool) {
         let connection = &mut self.connections[key as usize];
-        connection.phase = Phase::Draining { linger };
+        let place = connection.phase.http_place();
+        connection.phase = Phase::Draining { linger, place };
         connection.stash = None;
         connection.hold = Default::default();
         if connection.hung_up {
@@ -196,7 +197,7 @@ impl Reactor {
     /// Everything has left.
     pub(super) fn drained(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
-        let Phase::Draining { linger } = connection.phase else { return };
+        let Phase::Draining { linger, .. } = connection.phase else { return };
         if linger {
             let _ = shutdown(&connection.socket, Shutdown::Write);
             self.watch(key);

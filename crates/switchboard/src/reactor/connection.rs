@@ -1,6 +1,7 @@
 //! A connection as its reactor has it.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_proto as proto;
@@ -12,6 +13,7 @@ use super::relay::Relay;
 use super::throttle::Meter;
 use super::tls::{Scratch, Session};
 use crate::event::Closed;
+use crate::places::HttpPlace;
 use crate::sys::Interest;
 use crate::{ConnectionId, Request, Transport};
 
@@ -59,6 +61,8 @@ pub(super) struct Connection {
     pub(super) has_place: bool,
     /// It is counted for its peer's address.
     pub(super) counted: bool,
+    /// Its PROXY header has named nobody.
+    pub(super) unnamed: bool,
     /// The client is gone: nothing can be sent any more, what it had sent is still read.
     pub(super) hung_up: bool,
     /// The kernel took less than it was offered: wait until the socket is writable.
@@ -95,8 +99,20 @@ pub(super) enum Phase {
     /// Our close frame has been sent first; the peer's is awaited.
     Closing,
     /// It has ended for the user. When the rest of its output has left: with `linger`, what still comes is thrown
-    /// away until the client closes, so that a reset does not destroy what it has not read; without, it is over.
-    Draining { linger: bool },
+    /// away until the client closes, so that a reset does not destroy what it has not read; without, it is over. After
+    /// ordinary requests it keeps its place.
+    Draining { linger: bool, place: Option<Arc<HttpPlace>> },
+}
+
+impl Phase {
+    /// Its HTTP place, where it speaks TLS and serves or has served ordinary requests. (Others go to their worker.)
+    pub(super) fn http_place(&self) -> Option<Arc<HttpPlace>> {
+        match self {
+            Phase::Relay(relay) => Some(relay.place.clone()),
+            Phase::Draining { place, .. } => place.clone(),
+            _ => None,
+        }
+    }
 }
 
 // A server has many, most of them idle.
@@ -137,6 +153,7 @@ impl Connection {
             protected: false,
             has_place: false,
             counted: false,
+            unnamed: false,
             hung_up: false,
             blocked: false,
         }

@@ -4,16 +4,16 @@ use bytes::Bytes;
 use switchboard_proto::deflate::{Agreement, Parameters};
 use switchboard_proto::handshake::{HeadLimits, HeadReader, Request as Head, Upgrade, write_response};
 
-use super::connection::{Hold, Link, Phase};
+use super::connection::{Connection, Hold, Link, Phase};
 use super::{Reactor, Timer, tls};
 use crate::admission::{self, Refusal};
 use crate::decision::{Accept, Verdict};
 use crate::event::{EventKind, Flow};
 use crate::handle::check_name;
+use crate::places::{HttpPlace, Source};
 use crate::table::Counters;
-use crate::table::State;
-use crate::trusted::client_of;
-use crate::{Config, ConnectionId, Decision, PeerAddr, Request, Transport};
+use crate::table::{Entry, State};
+use crate::{Config, ConnectionId, Decision, PeerAddr, Request};
 
 pub(crate) fn head_limits(config: &Config) -> HeadLimits {
     HeadLimits { head_bytes_max: config.head_bytes_max, headers_max: config.headers_max }
@@ -97,7 +97,8 @@ impl Reactor {
         let entry = self.core.table.slot(connection.id);
         let field = self.core.config.forwarded_field.name();
         let values = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
-        let client = client_of(&self.core.config, entry.peer(), values.map(|(_, value)| value));
+        let source = source_of(connection, entry);
+        let client = source.client_of(&self.core.config, values.map(|(_, value)| value));
         let client = client.map_err(|_| Refusal::Forwarded)?;
         if !connection.counted {
             entry.set_peer(&client);
@@ -114,22 +115,18 @@ impl Reactor {
         if self.core.is_stopping() {
             return self.refuse(key, &Refusal::Stopping);
         }
-        if !self.core.take_http_place() {
+        let connection = &self.connections[key as usize];
+        let source = source_of(connection, self.core.table.slot(connection.id));
+        let Some(place) = HttpPlace::take(&self.core, source) else {
             return self.refuse(key, &Refusal::Full);
+        };
+        if connection.tls.is_some() {
+            return self.begin_relay(key, place, bytes);
         }
-        if self.connections[key as usize].tls.is_some() {
-            return self.begin_relay(key, bytes);
-        }
-        let id = self.connections[key as usize].id;
-        let peer = self.entry(id).peer();
-        // From now on it is counted with its HTTP place.
-        self.connections[key as usize].counted = false;
+        place.set_counted(std::mem::take(&mut self.connections[key as usize].counted));
         let socket = self.remove(key);
         let _ = self.poller.remove(&socket);
-        if let Err(socket) =
-            self.dispatch.serve_http(socket, peer, Transport::Plain, Bytes::copy_from_slice(bytes))
-        {
-            self.core.give_http_place_back(&peer);
+        if let Err(socket) = self.dispatch.serve_http(socket, place, Bytes::copy_from_slice(bytes)) {
             super::accept::refuse(&socket, &Refusal::Full);
         }
     }
@@ -238,6 +235,10 @@ impl Reactor {
             connection.due_ms = self.wheel.schedule(at_ms, timer);
         }
     }
+}
+
+fn source_of(connection: &Connection, entry: &Entry) -> Source {
+    Source { peer: entry.peer(), transport: connection.transport(), unnamed: connection.unnamed }
 }
 
 /// What the client and the server agree upon about compression.

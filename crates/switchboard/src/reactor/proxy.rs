@@ -46,7 +46,8 @@ impl Reactor {
         connection.phase = Phase::Head(None);
         let entry = self.core.table.slot(connection.id);
         match source {
-            ProxySource::Unnamed => {}
+            // What it sends further may be anybody's.
+            ProxySource::Unnamed => connection.unnamed = true,
             ProxySource::Inet(address) => entry.set_peer(&PeerAddr::Inet(address)),
             ProxySource::Unix => entry.set_peer(&PeerAddr::Unix),
         }

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown, socketpair,
@@ -18,6 +19,7 @@ use super::{READ_BYTES, Reactor, handshake, token};
 use crate::admission::Refusal;
 use crate::core::Core;
 use crate::decision::Accept;
+use crate::places::{HttpPlace, UpgradePlace};
 use crate::sys::{self, Interest};
 use crate::{ConnectionId, Request, Transport};
 
@@ -27,111 +29,116 @@ pub(super) const RELAY_TOKEN: u64 = 1 << 63;
 /// What stands between a client and a worker.
 #[derive(Debug)]
 pub(super) struct Relay {
-    /// Our end of the pair.
-    socket: OwnedFd,
-    interest: Interest,
+    /// None: the worker sends no more, and nothing is to reach it any more.
+    pair: Option<Pair>,
     /// What the client has sent and the worker has no room for: at most one read's.
     to_worker: Vec<u8>,
     /// The client sends no more.
     client_ended: bool,
-    /// The worker sends no more.
-    worker_ended: bool,
-    /// The worker has closed its end: nothing reaches it any more, and epoll is not asked about it.
+    pub(super) place: Arc<HttpPlace>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    /// Our end.
+    socket: OwnedFd,
+    interest: Interest,
+    /// The worker has closed its end: epoll is not asked about it any more, but there may be something to be read.
     hung_up: bool,
-    /// The client has been told that no more comes.
-    told: bool,
-    _place: RelayPlace,
+    _entry: RelayEntry,
 }
 
 impl Relay {
     /// Is what waits for the client the last that it is sent?
     pub(super) fn has_ended(&self) -> bool {
-        self.worker_ended
+        self.pair.is_none()
+    }
+
+    /// Has the worker nothing to do with it any more?
+    fn is_left(&self) -> bool {
+        self.pair.as_ref().is_none_or(|pair| pair.hung_up)
     }
 }
 
 /// Whose the workers' ends of the pairs are: a connection that becomes a WebSocket late comes back as a socket.
 #[derive(Debug, Default)]
-pub(crate) struct Relays(Mutex<HashMap<u64, (usize, ConnectionId)>>);
+pub(crate) struct Relays(Mutex<HashMap<SocketKey, (usize, ConnectionId)>>);
+
+/// A socket, whichever process has it: the device and the inode.
+type SocketKey = (u64, u64);
 
 impl Relays {
     /// The reactor and the connection that a socket belongs to, if it is an end of a pair.
     pub(crate) fn find(&self, socket: impl AsFd) -> Option<(usize, ConnectionId)> {
-        let inode = inode(socket).ok()?;
-        self.lock().get(&inode).copied()
+        let socket = socket_key(socket).ok()?;
+        self.lock().get(&socket).copied()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (usize, ConnectionId)>> {
+    /// How many there are: of each, this process has one end besides the client's socket.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SocketKey, (usize, ConnectionId)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// An entry among the relays, for as long as it lives.
 #[derive(Debug)]
-struct RelayPlace {
+struct RelayEntry {
     core: Arc<Core>,
-    inode: u64,
+    theirs: SocketKey,
 }
 
-impl RelayPlace {
-    fn take(core: &Arc<Core>, socket: &OwnedFd, reactor: usize, id: ConnectionId) -> io::Result<RelayPlace> {
-        let inode = inode(socket)?;
-        core.relays.lock().insert(inode, (reactor, id));
-        Ok(RelayPlace { core: core.clone(), inode })
+impl RelayEntry {
+    fn take(core: &Arc<Core>, socket: &OwnedFd, reactor: usize, id: ConnectionId) -> io::Result<RelayEntry> {
+        let theirs = socket_key(socket)?;
+        core.relays.lock().insert(theirs, (reactor, id));
+        Ok(RelayEntry { core: core.clone(), theirs })
     }
 }
 
-impl Drop for RelayPlace {
+impl Drop for RelayEntry {
     fn drop(&mut self) {
-        self.core.relays.lock().remove(&self.inode);
+        self.core.relays.lock().remove(&self.theirs);
     }
 }
 
-fn inode(socket: impl AsFd) -> io::Result<u64> {
-    Ok(rustix::fs::fstat(socket)?.st_ino)
+/// What is no socket may have any number.
+fn socket_key(socket: impl AsFd) -> io::Result<SocketKey> {
+    let stat = rustix::fs::fstat(socket)?;
+    let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
+    if is_socket { Ok((stat.st_dev, stat.st_ino)) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 impl Reactor {
-    /// An ordinary request on a connection through TLS. An HTTP place has been taken for it.
-    pub(super) fn begin_relay(&mut self, key: u32, bytes: &[u8]) {
-        let id = self.connections[key as usize].id;
-        let peer = self.entry(id).peer();
-        // From now on it is counted with its HTTP place.
-        self.connections[key as usize].counted = false;
-        let (relay, theirs) = match self.pair(key) {
+    /// An ordinary request on a connection through TLS. It stays counted for its address: its sockets stay, too.
+    pub(super) fn begin_relay(&mut self, key: u32, place: Arc<HttpPlace>, bytes: &[u8]) {
+        let (relay, theirs) = match self.pair(key, &place) {
             Ok(pair) => pair,
             Err(error) => {
                 tracing::warn!(%error, "cannot make a socket pair for an HTTP request");
-                self.core.give_http_place_back(&peer);
                 return self.refuse(key, &Refusal::Full);
             }
         };
-        self.connections[key as usize].phase = Phase::Relay(Box::new(relay));
-        let read = Bytes::copy_from_slice(bytes);
-        if self.dispatch.serve_http(theirs, peer, Transport::Tls, read).is_err() {
-            self.core.give_http_place_back(&peer);
+        let connection = &mut self.connections[key as usize];
+        connection.phase = Phase::Relay(Box::new(relay));
+        if self.dispatch.serve_http(theirs, place, Bytes::copy_from_slice(bytes)).is_err() {
+            self.connections[key as usize].phase = Phase::Head(None);
             self.refuse(key, &Refusal::Full);
         }
     }
 
-    fn pair(&mut self, key: u32) -> io::Result<(Relay, OwnedFd)> {
+    fn pair(&mut self, key: u32, place: &Arc<HttpPlace>) -> io::Result<(Relay, OwnedFd)> {
         let id = self.connections[key as usize].id;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        let place = RelayPlace::take(&self.core, &theirs, self.index, id)?;
+        let entry = RelayEntry::take(&self.core, &theirs, self.index, id)?;
         let interest = Interest::READ;
         self.poller.add(&socket, token(key, id) | RELAY_TOKEN, interest)?;
-        let relay = Relay {
-            socket,
-            interest,
-            to_worker: Vec::new(),
-            client_ended: false,
-            worker_ended: false,
-            hung_up: false,
-            told: false,
-            _place: place,
-        };
-        Ok((relay, theirs))
+        let pair = Some(Pair { socket, interest, hung_up: false, _entry: entry });
+        Ok((Relay { pair, to_worker: Vec::new(), client_ended: false, place: place.clone() }, theirs))
     }
 
     fn relay(&mut self, key: u32) -> Option<&mut Relay> {
@@ -154,14 +161,14 @@ impl Reactor {
         }
         let current = self.connections.get_mut(key as usize);
         let Some(Phase::Relay(relay)) = current.map(|found| &mut found.phase) else { return };
-        if event.hung_up && !relay.hung_up {
-            relay.hung_up = true;
+        let Some(pair) = &mut relay.pair else { return };
+        let reads = pair.interest.read;
+        if event.hung_up && !pair.hung_up {
+            pair.hung_up = true;
             // It would be reported again and again.
-            let _ = self.poller.remove(&relay.socket);
-        }
-        let reads = relay.interest.read;
-        if event.hung_up {
+            let _ = self.poller.remove(&pair.socket);
             self.limit_relay(key);
+            self.mark_dirty(key);
         }
         if event.readable && reads {
             self.relay_output(key);
@@ -171,8 +178,9 @@ impl Reactor {
     /// What the client has sent goes to the worker.
     pub(super) fn relay_input(&mut self, key: u32, bytes: &[u8]) {
         let Some(relay) = self.relay(key) else { return };
+        let Some(pair) = &relay.pair else { return self.relay_input_done(key) };
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        match send(&relay.socket, bytes, flags) {
+        match send(&pair.socket, bytes, flags) {
             Ok(len) if len == bytes.len() => self.relay_input_done(key),
             sent @ (Ok(_) | Err(Errno::AGAIN | Errno::INTR)) => {
                 relay.to_worker = bytes[sent.unwrap_or(0)..].to_vec();
@@ -186,10 +194,10 @@ impl Reactor {
 
     fn relay_input_done(&mut self, key: u32) {
         let Some(relay) = self.relay(key) else { return };
-        if relay.client_ended {
-            let _ = shutdown(&relay.socket, Shutdown::Write);
-        } else {
-            self.release(key, Hold::RELAY);
+        match &relay.pair {
+            Some(pair) if relay.client_ended => drop(shutdown(&pair.socket, Shutdown::Write)),
+            _ if relay.client_ended => {}
+            _ => self.release(key, Hold::RELAY),
         }
         self.watch_relay(key);
     }
@@ -211,13 +219,17 @@ impl Reactor {
     /// What the worker has sent joins the connection's output. There is one read's at a time.
     fn relay_output(&mut self, key: u32) {
         let mut buffer = std::mem::take(&mut self.read_buffer);
-        if let Some(relay) = self.relay(key) {
-            match recv(&relay.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
+        if let Some(relay) = self.relay(key)
+            && let Some(pair) = &relay.pair
+        {
+            match recv(&pair.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
                 Ok((len @ 1.., _)) => self.push_control(key, |out| out.extend_from_slice(&buffer[..len])),
-                Err(Errno::AGAIN | Errno::INTR) if !relay.hung_up => {}
-                // Its end, in one way or another.
+                Err(Errno::AGAIN | Errno::INTR) if !pair.hung_up => {}
+                // Its end, in one way or another: the pair is of no more use.
                 _ => {
-                    relay.worker_ended = true;
+                    relay.pair = None;
+                    relay.to_worker = Vec::new();
+                    self.limit_relay(key);
                     self.mark_dirty(key);
                 }
             }
@@ -230,39 +242,31 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         let empty = connection.output.is_none() && !connection.blocked;
         let Some(relay) = self.relay(key) else { return };
-        if empty && relay.worker_ended {
-            return self.relay_said_all(key);
+        match &relay.pair {
+            None if empty => self.relay_said_all(key),
+            Some(pair) if empty && pair.hung_up => self.relay_output(key),
+            _ => self.watch_relay(key),
         }
-        if empty && relay.hung_up {
-            return self.relay_output(key);
-        }
-        self.watch_relay(key);
     }
 
     /// All that the worker has sent has left, close_notify too.
     fn relay_said_all(&mut self, key: u32) {
         let Some(relay) = self.relay(key) else { return };
-        let told = std::mem::replace(&mut relay.told, true);
-        let over = relay.hung_up || relay.client_ended;
         let linger = !relay.client_ended && self.stopping.is_none();
-        if over {
-            return self.drain(key, linger);
-        }
-        if !told {
-            let _ = shutdown(&self.connections[key as usize].socket, Shutdown::Write);
-        }
-        self.watch_relay(key);
+        // That was the limit of reading a response; closing has its own.
+        self.connections[key as usize].deadline_ms = u64::MAX;
+        self.drain(key, linger);
     }
 
     fn watch_relay(&mut self, key: u32) {
         let connection = &mut self.connections[key as usize];
         let (id, has_output) = (connection.id, connection.output.is_some() || connection.blocked);
         let Phase::Relay(relay) = &mut connection.phase else { return };
-        let read = !has_output && !relay.worker_ended;
-        let wanted = Interest { read, write: !relay.to_worker.is_empty() };
-        if wanted != relay.interest && !relay.hung_up {
-            match self.poller.modify(&relay.socket, token(key, id) | RELAY_TOKEN, wanted) {
-                Ok(()) => relay.interest = wanted,
+        let Some(pair) = &mut relay.pair else { return };
+        let wanted = Interest { read: !has_output, write: !relay.to_worker.is_empty() };
+        if wanted != pair.interest && !pair.hung_up {
+            match self.poller.modify(&pair.socket, token(key, id) | RELAY_TOKEN, wanted) {
+                Ok(()) => pair.interest = wanted,
                 Err(error) => self.transport_failed(key, &error.to_string()),
             }
         }
@@ -279,7 +283,7 @@ impl Reactor {
 
     pub(super) fn relay_due(&mut self, key: u32) {
         let deadline_ms = self.connections[key as usize].deadline_ms;
-        if self.relay(key).is_none_or(|relay| !relay.hung_up) {
+        if self.relay(key).is_none_or(|relay| !relay.is_left()) {
             return;
         }
         if self.now_ms < deadline_ms {
@@ -292,7 +296,7 @@ impl Reactor {
     }
 
     /// A connection that has served requests has become a WebSocket: the session stays, the pair goes. `theirs` is the worker's
-    /// end, and `unread` came after the request.
+    /// end, and `unread` came after the request. None: it has ended.
     pub(super) fn end_relay(
         &mut self,
         key: u32,
@@ -300,26 +304,36 @@ impl Reactor {
         request: Request,
         accept: Accept,
         unread: &[u8],
-    ) {
-        let phase = std::mem::replace(&mut self.connections[key as usize].phase, Phase::Head(None));
-        let Phase::Relay(relay) = phase else { return };
+        place: UpgradePlace,
+    ) -> Option<u32> {
+        let relay = self.relay(key)?;
+        let (pair, to_worker) = (relay.pair.take()?, std::mem::take(&mut relay.to_worker));
+        self.connections[key as usize].phase = Phase::Head(None);
         // The response 101 is among what the worker has sent: it hands the socket back after it.
         let mut sent = Vec::new();
-        read_all(&relay.socket, &mut sent);
+        read_all(&pair.socket, &mut sent);
         self.push_control(key, |out| out.extend_from_slice(&sent));
         let mut unread = unread.to_vec();
         read_all(theirs, &mut unread);
-        unread.extend_from_slice(&relay.to_worker);
+        unread.extend_from_slice(&to_worker);
         let connection = &mut self.connections[key as usize];
-        self.core.table.slot(connection.id).set_peer(&request.peer());
+        let entry = self.core.table.slot(connection.id);
+        // It has counted for its address all the time, unless a proxy speaks for the client: then that one does.
+        if place.pass_on() {
+            if std::mem::replace(&mut connection.counted, true) {
+                self.core.release_address(&entry.peer());
+            }
+            entry.set_peer(&request.peer());
+        } else if !connection.counted {
+            entry.set_peer(&request.peer());
+        }
         connection.has_place = true;
         connection.deadline_ms = u64::MAX;
         connection.hold = Hold::default();
         connection.stash = (!unread.is_empty()).then(|| Box::new(unread));
-        // It was let in already, as an HTTP connection.
-        connection.counted = self.core.count_address(&request.peer());
         let deflate = handshake::agreed(&self.core.config, &request);
         self.open(key, request.with_transport(Transport::Tls), accept, deflate);
+        Some(key)
     }
 }
 
@@ -334,5 +348,19 @@ fn read_all(socket: &OwnedFd, bytes: &mut Vec<u8>) {
             Ok((1.., _)) | Err(Errno::INTR) => {}
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_has_a_key() {
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert_ne!(socket_key(&one).unwrap(), socket_key(&other).unwrap());
+        assert_eq!(socket_key(&one).unwrap(), socket_key(one.try_clone().unwrap()).unwrap());
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert!(socket_key(file).is_err());
     }
 }

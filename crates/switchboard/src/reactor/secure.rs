@@ -119,7 +119,7 @@ impl Reactor {
         match &mut connection.phase {
             Phase::Relay(_) => self.relay_client_ended(key),
             // Nothing more can come that a reset would cut off.
-            Phase::Draining { linger } => *linger = false,
+            Phase::Draining { linger, .. } => *linger = false,
             _ if connection.hold.is_empty() && connection.stash.is_none() => {
                 self.end_by_transport(key, "the client closed the transport", false);
             }

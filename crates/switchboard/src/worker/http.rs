@@ -22,10 +22,11 @@ use tower_service::Service;
 
 use super::replay::Replay;
 use super::runner::{Serving, Shared};
-use super::upgrade;
+use super::upgrade::{self, Origin};
 use crate::admission::Refusal;
 use crate::error::BoxError;
-use crate::{Handle, Handler, PeerAddr, Transport, trusted};
+use crate::places::{HttpPlace, Source};
+use crate::{Handle, Handler, PeerAddr};
 
 /// A tower service (an axum `Router`, for one) that serves the requests which ask for no WebSocket.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ trait CallService: Send + Sync {
 
 impl HttpService {
     /// From any tower service. It is cloned for each request; an error of its own is logged and answered with 500.
-    /// The client's address is in the request's extensions as a [`PeerAddr`], and a [`Transport`] beside it.
+    /// The client's address is in the request's extensions as a [`PeerAddr`], and a [`Transport`](crate::Transport) beside it.
     pub fn new<S, B>(service: S) -> HttpService
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -125,10 +126,11 @@ impl HttpServer {
         &self,
         shared: Rc<Shared<H>>,
         socket: OwnedFd,
-        (peer, transport): (PeerAddr, Transport),
+        (source, place): (Source, Option<Arc<HttpPlace>>),
         read: Bytes,
     ) {
-        let place = Place { serving: Serving::of(shared.clone()), peer };
+        let peer = source.peer;
+        let tenure = Tenure { serving: Serving::of(shared.clone()), source, _place: place.clone() };
         let io = match Replay::new(socket, read, shared.handle.core().config.http_timeout) {
             Ok(io) => TokioIo::new(io),
             Err(error) => return tracing::warn!(%error, "cannot serve an HTTP connection"),
@@ -138,23 +140,23 @@ impl HttpServer {
         let stopping = stop.clone();
         let respond = service_fn(move |mut request: Request<Incoming>| {
             let (service, shared, stopping) = (service.clone(), shared.clone(), stopping.clone());
+            let place = place.clone();
             async move {
-                let Some(client) = client(&shared, &request, peer) else {
+                let Some(client) = client(&shared, &request, &source) else {
                     return Ok::<_, Infallible>(upgrade::response(&(&Refusal::Forwarded).into()));
                 };
                 if upgrade::is_wanted(&shared, &request) {
-                    let proxied = trusted::is_trusted(&shared.handle.core().config, &peer);
-                    let from = (client, transport);
-                    return Ok(upgrade::respond(shared, request, from, proxied, stopping).await);
+                    let from = Origin { client, source, place };
+                    return Ok(upgrade::respond(shared, request, from, stopping).await);
                 }
                 request.extensions_mut().insert(client);
-                request.extensions_mut().insert(transport);
+                request.extensions_mut().insert(source.transport);
                 Ok(service.0.call(request).await)
             }
         });
         let connection = self.protocol.serve_connection(io, respond).with_upgrades();
         tokio::task::spawn_local(async move {
-            let _place = place;
+            let _tenure = tenure;
             let mut connection = pin!(connection);
             let mut stopped = pin!(stop.wait_for(|stop| *stop));
             let mut told = false;
@@ -182,24 +184,24 @@ impl HttpServer {
 }
 
 /// Whose a request is; None: a trusted proxy has passed on a field that cannot be read.
-fn client<H>(shared: &Shared<H>, request: &Request<Incoming>, peer: PeerAddr) -> Option<PeerAddr> {
+fn client<H>(shared: &Shared<H>, request: &Request<Incoming>, source: &Source) -> Option<PeerAddr> {
     let config = &shared.handle.core().config;
     let values = request.headers().get_all(config.forwarded_field.name());
-    trusted::client_of(config, peer, values.iter().map(http::HeaderValue::as_bytes)).ok()
+    source.client_of(config, values.iter().map(http::HeaderValue::as_bytes)).ok()
 }
 
-/// One of the server's HTTP places, and this worker's count of what it serves.
-struct Place<H: Handler> {
+/// For as long as this worker serves a connection: its count of those, and the connection's place.
+struct Tenure<H: Handler> {
     serving: Serving<H>,
-    peer: PeerAddr,
+    source: Source,
+    /// None: the master has it.
+    _place: Option<Arc<HttpPlace>>,
 }
 
-impl<H: Handler> Drop for Place<H> {
+impl<H: Handler> Drop for Tenure<H> {
     fn drop(&mut self) {
-        let core = self.serving.shared().handle.core();
-        match &core.ports {
-            Some(ports) => ports.http_ended(&self.peer),
-            None => core.give_http_place_back(&self.peer),
+        if let Some(ports) = &self.serving.shared().handle.core().ports {
+            ports.http_ended(&self.source);
         }
     }
 }

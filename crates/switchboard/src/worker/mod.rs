@@ -8,6 +8,7 @@ mod upgrade;
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
@@ -19,7 +20,8 @@ use crate::instance::InstanceId;
 use crate::ipc::ring::Record;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
-use crate::{ConnectionId, Message, PeerAddr, Transport};
+use crate::places::HttpPlace;
+use crate::{ConnectionId, Message};
 
 pub use http::HttpService;
 pub(crate) use runner::{Journal, Runner};
@@ -78,15 +80,9 @@ pub(crate) trait Dispatch {
     /// Is there a service for ordinary HTTP requests?
     fn serves_http(&self) -> bool;
 
-    /// Takes over a socket on which an ordinary request has begun; `read` has been read from it. The socket holds one
-    /// of the server's HTTP places. It is given back if nobody can take it.
-    fn serve_http(
-        &mut self,
-        socket: OwnedFd,
-        peer: PeerAddr,
-        transport: Transport,
-        read: Bytes,
-    ) -> Result<(), OwnedFd>;
+    /// Takes over a socket on which an ordinary request has begun; `read` has been read from it. It is given back, without
+    /// its place, if nobody can take it.
+    fn serve_http(&mut self, socket: OwnedFd, place: Arc<HttpPlace>, read: Bytes) -> Result<(), OwnedFd>;
 
     /// Finishes the HTTP requests that have begun, and no others.
     fn stop(&mut self);

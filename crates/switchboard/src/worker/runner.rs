@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,7 +21,8 @@ use crate::event::{ClosedBy, Event, EventKind, EventSource, Flow};
 use crate::handle::Handle;
 use crate::instance::InstanceId;
 use crate::pipe::{PipeMessage, Receipt, Slot};
-use crate::{Conn, ConnectionId, Decision, Handler, PeerAddr, Transport};
+use crate::places::{HttpPlace, Source};
+use crate::{Conn, ConnectionId, Decision, Handler};
 
 /// Close code of a connection whose handler panicked (RFC 6455 §7.4.1).
 const INTERNAL_ERROR: u16 = 1011;
@@ -397,10 +399,16 @@ impl<H: Handler> Runner<H> {
         self.http.is_some()
     }
 
-    /// Serves a socket; drops it if there is no service.
-    pub(crate) fn serve(&mut self, socket: OwnedFd, peer: PeerAddr, transport: Transport, read: Bytes) {
+    /// Serves a socket; drops it if there is no service. `place`: its own, where the reactors are in this process.
+    pub(crate) fn serve(
+        &mut self,
+        socket: OwnedFd,
+        source: Source,
+        place: Option<Arc<HttpPlace>>,
+        read: Bytes,
+    ) {
         if let Some(http) = &self.http {
-            http.serve(self.shared.clone(), socket, (peer, transport), read);
+            http.serve(self.shared.clone(), socket, (source, place), read);
         }
     }
 
@@ -439,14 +447,8 @@ impl<H: Handler> Dispatch for Runner<H> {
         self.has_http()
     }
 
-    fn serve_http(
-        &mut self,
-        socket: OwnedFd,
-        peer: PeerAddr,
-        transport: Transport,
-        read: Bytes,
-    ) -> Result<(), OwnedFd> {
-        self.serve(socket, peer, transport, read);
+    fn serve_http(&mut self, socket: OwnedFd, place: Arc<HttpPlace>, read: Bytes) -> Result<(), OwnedFd> {
+        self.serve(socket, *place.source(), Some(place), read);
         Ok(())
     }
 

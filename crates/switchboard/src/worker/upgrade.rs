@@ -23,8 +23,9 @@ use crate::admission::{self, Refusal, Refused};
 use crate::command::Command;
 use crate::core::Core;
 use crate::decision::{Accept, Verdict};
+use crate::places::{HttpPlace, Source, UpgradePlace};
 use crate::reactor::{Adopted, agree, check_accept, head_limits};
-use crate::{Decision, Handler, PeerAddr, Request, Transport};
+use crate::{Decision, Handler, PeerAddr, Request};
 
 /// Does the request ask for a WebSocket?
 pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>) -> bool {
@@ -34,18 +35,24 @@ pub(super) fn is_wanted<H>(shared: &Shared<H>, request: &http::Request<Incoming>
         && matches!(Head::parse(&head(request), &limits), Ok(Some(head)) if head.wants_websocket())
 }
 
-/// Answers the request of `client` as the reactor would. After a 101 the socket goes to the reactor. `proxied`: the socket is
-/// a trusted proxy's.
+/// Who asks for an upgrade.
+pub(super) struct Origin {
+    pub(super) client: PeerAddr,
+    pub(super) source: Source,
+    /// That of the HTTP connection, where the reactors are in this process.
+    pub(super) place: Option<Arc<HttpPlace>>,
+}
+
+/// Answers the request as the reactor would. After a 101 the socket goes to the reactor.
 pub(super) async fn respond<H: Handler>(
     shared: Rc<Shared<H>>,
     mut http_request: http::Request<Incoming>,
-    (client, transport): (PeerAddr, Transport),
-    proxied: bool,
+    from: Origin,
     stop: watch::Receiver<bool>,
 ) -> Response<ResponseBody> {
     let core = shared.handle.core().clone();
-    let request = Request::new(head(&http_request), client).with_transport(transport);
-    let place = match admit(&core, &request, proxied).await {
+    let request = Request::new(head(&http_request), from.client).with_transport(from.source.transport);
+    let place = match admit(&core, &request, from).await {
         Ok(place) => place,
         Err(refused) => return response(&refused),
     };
@@ -106,14 +113,36 @@ async fn decide<H: Handler>(
 
 /// A place among the server's connections, given back unless a reactor takes it over.
 struct Place {
-    /// None: a reactor has it.
-    core: Option<Arc<Core>>,
+    core: Arc<Core>,
+    held: Held,
     refused: bool,
 }
 
+enum Held {
+    /// With that of the HTTP connection, so that this one is counted for its client's address all the time.
+    Here(UpgradePlace, Option<Arc<HttpPlace>>),
+    /// The master has it, for this client.
+    Elsewhere(PeerAddr),
+    /// A reactor has it.
+    PassedOn,
+}
+
 impl Place {
-    fn pass_on(mut self) {
-        self.core = None;
+    fn new(core: Arc<Core>, held: Held) -> Place {
+        Place { core, held, refused: false }
+    }
+
+    /// What the reactor takes over; None: the master has it.
+    fn pass_on(mut self) -> Option<UpgradePlace> {
+        match std::mem::replace(&mut self.held, Held::PassedOn) {
+            Held::Here(mut place, http) => {
+                if let Some(http) = http {
+                    place.count_instead_of(&http);
+                }
+                Some(place)
+            }
+            _ => None,
+        }
     }
 
     fn count_refusal(mut self) {
@@ -128,25 +157,21 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(core) = &self.core else { return };
-        match &core.ports {
-            Some(ports) => ports.place_returned(self.refused),
-            None => {
-                core.give_place_back();
-                if self.refused {
-                    admission::count_refusal(core);
-                }
-            }
+        match (&self.held, &self.core.ports) {
+            (Held::Elsewhere(client), Some(ports)) => ports.place_returned(client, self.refused),
+            (Held::Here(..), _) if self.refused => admission::count_refusal(&self.core),
+            _ => {}
         }
     }
 }
 
-async fn admit(core: &Arc<Core>, request: &Request, proxied: bool) -> Result<Place, Refused> {
+async fn admit(core: &Arc<Core>, request: &Request, from: Origin) -> Result<Place, Refused> {
+    let proxied = from.source.is_proxy(&core.config);
     match &core.ports {
-        Some(ports) => admit_elsewhere(core.clone(), ports.admit(request, proxied)).await,
+        Some(ports) => admit_elsewhere(core.clone(), from.client, ports.admit(request, proxied)).await,
         None => {
-            admission::admit_counted(core, request.head(), &request.peer(), proxied)?;
-            Ok(Place { core: Some(core.clone()), refused: false })
+            let place = admission::admit_late(core, request.head(), &from.client, proxied)?;
+            Ok(Place::new(core.clone(), Held::Here(place, from.place)))
         }
     }
 }
@@ -155,12 +180,13 @@ async fn admit(core: &Arc<Core>, request: &Request, proxied: bool) -> Result<Pla
 /// given back all the same.
 async fn admit_elsewhere(
     core: Arc<Core>,
+    client: PeerAddr,
     admitted: oneshot::Receiver<Result<(), Refused>>,
 ) -> Result<Place, Refused> {
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_local(async move {
         let admitted = admitted.await.unwrap_or_else(|_| Err((&Refusal::Stopping).into()));
-        drop(sender.send(admitted.map(|()| Place { core: Some(core), refused: false })));
+        drop(sender.send(admitted.map(|()| Place::new(core, Held::Elsewhere(client)))));
     });
     receiver.await.unwrap_or_else(|_| Err((&Refusal::Stopping).into()))
 }
@@ -224,12 +250,12 @@ fn hand_back<H: Handler>(
     let Ok(parts) = upgraded.downcast::<TokioIo<Replay>>() else { return };
     match parts.io.into_inner().into_parts(&parts.read_buf) {
         Ok((socket, unread)) => {
-            place.pass_on();
-            if let Some(ports) = &shared.handle.core().ports {
-                return ports.upgraded(socket, request, accept, unread);
+            if let Some(place) = place.pass_on() {
+                let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread, place });
+                let _ = shared.handle.send_always(shared.reactor(), Command::Adopt(adopted));
+            } else if let Some(ports) = &shared.handle.core().ports {
+                ports.upgraded(socket, request, accept, unread);
             }
-            let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread });
-            let _ = shared.handle.send_always(shared.reactor(), Command::Adopt(adopted));
         }
         Err(error) => tracing::warn!(%error, "cannot take a socket back after its upgrade"),
     }

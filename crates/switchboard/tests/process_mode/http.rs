@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::rig::{Member, Rig};
-use crate::support::{Client, Raw, handshake, upgrade_request, wait_until};
+use crate::support::{Client, Raw, Stream, all_by_tls, handshake, upgrade_request, wait_until};
 use crate::tests;
 
 tests![
@@ -18,6 +18,8 @@ tests![
     the_places_of_a_dead_worker_come_back,
     the_excess_of_connections_is_answered_with_503,
     requests_go_on_through_reloads,
+    of_many_late_upgrades_at_once_an_address_gets_as_many_as_it_may_have,
+    behind_a_header_that_names_nobody_no_field_is_believed,
 ];
 
 fn get(target: &str) -> String {
@@ -215,5 +217,68 @@ fn requests_go_on_through_reloads() {
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     for asking in asking {
         assert!(asking.join().unwrap() > 0);
+    }
+}
+
+fn of_many_late_upgrades_at_once_an_address_gets_as_many_as_it_may_have() {
+    let mut rig = Rig::with("max_connections_per_address=2 trusted_proxy=127.0.0.1");
+    let forwarded = |target| handshake(target).header("X-Forwarded-For", "203.0.113.7");
+    let ask_all = |rig: &Rig, target| {
+        let mut used: Vec<Raw> = (0..12).map(|_| rig.raw()).collect();
+        used.iter_mut().for_each(|raw| assert_eq!(raw.request(&get("/who")).status, 200));
+        used.iter_mut().for_each(|raw| raw.send(forwarded(target).request()));
+        used
+    };
+    let fresh = |rig: &Rig| Client::try_open(Stream::tcp(rig.address), &forwarded("/"));
+    // As many as there may be can be had, and no more.
+    let check_free = |rig: &Rig| {
+        let mut clients = Vec::new();
+        wait_until("the address is free", || {
+            clients.extend(fresh(rig).ok());
+            clients.len() == 2
+        });
+        assert_eq!(fresh(rig).err().expect("it was let in").status, 429);
+    };
+    for _ in 0..2 {
+        let mut asked = ask_all(&rig, "/slow/100");
+        let heads: Vec<String> = asked.iter_mut().map(|raw| raw.head_and_rest().0).collect();
+        let count = |status| heads.iter().filter(|head| head.starts_with(status)).count();
+        assert_eq!((count("HTTP/1.1 101"), count("HTTP/1.1 429")), (2, 10), "{heads:?}");
+        assert_eq!(fresh(&rig).err().expect("it was let in").status, 429);
+        drop(asked);
+        check_free(&rig);
+        // Those that are refused, those that go while it is decided, and those whose worker dies then, leave nothing behind.
+        let statuses = || ask_all(&rig, "/reject").into_iter().map(|mut raw| raw.answer().status);
+        wait_until("the address is free", || statuses().filter(|status| *status == 403).count() == 2);
+        drop(ask_all(&rig, "/slow/100"));
+        check_free(&rig);
+        let hanging = ask_all(&rig, "/hang");
+        wait_until("it is decided about two", || fresh(&rig).is_err_and(|answer| answer.status == 429));
+        rig.kill_all_workers();
+        drop(hanging);
+        check_free(&rig);
+    }
+}
+
+fn behind_a_header_that_names_nobody_no_field_is_believed() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
+    let rig = Rig::with("proxy_protocol=true trusted_proxy=127.0.0.1");
+    let forged = handshake("/").header("X-Forwarded-For", "203.0.113.7");
+    for (header, named) in
+        [("PROXY UNKNOWN", None), ("PROXY TCP4 127.0.0.1 127.0.0.1 5 6", Some("203.0.113.7:0"))]
+    {
+        for used in [false, true] {
+            let mut raw = rig.raw();
+            let own = raw.stream.local_addr().unwrap().to_string();
+            raw.send(format!("{header}\r\n"));
+            if used {
+                assert_eq!(raw.request(&get("/who")).status, 200);
+            }
+            let mut member = Member::new(Client::open(raw.into_stream(), &forged));
+            let info = member.ask("client_info me");
+            assert_eq!(info.split(' ').next(), Some(named.unwrap_or(&own)), "{header} {used}");
+        }
     }
 }

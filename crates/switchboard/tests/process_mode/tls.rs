@@ -1,6 +1,6 @@
 //! TLS: the master keeps the sessions, whatever becomes of the workers.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use rustix::process::Signal;
@@ -22,6 +22,7 @@ tests![
     a_stop_lets_requests_finish_and_tells_the_end,
     sighup_gives_new_connections_the_new_certificate,
     sighup_does_so_in_base_mode,
+    a_connection_counts_until_its_client_has_gone_too,
 ];
 
 struct Secure {
@@ -199,6 +200,29 @@ fn swaps(settings: &str) {
     old.text("#1 echo");
     assert!(old.next_text().contains("echo"), "who was connected stays so");
     drop(old);
+}
+
+/// The worker is done with it long before.
+fn a_connection_counts_until_its_client_has_gone_too() {
+    let limits = "max_connections_per_address=1 max_http_connections=1 close_timeout=60000";
+    let secure = Secure::start(limits);
+    let ask = || {
+        let mut stream = secure.identity.trust().connect(secure.rig.address);
+        stream.write_all(b"GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        stream.read_exact(&mut [0; 12]).map(|()| stream)
+    };
+    for _ in 0..3 {
+        let mut answered = None;
+        wait_until("the address is free", || {
+            answered = ask().ok();
+            answered.is_some()
+        });
+        let mut raw = Raw::over(answered.unwrap());
+        assert!(!raw.rest().is_empty(), "and no more comes");
+        for _ in 0..10 {
+            assert!(ask().expect_err("it was let in").to_string().contains("InternalError"));
+        }
+    }
 }
 
 /// Looks at no certificate, only whether its key is there; remembers no sessions.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use switchboard::{Config, Conn, Listen, Message, Server};
+use switchboard::{Config, Conn, Decision, Listen, Message, Request, Server};
 
 use crate::support::*;
 
@@ -132,6 +132,58 @@ fn behind_a_trusted_proxy_each_client_is_counted_for_itself() {
     assert!(open("203.0.113.7").is_ok());
 }
 
+/// A proxy's connections that have served requests: their upgrades are decided about at the same time.
+#[test]
+fn of_many_late_upgrades_at_once_an_address_gets_as_many_as_it_may_have() {
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let server = serve(
+        Server::new(ANY)
+            .config(Config { trusted_proxies, ..two_each() })
+            .http(axum::Router::new().route("/", axum::routing::get(async || "page")))
+            .authorize(async |request: Request| {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if request.path() == "/no" { Decision::reject(403, "no") } else { Decision::accept() }
+            })
+            .on_message(async |conn: Conn, message: Message| conn.push(message)),
+    );
+    let forwarded = |target| handshake(target).header("X-Forwarded-For", "203.0.113.7");
+    let ask_all = |target| {
+        let used = (0..12).map(|_| {
+            let mut raw = server.raw();
+            assert_eq!(raw.request("GET / HTTP/1.1\r\nHost: x\r\n\r\n").body, "page");
+            raw
+        });
+        let mut used: Vec<Raw> = used.collect();
+        used.iter_mut().for_each(|raw| raw.send(forwarded(target).request()));
+        used
+    };
+    let free = || {
+        wait_until("all are gone", || {
+            let stats = server.handle.stats();
+            (stats.sockets, stats.http_connections, stats.connections) == (0, 0, 0)
+        })
+    };
+    for _ in 0..3 {
+        let mut asked = ask_all("/");
+        let heads: Vec<String> = asked.iter_mut().map(|raw| raw.head_and_rest().0).collect();
+        let count = |status| heads.iter().filter(|head| head.starts_with(status)).count();
+        assert_eq!((count("HTTP/1.1 101"), count("HTTP/1.1 429")), (2, 10), "{heads:?}");
+        let fresh = || Client::try_open(Stream::tcp(server.address()), &forwarded("/"));
+        assert_eq!(fresh().err().expect("it was let in").status, 429);
+        drop(asked);
+        free();
+        // Those that are refused, and those that go while it is decided, leave nothing behind.
+        let refused: Vec<u16> = ask_all("/no").iter_mut().map(|raw| raw.answer().status).collect();
+        assert_eq!(refused.iter().filter(|status| **status == 403).count(), 2, "{refused:?}");
+        drop(ask_all("/"));
+        free();
+        let clients: Vec<Client> = (0..2).map(|_| fresh().expect("it was kept out")).collect();
+        assert_eq!(fresh().err().expect("it was let in").status, 429);
+        drop(clients);
+        free();
+    }
+}
+
 #[test]
 fn behind_the_proxy_protocol_each_client_is_counted_for_itself() {
     if all_by_tls().is_some() {
@@ -140,15 +192,20 @@ fn behind_the_proxy_protocol_each_client_is_counted_for_itself() {
     let server = serve(echo_with_http(Listen::on(ANY).proxy_protocol(), two_each()));
     let open = |client: &str| {
         let mut stream = Stream::tcp(server.address());
-        write!(stream, "PROXY TCP4 {client} 127.0.0.1 4711 80\r\n").unwrap();
+        let to = if client.starts_with("TCP6") { "::1" } else { "127.0.0.1" };
+        write!(stream, "PROXY {client} {to} 4711 80\r\n").unwrap();
         Client::try_open(stream, &handshake("/"))
     };
-    let clients: Vec<_> =
-        ["203.0.113.7", "203.0.113.7", "203.0.113.8"].map(|client| open(client).ok().unwrap()).into();
-    assert_eq!(open("203.0.113.7").err().expect("it was let in").status, 429);
-    drop(clients);
-    wait_until("they are gone", || server.handle.stats().sockets == 0);
-    assert!(open("203.0.113.7").is_ok());
+    for (client, other) in [("TCP4 203.0.113.7", "TCP4 203.0.113.8"), ("TCP6 ::", "TCP6 2001:db8::1")] {
+        for _ in 0..2 {
+            let clients: Vec<_> = [client, client, other].map(|client| open(client).ok().unwrap()).into();
+            assert_eq!(open(client).err().expect("it was let in").status, 429);
+            drop(clients);
+            wait_until("they are gone", || server.handle.stats().sockets == 0);
+        }
+        assert!(open(client).is_ok());
+        wait_until("it is gone", || server.handle.stats().sockets == 0);
+    }
 }
 
 #[test]

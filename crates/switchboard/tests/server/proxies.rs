@@ -61,6 +61,8 @@ fn the_address_of_a_proxy_header_is_the_clients() {
     for (header, expected) in [
         (b"PROXY TCP4 203.0.113.7 127.0.0.1 4711 80\r\n".to_vec(), "203.0.113.7:4711"),
         (b"PROXY TCP6 2001:db8::7 ::1 4711 80\r\n".to_vec(), "[2001:db8::7]:4711"),
+        (b"PROXY TCP6 :: ::1 4711 80\r\n".to_vec(), "[::]:4711"),
+        (b"PROXY TCP6 :: ::1 0 80\r\n".to_vec(), "[::]:0"),
         (header_v2(0x21, 0x11, &[203, 0, 113, 7, 127, 0, 0, 1, 0, 99, 0, 80]), "203.0.113.7:99"),
         (header_v2(0x21, 0x21, &with_tlvs), "[2001:db8::7]:80"),
         (header_v2(0x21, 0x31, &[0; 216]), "unix"),
@@ -95,6 +97,39 @@ fn a_proxy_that_speaks_for_itself_is_the_client() {
         stream.write_all(&[&header[..], &handshake.request()].concat()).unwrap();
         Client::await_101(stream, &handshake).unwrap().expect_text(&own);
     }
+}
+
+/// Whoever they are whose header names nobody: that they come through a trusted proxy does not make them one.
+#[test]
+fn behind_a_header_that_names_nobody_no_field_is_believed() {
+    if all_by_tls().is_some() {
+        return; // These headers come within TLS.
+    }
+    let config = || Config { trusted_proxies: vec!["127.0.0.1".parse().unwrap()], ..config() };
+    let server = behind_proxy_protocol(config());
+    let forged = "X-Forwarded-For: 203.0.113.7\r\n";
+    let get = format!("GET / HTTP/1.1\r\nHost: x\r\n{forged}\r\n");
+    for header in [b"PROXY UNKNOWN\r\n".to_vec(), header_v2(0x20, 0, &[]), header_v2(0x21, 0, &[])] {
+        let connect = || {
+            let mut raw = server.raw();
+            raw.send(&header);
+            (raw.stream.local_addr().unwrap().to_string(), raw)
+        };
+        let (own, raw) = connect();
+        Client::open(raw.into_stream(), &with_lines(forged)).expect_text(&own);
+        let (own, mut raw) = connect();
+        assert_eq!(raw.request(&get).body, own);
+        Client::open(raw.into_stream(), &with_lines(forged)).expect_text(&own);
+    }
+    // One that is named and trusted is believed.
+    let named = b"PROXY TCP4 127.0.0.1 127.0.0.1 4711 80\r\n";
+    let mut raw = server.raw();
+    raw.send(named);
+    Client::open(raw.into_stream(), &with_lines(forged)).expect_text("203.0.113.7:0");
+    let mut raw = server.raw();
+    raw.send(named);
+    assert_eq!(raw.request(&get).body, "203.0.113.7:0");
+    Client::open(raw.into_stream(), &with_lines(forged)).expect_text("203.0.113.7:0");
 }
 
 #[test]

@@ -111,6 +111,46 @@ fn a_used_connection_becomes_a_websocket_with_frames_right_behind() {
     journal.check_pairs();
 }
 
+/// The worker is done with it long before.
+#[test]
+fn a_connection_counts_until_its_client_has_gone_too() {
+    let identity = Identity::new();
+    let config = Config { max_http_connections: 1, close_timeout: PATIENCE * 3, ..limited(&identity) };
+    let (server, _) = server(config);
+    for _ in 0..3 {
+        let mut raw = Raw::over(identity.trust().connect(server.address()));
+        raw.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_eq!(raw.answer().body, "hello");
+        assert_eq!(raw.rest(), b"", "no more comes");
+        let stats = server.handle.stats();
+        assert_eq!((stats.sockets, stats.http_connections), (1, 1));
+        let error = identity.trust().connect(server.address()).read(&mut [0; 16]);
+        assert!(error.expect_err("it was let in").to_string().contains("InternalError"));
+        drop(raw);
+        wait_until("nothing is left", || server.handle.stats().sockets == 0);
+        assert_eq!(server.handle.stats().http_connections, 0);
+    }
+}
+
+/// And not for as long as it may take to read a response.
+#[test]
+fn a_client_that_has_been_told_everything_and_stays_has_the_time_of_a_close() {
+    let identity = Identity::new();
+    let config = Config {
+        http_timeout: PATIENCE * 3,
+        close_timeout: Duration::from_millis(300),
+        ..settings(&identity)
+    };
+    let (server, _) = server(config);
+    for _ in 0..5 {
+        let mut raw = Raw::over(identity.trust().connect(server.address()));
+        raw.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_eq!(raw.answer().body, "hello");
+        assert_eq!(raw.rest(), b"");
+        wait_until("it is given up", || server.handle.stats().sockets == 0);
+    }
+}
+
 fn limited(identity: &Identity) -> Config {
     Config { max_connections_per_address: 1, ..settings(identity) }
 }
@@ -147,6 +187,30 @@ fn a_header_of_the_proxy_protocol_comes_before_tls() {
         assert_eq!(raw.request(&get_request("/")).body, "hello");
         Client::open(raw.into_stream(), &handshake("/")).expect_text("203.0.113.7:4711 Tls");
     }
+}
+
+/// A header that names nobody lets nobody be named, neither at once nor on a connection that has been used.
+#[test]
+fn behind_a_header_that_names_nobody_no_field_is_believed_by_tls() {
+    let identity = Identity::new();
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let builder = Server::new(Listen::on(ANY).proxy_protocol());
+    let builder = builder.config(Config { trusted_proxies, ..settings(&identity) }).http(router());
+    let show = async |conn: Conn, request: Request| conn.push(request.peer().to_string());
+    let server = serve(builder.on_open(show));
+    let forged = handshake("/").header("X-Forwarded-For", "203.0.113.7");
+    let connect = || {
+        let mut socket = TcpStream::connect(server.address()).unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket.write_all(b"PROXY UNKNOWN\r\n").unwrap();
+        (socket.local_addr().unwrap().to_string(), identity.trust().over(socket))
+    };
+    let (own, stream) = connect();
+    Client::open(stream, &forged).expect_text(&own);
+    let (own, stream) = connect();
+    let mut raw = Raw::over(stream);
+    assert_eq!(raw.request(&get_request("/")).body, "hello");
+    Client::open(raw.into_stream(), &forged).expect_text(&own);
 }
 
 /// The proxy speaks TLS with us, and upgrades connections that have served requests.

@@ -36,9 +36,7 @@ impl Conductor {
         let how = how.filter(|how| *how != Death::Unknown).or(orphan).or(how);
         instance.stage = Stage::Dead { how, until: Instant::now() + GRACE };
         instance.outbox.clear();
-        let (http, upgrades) = instance.link.close();
-        http.iter().for_each(|peer| self.core.give_http_place_back(peer));
-        (0..upgrades).for_each(|_| self.core.give_place_back());
+        instance.link.close();
         if adopted {
             let how = how.unwrap_or(Death::Unknown);
             self.steward.send(&ToManager::Died { pid, how }, None);

@@ -96,31 +96,26 @@ impl Conductor {
             ToMaster::StartFailed { reason } => {
                 self.steward.send(&ToManager::StartFailed { pid, reason }, None);
             }
-            ToMaster::HttpEnded { peer } => match instance.link.http_ended(&peer) {
-                true => self.core.give_http_place_back(&peer),
-                false => self.condemn(id, "it ends an HTTP connection that it has not"),
-            },
+            ToMaster::HttpEnded { source } => {
+                if !instance.link.http_ended(&source) {
+                    self.condemn(id, "it ends an HTTP connection that it has not");
+                }
+            }
             ToMaster::Admit { token, peer, proxied, head } => {
                 let admitted = if instance.link.may_upgrade() {
-                    admission::admit_counted(&self.core, &head, &peer, proxied)
+                    admission::admit_late(&self.core, &head, &peer, proxied)
                 } else {
                     tracing::warn!(pid, "a worker asks for more places than it has HTTP connections");
                     admission::count_refusal(&self.core);
                     Err((&Refusal::Full).into())
                 };
-                if admitted.is_ok() {
-                    instance.link.admitted();
-                }
-                self.tell(id, &ToInstance::Admitted { token, refusal: admitted.err() });
+                let refusal = admitted.map(|place| instance.link.admitted(place)).err();
+                self.tell(id, &ToInstance::Admitted { token, refusal });
             }
-            ToMaster::PlaceReturned { refused } => match instance.link.upgrade_over() {
-                true => {
-                    self.core.give_place_back();
-                    if refused {
-                        admission::count_refusal(&self.core);
-                    }
-                }
-                false => self.condemn(id, "it returns a place that it has not"),
+            ToMaster::PlaceReturned { peer, refused } => match instance.link.upgrade_over(&peer) {
+                Some(_) if refused => admission::count_refusal(&self.core),
+                Some(_) => {}
+                None => self.condemn(id, "it returns a place that it has not"),
             },
             ToMaster::Upgraded(upgraded) => self.upgraded(id, *upgraded, descriptors.into_iter().next()),
             ToMaster::Request { token, request } => self.asked(id, token, request),
@@ -239,20 +234,18 @@ impl Conductor {
     /// A socket that has become a WebSocket goes to the reactor that has the fewest, or to the one that has its session.
     fn upgraded(&mut self, id: InstanceId, upgraded: Upgraded, socket: Option<OwnedFd>) {
         let Some(instance) = self.instances.get(&id) else { return };
-        if !instance.link.upgrade_over() {
-            return self.condemn(id, "it upgrades a connection that has no place");
-        }
         let Upgraded { peer, head, subprotocol, user, session, unread } = upgraded;
+        let Some(place) = instance.link.upgrade_over(&peer) else {
+            return self.condemn(id, "it upgrades a connection that has no place");
+        };
         let accept = Accept { subprotocol, headers: Vec::new(), user, session };
         let parsed = Head::parse(&head, &head_limits(&self.core.config));
         let sound = matches!(parsed, Ok(Some(head)) if head.upgrade().is_ok());
         if !sound || check_accept(&self.core.config, &accept).is_err() {
-            self.core.give_place_back();
             return self.condemn(id, "it has upgraded a connection that could not be");
         }
         let Some(socket) = socket else {
-            tracing::warn!("an upgraded connection was lost: the master has no descriptors left");
-            return self.core.give_place_back();
+            return tracing::warn!("an upgraded connection was lost: the master has no descriptors left");
         };
         // Under TLS it is only what its connection was carried over: that one has not left its reactor.
         let relayed = self.core.relays.find(&socket).map(|(reactor, _)| reactor);
@@ -262,9 +255,7 @@ impl Conductor {
         };
         let reactor = relayed.or_else(least).unwrap_or(0);
         let request = Request::new(head, peer);
-        let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread });
-        if self.core.inboxes[reactor].send_always(Command::Adopt(adopted)).is_err() {
-            self.core.give_place_back();
-        }
+        let adopted = Box::new(Adopted::Upgraded { socket, request, accept, unread, place });
+        let _ = self.core.inboxes[reactor].send_always(Command::Adopt(adopted));
     }
 }

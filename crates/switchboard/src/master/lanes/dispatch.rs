@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
@@ -17,8 +18,9 @@ use crate::ipc::Corrupt;
 use crate::ipc::codec::{Order, encode_answer, encode_echo, encode_session};
 use crate::ipc::ring::{Record, Sleeping};
 use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
+use crate::places::HttpPlace;
 use crate::worker::{Dispatch, Payload};
-use crate::{Config, ConnectionId, Message, PeerAddr, Transport};
+use crate::{Config, ConnectionId, Message};
 
 impl Dispatch for Lanes {
     fn deliver(&mut self, _key: u32, event: Event, _context: &mut Context<'_>) -> Flow {
@@ -95,20 +97,14 @@ impl Dispatch for Lanes {
         self.served_http || self.lanes.iter().any(|lane| lane.http.serves_http())
     }
 
-    fn serve_http(
-        &mut self,
-        mut socket: OwnedFd,
-        peer: PeerAddr,
-        transport: Transport,
-        read: Bytes,
-    ) -> Result<(), OwnedFd> {
+    fn serve_http(&mut self, mut socket: OwnedFd, place: Arc<HttpPlace>, read: Bytes) -> Result<(), OwnedFd> {
         let workers = self.shared.loads.len().min(self.slots.len());
         for _ in 0..workers {
             self.next_http = (self.next_http + 1) % workers;
             let Some(instance) = self.slots[self.next_http].instance else { continue };
             let lane = self.lanes.iter().find(|lane| lane.instance == instance && lane.dead.is_none());
             let Some(lane) = lane.filter(|lane| lane.http.serves_http()) else { continue };
-            match lane.http.try_send(socket, peer, transport, read.clone()) {
+            match lane.http.try_send(socket, &place, read.clone()) {
                 Ok(()) => return Ok(()),
                 Err(back) => socket = back,
             }

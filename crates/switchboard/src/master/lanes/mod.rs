@@ -27,8 +27,8 @@ use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::channel::{Marks, MasterLane};
 use crate::pipe::Slot;
+use crate::places::HttpPlace;
 use crate::sys::Doorbell;
-use crate::{PeerAddr, Transport};
 
 use lane::{Done, Lane};
 use route::{KeyHasher, Route, SourceKey};
@@ -54,13 +54,7 @@ pub(crate) trait HttpGate: Send + Sync + fmt::Debug {
     fn serves_http(&self) -> bool;
 
     /// Passes a socket on, with what has been read from it; gives it back if that cannot be done now.
-    fn try_send(
-        &self,
-        socket: OwnedFd,
-        peer: PeerAddr,
-        transport: Transport,
-        read: Bytes,
-    ) -> Result<(), OwnedFd>;
+    fn try_send(&self, socket: OwnedFd, place: &Arc<HttpPlace>, read: Bytes) -> Result<(), OwnedFd>;
 }
 
 /// How much a process has to do, over all reactors.

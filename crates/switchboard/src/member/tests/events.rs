@@ -13,6 +13,7 @@ use crate::event::{Event, EventKind};
 use crate::ipc::codec::encode_echo;
 use crate::ipc::link::{ToInstance, ToMaster};
 use crate::ipc::socket::Wait;
+use crate::places::Source;
 use crate::{Config, Message, PeerAddr, Request, Transport};
 
 #[test]
@@ -309,8 +310,8 @@ fn what_the_master_says_over_the_link_is_heard() {
             panic!("{heard:?}")
         };
         let admitted = |token| ToInstance::Admitted { token, refusal: None }.encode();
-        let http = ToInstance::Http { peer: PeerAddr::Unix, transport: Transport::Plain, read: Bytes::new() }
-            .encode();
+        let source = Source { peer: PeerAddr::Unix, transport: Transport::Plain, unnamed: false };
+        let http = ToInstance::Http { source, read: Bytes::new() }.encode();
         for message in [admitted(first), admitted(second), http, ToInstance::Drain.encode()] {
             master.link.send(&message, &[], Wait::No).unwrap();
         }
@@ -322,8 +323,8 @@ fn what_the_master_says_over_the_link_is_heard() {
         });
         drained.await.unwrap();
         // Nobody waits for the second place, and the socket has not come.
-        let returned = ToMaster::PlaceReturned { refused: false };
-        assert_eq!(heard, [returned, ToMaster::HttpEnded { peer: PeerAddr::Unix }, ToMaster::HttpIdle]);
+        let returned = ToMaster::PlaceReturned { peer: PeerAddr::Unix, refused: false };
+        assert_eq!(heard, [returned, ToMaster::HttpEnded { source }, ToMaster::HttpIdle]);
         assert_eq!(kept.await.unwrap(), Ok(()));
     });
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::Identity;
-use switchboard::{Config, Deflate, DispatchBy, Handle, Mode, Overflow, Role, Server};
+use switchboard::{Config, Deflate, DispatchBy, Handle, Listen, Mode, Overflow, Role, Server};
 
 /// The folder of a server's files. Whoever has it in the environment is one of its processes.
 pub(crate) const FOLDER: &str = "SWITCHBOARD_TEST_FOLDER";
@@ -37,7 +37,7 @@ pub(crate) fn run() {
         note(format!("master {}", std::process::id()));
     }
     let server = Server::with_handler(config(), handler::worker_start)
-        .listen("127.0.0.1:0")
+        .listen(listen())
         .process(KEEPER, keeper::run)
         .on_start(|handle| {
             println!("{}", handle.listening()[0]);
@@ -47,6 +47,12 @@ pub(crate) fn run() {
     let ended = server.start();
     note(format!("end {ended:?}"));
     std::process::exit(i32::from(ended.is_err()));
+}
+
+fn listen() -> Listen {
+    let listen = Listen::on("127.0.0.1:0");
+    let settings = std::env::var(SETTINGS).unwrap_or_default();
+    if settings.contains("proxy_protocol=true") { listen.proxy_protocol() } else { listen }
 }
 
 /// The commands that the test gives to the master: lines on its standard input.
@@ -94,9 +100,14 @@ fn set(config: &mut Config, name: &str, value: &str) {
         "groups_per_connection_max" => config.groups_per_connection_max = number(),
         "handler_backlog_max" => config.handler_backlog_max = number(),
         "max_http_connections" => config.max_http_connections = number(),
+        "max_connections_per_address" => config.max_connections_per_address = number(),
+        "trusted_proxy" => config.trusted_proxies.push(value.parse().unwrap()),
+        // Concerns the listener.
+        "proxy_protocol" => {}
         "max_requests" => config.max_requests = number() as u64,
         "max_attempts" => config.max_attempts = number() as u32,
         "overflow" => config.overflow = overflow(value),
+        "close_timeout" => config.close_timeout = millis(),
         "drain_timeout" => config.drain_timeout = millis(),
         "shutdown_timeout" => config.shutdown_timeout = millis(),
         "handshake_timeout" => config.handshake_timeout = millis(),

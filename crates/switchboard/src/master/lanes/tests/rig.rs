@@ -26,7 +26,7 @@ impl HttpGate for NoHttp {
         false
     }
 
-    fn try_send(&self, socket: OwnedFd, _: PeerAddr, _: Transport, _: Bytes) -> Result<(), OwnedFd> {
+    fn try_send(&self, socket: OwnedFd, _: &Arc<HttpPlace>, _: Bytes) -> Result<(), OwnedFd> {
         Err(socket)
     }
 }
