@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, recv};
 use switchboard_proto as proto;
 
@@ -26,7 +26,10 @@ impl Reactor {
         let connection = &self.connections[key as usize];
         // What cannot be taken is left in the kernel, where it costs no copy and holds up the client.
         if connection.is_open() && !self.dispatch.has_room(connection.id) {
-            return self.hold(key, Hold::HANDLER);
+            let unread = ioctl_fionread(&connection.socket).unwrap_or(u64::MAX);
+            if self.dispatch.has_to_wait(connection.id, unread) {
+                return self.hold(key, Hold::HANDLER);
+            }
         }
         // A PROXY header comes before TLS begins.
         let plain = matches!(connection.phase, Phase::Proxy(_) | Phase::Draining { .. });

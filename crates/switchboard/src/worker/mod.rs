@@ -53,10 +53,14 @@ pub(crate) trait Dispatch {
         self.deliver(key, Event::new(id, session, EventKind::Message(message)), context)
     }
 
-    /// Can a connection's messages be taken, as many as one read may bring? If not, [`Command::HandlerReady`] comes when
-    /// they can be.
+    /// Can a connection's messages be taken, as many as one read may bring?
     fn has_room(&mut self, _id: ConnectionId) -> bool {
         true
+    }
+
+    /// If not: has it to wait with the `unread` bytes that have come? Then [`Command::HandlerReady`] comes when there is room.
+    fn has_to_wait(&mut self, _id: ConnectionId, _unread: u64) -> bool {
+        false
     }
 
     /// Are events of the connection with another process? Then [`Command::Settled`] comes when they have been handled.

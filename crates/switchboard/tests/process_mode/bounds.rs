@@ -14,6 +14,7 @@ tests![
     broadcasts_in_a_loop_at_clients_that_never_read_are_bounded,
     a_flood_at_a_slow_handler_is_held_and_loses_nothing,
     a_slow_worker_does_not_hold_up_the_others,
+    pings_are_answered_whatever_the_worker_does,
 ];
 
 const MIB: u64 = 1 << 20;
@@ -200,4 +201,36 @@ fn a_slow_worker_does_not_hold_up_the_others() {
     wait_until("nothing waits", || {
         rig.status().iter().all(|process| process.outstanding == 0 && process.queued == 0)
     });
+}
+
+/// It stands still, and there is no room for one more event.
+fn pings_are_answered_whatever_the_worker_does() {
+    if all_by_tls().is_some() {
+        return; // A session cannot be shared with another stream.
+    }
+    let mut rig = Rig::with("workers=1");
+    let mut crowd = rig.crowd(3);
+    crowd[0].client.text("block 3000");
+    rig.wait_noted("blocks", 1);
+    let mut flood = crowd[1].client.stream.try_clone();
+    let flooding = std::thread::spawn(move || {
+        use std::io::Write;
+        let messages = Client::encoded_texts(vec!["x".repeat(60_000); 60]);
+        flood.write_all(&messages).unwrap();
+    });
+    let held = |rig: &mut Rig| rig.master(&format!("client_info {}", crowd[1].id));
+    let mut before = String::new();
+    wait_until("the flood is held up", || {
+        let now = held(&mut rig);
+        std::mem::replace(&mut before, now.clone()) == now && !flooding.is_finished()
+    });
+    let begun = Instant::now();
+    for number in 0..20_u8 {
+        crowd[2].client.ping(&[number]);
+        crowd[2].client.until(&Heard::Pong(vec![number]));
+    }
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    assert_eq!(crowd[0].result(), "1");
+    flooding.join().unwrap();
+    assert_eq!(crowd[2].ask("echo"), "echo");
 }

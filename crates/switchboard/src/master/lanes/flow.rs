@@ -55,8 +55,8 @@ impl Lanes {
         true
     }
 
-    /// Is there room for what a connection may send now? If not, it waits for some, held.
-    pub(super) fn has_room_for(&mut self, key: SourceKey) -> bool {
+    /// Is there room for what a connection may send now?
+    pub(super) fn finds_room_for(&mut self, key: SourceKey) -> bool {
         let slot = usize::from(self.slot_of(key));
         let target = self.slots[slot].instance;
         let Some(lane) = self.lanes.iter_mut().find(|lane| Some(lane.instance) == target) else {
@@ -64,12 +64,13 @@ impl Lanes {
         };
         // What others have been promised does not count: it would be kept for them in one turn and not used before the next,
         // when it is promised again, to yet others.
-        if lane.finds_room() {
-            return true;
-        }
+        lane.finds_room()
+    }
+
+    /// The connection waits for room, held.
+    pub(super) fn wait_for_room(&mut self, key: SourceKey) {
         self.routes.entry(key).or_default().held = true;
         self.list(key);
-        false
     }
 
     /// Gives an event to the process that its slot is routed to, unless events of the same source are with another. Gives it
@@ -100,6 +101,7 @@ impl Lanes {
             self.unfinished -= 1;
             return;
         }
+        self.detained_bytes += parcel.bytes_max();
         route.detained.push_back(parcel);
         self.slots[slot].queued += 1;
         self.list(key);
@@ -139,6 +141,7 @@ impl Lanes {
     /// False: there is no more room.
     fn give_out_of(&mut self, key: SourceKey, slot: usize, commands: &mut Vec<Command>) -> bool {
         while let Some(parcel) = self.routes.get_mut(&key).and_then(|route| route.detained.pop_front()) {
+            let bytes = parcel.bytes_max();
             if let Some(parcel) = self.give(key, parcel) {
                 let route = self.routes.entry(key).or_default();
                 route.detained.push_front(parcel);
@@ -150,6 +153,7 @@ impl Lanes {
                 }
                 return !no_room;
             }
+            self.detained_bytes = self.detained_bytes.saturating_sub(bytes);
             self.slots[slot].queued = self.slots[slot].queued.saturating_sub(1);
         }
         if !self.may_read(key, slot) {
@@ -291,20 +295,31 @@ impl Lanes {
         }
     }
 
+    /// Drops some of what waits of a source.
+    pub(super) fn drop_detained(&mut self, key: SourceKey, which: impl Fn(&Parcel) -> bool) {
+        let slot = usize::from(self.slot_of(key));
+        let Some(route) = self.routes.get_mut(&key) else { return };
+        let (mut dropped, mut bytes) = (0, 0);
+        route.detained.retain(|parcel| {
+            let drops = which(parcel);
+            if drops {
+                dropped += 1;
+                bytes += parcel.bytes_max();
+            }
+            !drops
+        });
+        self.unfinished = self.unfinished.saturating_sub(dropped);
+        self.detained_bytes = self.detained_bytes.saturating_sub(bytes);
+        self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
+    }
+
     /// A connection is gone. What it has left to be handled is.
     pub(super) fn forget_connection(&mut self, id: ConnectionId) {
         let key = SourceKey::connection(id);
         if let Some(route) = self.routes.get_mut(&key) {
             (route.behind, route.held) = (false, false);
             // Nobody waits for a decision about it any more.
-            let before = route.detained.len();
-            route.detained.retain(|parcel| !matches!(parcel.event.kind, EventKind::Authorize(_)));
-            let dropped = before - route.detained.len();
-            if dropped > 0 {
-                let slot = usize::from(self.slot_of(key));
-                self.unfinished = self.unfinished.saturating_sub(dropped);
-                self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
-            }
+            self.drop_detained(key, |parcel| matches!(parcel.event.kind, EventKind::Authorize(_)));
         }
         self.drop_route(key);
         if self.core.config.dispatch == DispatchBy::LeastLoaded

@@ -119,6 +119,8 @@ pub(crate) struct Lanes {
     assigned: HashMap<SourceKey, Slot, KeyHasher>,
     /// Events that are outstanding or wait.
     unfinished: usize,
+    /// What those take that wait.
+    detained_bytes: usize,
     /// Connections of which the reactor waits for everything to be handled.
     awaited: usize,
     /// Reused for heads of records.
@@ -160,6 +162,7 @@ impl Lanes {
             routes: HashMap::default(),
             assigned: HashMap::default(),
             unfinished: 0,
+            detained_bytes: 0,
             awaited: 0,
             head: Vec::new(),
             served_http: false,

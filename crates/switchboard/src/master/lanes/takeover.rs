@@ -73,10 +73,12 @@ impl Lanes {
             }
         }
         for key in &poisoned {
-            self.drop_messages(*key);
+            // They are not handled any more: the connection is being closed.
+            self.drop_detained(*key, Parcel::is_message);
         }
         for (key, parcel) in returned.into_iter().rev() {
             let slot = usize::from(self.slot_of(key));
+            self.detained_bytes += parcel.bytes_max();
             self.routes.entry(key).or_default().detained.push_front(parcel);
             self.slots[slot].queued += 1;
         }
@@ -127,17 +129,6 @@ impl Lanes {
             blame.add(verdict.of_itself);
         }
         Some(Parcel { event, blame, credit: given.credit })
-    }
-
-    /// The connection's messages are not handled any more: it is being closed.
-    fn drop_messages(&mut self, key: SourceKey) {
-        let slot = usize::from(self.slot_of(key));
-        let Some(route) = self.routes.get_mut(&key) else { return };
-        let before = route.detained.len();
-        route.detained.retain(|parcel| !parcel.is_message());
-        let dropped = before - route.detained.len();
-        self.unfinished = self.unfinished.saturating_sub(dropped);
-        self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
     }
 }
 

@@ -118,7 +118,10 @@ fn a_socket_is_read_only_when_there_is_room_for_what_it_may_hold_each_in_its_tur
         rig.message(2, &"x".repeat(500));
     }
     let others = [4, 6, 8, 10, 12];
-    assert!(others.iter().all(|other| !rig.lanes.has_room(id(*other))));
+    let wait =
+        |rig: &mut Rig, other| !rig.lanes.has_room(id(other)) && rig.lanes.has_to_wait(id(other), 5_000);
+    assert!(wait(&mut rig, 2) && others.iter().all(|other| wait(&mut rig, *other)));
+    assert!(!rig.lanes.has_to_wait(id(14), 100), "a ping needs no room");
     for other in (3..63).step_by(2) {
         assert!(rig.lanes.has_room(id(other)), "another worker's ring is not full, whoever else may read");
     }
