@@ -116,3 +116,34 @@ pub(super) fn drop_room(connection: &mut proto::Connection, room: usize) -> usiz
         _ => room,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_message_for_many_is_compressed_once_for_each_window() {
+        let plain = Frame::shared_of(MessageKind::Text, &b"once ".repeat(1_000));
+        let mut shared = Shared::of(&plain);
+        let mut codec = proto::deflate::Codec::default();
+        let mut body = |bits| shared.within(bits, &mut codec).body().clone();
+        let first: Vec<Bytes> = [15, 9].map(&mut body).into();
+        for _ in 0..1_000 {
+            assert_eq!([15, 9].map(|bits| body(bits).as_ptr()), [first[0].as_ptr(), first[1].as_ptr()]);
+        }
+        assert_eq!(shared.compressed.len(), 2);
+        assert!(first.iter().all(|body| body.len() < 200));
+    }
+
+    #[test]
+    fn what_does_not_become_smaller_is_tried_once() {
+        let plain = Frame::shared_of(MessageKind::Binary, b"?");
+        let (mut shared, mut codec) = (Shared::of(&plain), proto::deflate::Codec::default());
+        for _ in 0..3 {
+            assert_eq!(shared.within(15, &mut codec).body().as_ptr(), plain.body().as_ptr());
+        }
+        assert_eq!(shared.compressed.len(), 1);
+    }
+}
