@@ -56,7 +56,7 @@ fn every_response_says_what_the_page_may_do() {
     let server = Server::start();
     let address = server.address();
     let asked = |line: &str, fields: &str| {
-        server.request(&format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n")).0
+        server.request(format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n")).0
     };
     let foreign = "Cookie: a=b\r\nOrigin: https://evil.example\r\n";
     for head in [

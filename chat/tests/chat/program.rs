@@ -134,7 +134,7 @@ fn a_page_of_somebody_else_cannot_use_what_somebody_has_signed_in_with() {
     let server = Server::start();
     let own = format!("http://{}", server.address());
     let open = |origin: &str, fields: &str| {
-        server.request(&format!(
+        server.request(format!(
             "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nOrigin: {origin}\r\n{fields}\r\n",
             server.address()

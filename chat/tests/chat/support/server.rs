@@ -178,7 +178,7 @@ impl Server {
     }
 
     pub fn get(&self, path: &str, headers: &str) -> (String, String) {
-        self.request(&format!(
+        self.request(format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
             self.address
         ))
