@@ -202,16 +202,16 @@ fn outcome(
                 Ok(received) => received,
                 Err(error) => return (messages, Some(error.code.get())),
             };
+            let went_on = received.consumed > 0 || received.event.is_some();
             at += received.consumed;
-            match received.event {
-                Some(Event::Message { kind, payload }) => {
-                    assert!(payload.len() <= limit);
-                    let is_text = kind == switchboard_proto::MessageKind::Text;
-                    assert!(!is_text || std::str::from_utf8(payload).is_ok());
-                    messages.push(payload.to_vec());
-                }
-                None if received.consumed == 0 && !server.is_inflating() => break,
-                _ => {}
+            if let Some(Event::Message { kind, payload }) = received.event {
+                assert!(payload.len() <= limit);
+                let is_text = kind == switchboard_proto::MessageKind::Text;
+                assert!(!is_text || std::str::from_utf8(payload).is_ok());
+                messages.push(payload.to_vec());
+            }
+            if !went_on && !server.is_inflating() {
+                break;
             }
             // A compressed message may be a quarter and a little larger than the limit, and its buffer twice that; what it
             // inflates to has 64 KiB in any case.

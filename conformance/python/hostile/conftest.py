@@ -11,12 +11,13 @@ def fortresses(tmp_path_factory):
     standing = {}
 
     def fortress(name, *flags, **options):
-        if (name, flags) not in standing:
+        key = name, flags, repr(options)
+        if key not in standing:
             if name == "chat":
-                standing[name, flags] = chat_fortress(tmp_path_factory.mktemp("chat"))
+                standing[key] = chat_fortress(tmp_path_factory.mktemp("chat"))
             else:
-                standing[name, flags] = Fortress(name, *flags, **options)
-        return standing[name, flags]
+                standing[key] = Fortress(name, *flags, **options)
+        return standing[key]
 
     yield fortress
     for each in standing.values():

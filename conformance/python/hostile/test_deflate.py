@@ -4,6 +4,7 @@ import zlib
 
 import pytest
 
+from example_server import MODE
 from hostile.deflating import OFFER, TAIL, deflate, deflated_frame, empty_blocks, negotiate, receive_message
 from hostile.fortress import MIB, expect_close, expect_refusal
 from hostile.test_frames import MESSAGE_BYTES_MAX
@@ -317,9 +318,12 @@ SLOW = {
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_slow_messages_of_many_at_once(deflating, name):
+def test_slow_messages_of_many_at_once(fortresses, name):
     """The healthy client beside them is answered as promptly as ever; and they are all answered in the end."""
     count, frame, size = SLOW[name]
+    # What is inflated is a message as others are: in Process mode an echo waits while its worker handles 200 MiB of them.
+    questions = ("ping",) if MODE == "process" and size else ("echo",)
+    deflating = fortresses("echo", "--deflate", questions=questions)
 
     def attack(server):
         clients = [negotiate(server) for _ in range(count)]

@@ -25,8 +25,8 @@ use crate::{Config, ConnectionId, Message};
 /// What is read from a connection though its process has no room: a few pings, or a short message.
 const LITTLE_BYTES: u64 = 512;
 
-/// Nothing is, if so many bytes of messages wait.
-const DETAINED_BYTES_MAX: usize = 4 << 20;
+/// Nothing is, if messages that have come like that take so many bytes.
+const EXCESS_BYTES_MAX: usize = 4 << 20;
 
 impl Dispatch for Lanes {
     fn deliver(&mut self, _key: u32, event: Event, _context: &mut Context<'_>) -> Flow {
@@ -54,13 +54,15 @@ impl Dispatch for Lanes {
     }
 
     fn has_room(&mut self, id: ConnectionId) -> bool {
+        self.read_without_room = None;
         // Hardly ever is one full.
         self.lanes.iter().all(Lane::has_room) || self.finds_room_for(SourceKey::connection(id))
     }
 
     fn has_to_wait(&mut self, id: ConnectionId, unread: u64) -> bool {
         // Pings are answered here, whoever stands still; and a message finds a place among those that wait.
-        if unread <= LITTLE_BYTES && self.detained_bytes < DETAINED_BYTES_MAX {
+        if unread <= LITTLE_BYTES && self.excess_bytes < EXCESS_BYTES_MAX {
+            self.read_without_room = Some(SourceKey::connection(id));
             return false;
         }
         self.wait_for_room(SourceKey::connection(id));

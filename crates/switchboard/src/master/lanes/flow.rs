@@ -93,7 +93,7 @@ impl Lanes {
         None
     }
 
-    fn detain(&mut self, key: SourceKey, parcel: Parcel) {
+    fn detain(&mut self, key: SourceKey, mut parcel: Parcel) {
         let slot = usize::from(self.slot_of(key));
         let route = self.routes.entry(key).or_default();
         let is_drain = |parcel: &Parcel| matches!(parcel.event.kind, EventKind::Drain);
@@ -101,7 +101,8 @@ impl Lanes {
             self.unfinished -= 1;
             return;
         }
-        self.detained_bytes += parcel.bytes_max();
+        parcel.is_excess = self.read_without_room == Some(key);
+        self.excess_bytes += parcel.excess_bytes();
         route.detained.push_back(parcel);
         self.slots[slot].queued += 1;
         self.list(key);
@@ -141,7 +142,7 @@ impl Lanes {
     /// False: there is no more room.
     fn give_out_of(&mut self, key: SourceKey, slot: usize, commands: &mut Vec<Command>) -> bool {
         while let Some(parcel) = self.routes.get_mut(&key).and_then(|route| route.detained.pop_front()) {
-            let bytes = parcel.bytes_max();
+            let excess = parcel.excess_bytes();
             if let Some(parcel) = self.give(key, parcel) {
                 let route = self.routes.entry(key).or_default();
                 route.detained.push_front(parcel);
@@ -153,7 +154,7 @@ impl Lanes {
                 }
                 return !no_room;
             }
-            self.detained_bytes = self.detained_bytes.saturating_sub(bytes);
+            self.excess_bytes = self.excess_bytes.saturating_sub(excess);
             self.slots[slot].queued = self.slots[slot].queued.saturating_sub(1);
         }
         if !self.may_read(key, slot) {
@@ -299,17 +300,17 @@ impl Lanes {
     pub(super) fn drop_detained(&mut self, key: SourceKey, which: impl Fn(&Parcel) -> bool) {
         let slot = usize::from(self.slot_of(key));
         let Some(route) = self.routes.get_mut(&key) else { return };
-        let (mut dropped, mut bytes) = (0, 0);
+        let (mut dropped, mut excess) = (0, 0);
         route.detained.retain(|parcel| {
             let drops = which(parcel);
             if drops {
                 dropped += 1;
-                bytes += parcel.bytes_max();
+                excess += parcel.excess_bytes();
             }
             !drops
         });
         self.unfinished = self.unfinished.saturating_sub(dropped);
-        self.detained_bytes = self.detained_bytes.saturating_sub(bytes);
+        self.excess_bytes = self.excess_bytes.saturating_sub(excess);
         self.slots[slot].queued = self.slots[slot].queued.saturating_sub(dropped as u64);
     }
 

@@ -187,7 +187,7 @@ impl Lane {
             return Some(parcel);
         }
         let start = self.rings.events.position();
-        let Parcel { event, blame, credit } = parcel;
+        let Parcel { event, blame, credit, .. } = parcel;
         let body = encode_event(event, head);
         let progress = Progress::Given;
         let mut given = Given { key, start, end: start, progress, blame, credit, retained: None };

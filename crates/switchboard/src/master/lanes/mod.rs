@@ -119,8 +119,10 @@ pub(crate) struct Lanes {
     assigned: HashMap<SourceKey, Slot, KeyHasher>,
     /// Events that are outstanding or wait.
     unfinished: usize,
-    /// What those take that wait.
-    detained_bytes: usize,
+    /// The connection that is being read from though there is no room.
+    read_without_room: Option<SourceKey>,
+    /// What those of the events take that wait and have come like that.
+    excess_bytes: usize,
     /// Connections of which the reactor waits for everything to be handled.
     awaited: usize,
     /// Reused for heads of records.
@@ -162,7 +164,8 @@ impl Lanes {
             routes: HashMap::default(),
             assigned: HashMap::default(),
             unfinished: 0,
-            detained_bytes: 0,
+            read_without_room: None,
+            excess_bytes: 0,
             awaited: 0,
             head: Vec::new(),
             served_http: false,

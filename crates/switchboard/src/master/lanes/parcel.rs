@@ -10,6 +10,8 @@ pub(super) struct Parcel {
     pub(super) event: Event,
     pub(super) blame: Blame,
     pub(super) credit: Option<Credit>,
+    /// It has been read though there was no room.
+    pub(super) is_excess: bool,
 }
 
 /// The processes that died while they handled an event.
@@ -49,11 +51,16 @@ pub(super) enum Credit {
 
 impl Parcel {
     pub(super) fn new(event: Event) -> Parcel {
-        Parcel { event, blame: Blame::default(), credit: None }
+        Parcel { event, blame: Blame::default(), credit: None, is_excess: false }
     }
 
     pub(super) fn is_message(&self) -> bool {
         matches!(self.event.kind, EventKind::Message(_))
+    }
+
+    /// What it takes, if it has been read though there was no room.
+    pub(super) fn excess_bytes(&self) -> usize {
+        if self.is_excess { self.bytes_max() } else { 0 }
     }
 
     /// An upper bound of the bytes that it makes in a ring.

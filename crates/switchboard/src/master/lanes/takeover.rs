@@ -78,7 +78,6 @@ impl Lanes {
         }
         for (key, parcel) in returned.into_iter().rev() {
             let slot = usize::from(self.slot_of(key));
-            self.detained_bytes += parcel.bytes_max();
             self.routes.entry(key).or_default().detained.push_front(parcel);
             self.slots[slot].queued += 1;
         }
@@ -128,7 +127,7 @@ impl Lanes {
         if is_culprit {
             blame.add(verdict.of_itself);
         }
-        Some(Parcel { event, blame, credit: given.credit })
+        Some(Parcel { event, blame, credit: given.credit, is_excess: false })
     }
 }
 

@@ -200,6 +200,33 @@ fn a_large_pending_event_does_not_give_the_room_of_those_behind_it_free() {
 }
 
 #[test]
+fn what_is_read_without_room_is_bounded() {
+    let mut rig = Rig::new();
+    let mut zero = rig.start(1, 0);
+    while rig.lanes.has_room(id(2)) {
+        rig.message(2, &"x".repeat(500));
+    }
+    let large = "y".repeat(100_000);
+    // What waits for other reasons does not count.
+    (4..=60).step_by(2).for_each(|other| drop(rig.message(other, &large)));
+    let mut read = 0;
+    for other in (62..200).step_by(2) {
+        if rig.lanes.has_room(id(other)) || rig.lanes.has_to_wait(id(other), 100) {
+            break;
+        }
+        // A short one, which inflates to this.
+        assert_eq!(rig.message(other, &large), Flow::Hold);
+        read += 1;
+    }
+    assert_eq!(read, (4 << 20) / 100_000 + 1);
+    while rig.lanes.unfinished > 0 {
+        zero.handle_all();
+        rig.turn();
+    }
+    assert_eq!(rig.lanes.excess_bytes, 0);
+}
+
+#[test]
 fn who_does_not_take_its_answers_gets_no_more_and_recovers() {
     let config =
         Config { workers: 2, reactors: 1, ring_bytes: RING, max_connections: 64, ..Config::default() };
