@@ -133,7 +133,7 @@ pub(crate) struct Lanes {
     next_http: usize,
     /// Whose events have been handled in this turn.
     done: Vec<Done>,
-    /// The lane whose batches are being carried out.
+    /// The lane whose records are being carried out.
     read_lane: usize,
     /// The processes have been told that the reactor sleeps.
     asleep: bool,
