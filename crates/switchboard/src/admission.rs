@@ -1,13 +1,11 @@
 //! Whether a handshake gets as far as the user's `authorize`: the same for a fresh socket and for one that has
 //! served ordinary HTTP requests.
 
-use std::sync::Arc;
-
 use switchboard_proto::handshake::{self, HandshakeError};
 
 use crate::PeerAddr;
 use crate::addresses::Excess;
-use crate::core::Core;
+use crate::core::{Core, CoreRef};
 use crate::places::UpgradePlace;
 use crate::table::Counters;
 
@@ -133,7 +131,7 @@ pub(crate) fn admit(core: &Core, request: &handshake::Request<'_>) -> Result<(),
 /// The same for a request head that came with a connection which has served HTTP before; a refusal is counted. `proxied`: the
 /// connection is a trusted proxy's, the client another's, which has not been counted for its address yet.
 pub(crate) fn admit_late(
-    core: &Arc<Core>,
+    core: &CoreRef,
     head: &[u8],
     client: &PeerAddr,
     proxied: bool,

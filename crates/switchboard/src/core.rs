@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::sync::OnceLock;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -46,6 +47,39 @@ pub(crate) struct Core {
     on_stop: OnceLock<StopNotice>,
     /// Takes requests to the thread that leads the master, in the master.
     conductor: OnceLock<Conductor>,
+}
+
+/// The core, as what refers to it has it.
+#[derive(Debug, Clone)]
+pub(crate) enum CoreRef {
+    Counted(Arc<Core>),
+    /// A worker's or user process's, which has one for as long as it lives. It makes a reference for each event: to count them
+    /// would have the processor wait for all that the handler has written.
+    Kept(&'static Core),
+}
+
+impl CoreRef {
+    /// For the rest of the process's life.
+    pub(crate) fn keep(core: Core) -> CoreRef {
+        CoreRef::Kept(Box::leak(Box::new(core)))
+    }
+}
+
+impl From<Arc<Core>> for CoreRef {
+    fn from(core: Arc<Core>) -> CoreRef {
+        CoreRef::Counted(core)
+    }
+}
+
+impl Deref for CoreRef {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        match self {
+            CoreRef::Counted(core) => core,
+            CoreRef::Kept(core) => core,
+        }
+    }
 }
 
 impl Core {

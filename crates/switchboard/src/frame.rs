@@ -25,6 +25,11 @@ impl Frame {
         Frame { kind, head: Some(HeaderBytes::server(opcode(kind), true, body.len())), body }
     }
 
+    /// Bytes of such a frame.
+    pub(crate) fn single_len(payload: usize) -> usize {
+        HeaderBytes::server(OpCode::Binary, true, payload).as_slice().len() + payload
+    }
+
     /// For many receivers: header and payload in one buffer that all of them share.
     pub(crate) fn shared(message: Message) -> Frame {
         let (kind, payload) = message.into_parts();

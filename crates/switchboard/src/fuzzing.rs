@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ipc::codec::{Delivery, Order, SmallPush};
 use crate::ipc::control::{FromManager, ToManager};
 use crate::ipc::link::{ToInstance, ToMaster};
-use crate::ipc::ring::{Assembler, Consumer, Ring};
+use crate::ipc::ring::{Assembler, Consumer, Record, Ring};
 use crate::pipe::{Pipes, Receipt};
 use crate::sys::{Memory, Ordering};
 
@@ -27,16 +27,21 @@ pub fn ring(bytes: &[u8], tail: u64) {
 fn read(memory: &Arc<Memory>, bytes: &[u8], tail: u64) -> io::Result<()> {
     let mut data = memory.area(4096, RING_BYTES)?;
     let bytes = &bytes[..bytes.len().min(RING_BYTES)];
-    data.write(0, bytes);
+    data.write(0, &[bytes]);
     let ring = Ring { data, tail: memory.word(0)?, head: memory.word(128)?, space_wanted: memory.word(256)? };
     ring.tail.store(tail, Ordering::Relaxed);
     let pipes = Pipes::new(2, vec!["hub".into()], 1 << 20);
     let (mut consumer, mut assembler) = (Consumer::new(ring), Assembler::new(PAYLOAD_MAX));
     // Most tails are nonsense, which is soon found out; then all of the bytes are looked at.
     let tail = consumer.published().unwrap_or(bytes.len().next_multiple_of(8) as u64);
-    let mut payload = Vec::new();
-    while let Ok(Some(record)) = consumer.fetch(tail, &mut payload) {
-        let _ = SmallPush::read(&record, &payload);
+    let mut record = Record::default();
+    while let Ok(true) = consumer.next(tail, &mut record) {
+        let mut payload = Vec::new();
+        consumer.copy(&record, 0, &mut payload);
+        let push = SmallPush::read(&record, consumer.first_bytes(&record));
+        let mut message = Vec::new();
+        consumer.copy(&record, SmallPush::HEAD_BYTES, &mut message);
+        assert!(push.is_none_or(|push| push.len == message.len()));
         let Ok(whole) = assembler.push(&record, &mut payload) else { break };
         if let Some(whole) = whole {
             let _ = Order::decode(&whole.payload);

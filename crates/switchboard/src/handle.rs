@@ -10,7 +10,7 @@ use switchboard_proto::{CLOSE_REASON_BYTES_MAX, CloseCode};
 use tokio::sync::oneshot;
 
 use crate::command::{Answer, Asked, Command, Question, Reply};
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::error::{ConnectionError, NameError, PublishError, PushError, QueryError};
 use crate::event::ClosedBy;
 use crate::frame::Frame;
@@ -26,7 +26,7 @@ use crate::{ClientInfo, ConnectionId, ConnectionState, ListenAddr, Message, Over
 /// command was accepted, not that it has been carried out.
 #[derive(Clone)]
 pub struct Handle {
-    core: Arc<Core>,
+    core: CoreRef,
     /// The worker or user process that it was given to.
     slot: Slot,
 }
@@ -429,8 +429,8 @@ impl Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(core: Arc<Core>) -> Handle {
-        Handle { core, slot: NO_SLOT }
+    pub(crate) fn new(core: impl Into<CoreRef>) -> Handle {
+        Handle { core: core.into(), slot: NO_SLOT }
     }
 
     /// For the worker or user process of this number.
@@ -438,7 +438,7 @@ impl Handle {
         Handle { core: self.core.clone(), slot }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &CoreRef {
         &self.core
     }
 

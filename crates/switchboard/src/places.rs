@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use switchboard_proto::proxy::MalformedForwarded;
 
 use crate::admission::Refusal;
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::{Config, PeerAddr, Transport, trusted};
 
 /// Where the requests of a connection come from.
@@ -45,7 +45,7 @@ impl Source {
 /// worker's, of which either may outlive the other; each holds the place.
 #[derive(Debug)]
 pub(crate) struct HttpPlace {
-    core: Arc<Core>,
+    core: CoreRef,
     source: Source,
     /// The connection is counted for its peer's address by this. (Under TLS its reactor still has it, and counts it.)
     counted: AtomicBool,
@@ -53,7 +53,7 @@ pub(crate) struct HttpPlace {
 
 impl HttpPlace {
     /// None: all are taken.
-    pub(crate) fn take(core: &Arc<Core>, source: Source) -> Option<Arc<HttpPlace>> {
+    pub(crate) fn take(core: &CoreRef, source: Source) -> Option<Arc<HttpPlace>> {
         let counted = AtomicBool::new(false);
         core.take_http_place().then(|| Arc::new(HttpPlace { core: core.clone(), source, counted }))
     }
@@ -86,7 +86,7 @@ impl Drop for HttpPlace {
 /// let in until its reactor has it, what it counts for its client's address.
 #[derive(Debug)]
 pub(crate) struct UpgradePlace {
-    core: Arc<Core>,
+    core: CoreRef,
     client: PeerAddr,
     counted: bool,
     /// Its connection has it.
@@ -95,7 +95,7 @@ pub(crate) struct UpgradePlace {
 
 impl UpgradePlace {
     /// For a place that has been taken.
-    pub(crate) fn new(core: &Arc<Core>, client: PeerAddr) -> UpgradePlace {
+    pub(crate) fn new(core: &CoreRef, client: PeerAddr) -> UpgradePlace {
         UpgradePlace { core: core.clone(), client, counted: false, passed_on: false }
     }
 

@@ -20,7 +20,7 @@ fn payload(n: u64) -> [u8; 8] {
 
 /// Of a model whose every order would take minutes, tries those with at most so many switches from a thread that could
 /// have gone on.
-fn model_within(switches: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(crate) fn model_within(switches: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(switches);
     builder.check(model);

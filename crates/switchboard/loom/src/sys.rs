@@ -54,8 +54,8 @@ impl Area {
         self.0.len()
     }
 
-    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) {
-        for (at, byte) in (position..).zip(bytes) {
+    pub(crate) fn write(&mut self, position: u64, parts: &[&[u8]]) {
+        for (at, byte) in (position..).zip(parts.iter().copied().flatten()) {
             let cell = &self.0[at as usize % self.0.len()];
             // SAFETY: loom fails the test if anybody else is at this byte.
             cell.with_mut(|place| unsafe { *place = *byte });
@@ -66,6 +66,10 @@ impl Area {
         let mut word = Vec::new();
         self.read(position, size_of::<u64>(), &mut word);
         word.try_into().map_or(0, u64::from_le_bytes)
+    }
+
+    pub(crate) fn write_word(&mut self, position: u64, value: u64) {
+        self.write(position, &[&value.to_le_bytes()]);
     }
 
     pub(crate) fn read(&self, position: u64, len: usize, into: &mut Vec<u8>) {

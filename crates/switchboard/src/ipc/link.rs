@@ -12,7 +12,7 @@ use crate::{PeerAddr, Reloaded, Status};
 
 /// What this program speaks. Old and new programs meet during a reload: everything that changes a message, or what stands
 /// in shared memory or rings, changes it.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// What an instance tells the master.
 #[derive(Debug, Clone, PartialEq)]

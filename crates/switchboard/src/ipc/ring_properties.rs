@@ -99,8 +99,7 @@ impl Receiver {
 
     fn fetch(&mut self) -> Result<(), Corrupt> {
         let tail = self.consumer.published()?;
-        let mut payload = Vec::new();
-        while let Some(record) = self.consumer.fetch(tail, &mut payload)? {
+        while let Some((record, mut payload)) = self.consumer.fetch(tail)? {
             self.ends.push_back(record.end);
             self.received.extend(self.assembler.push(&record, &mut payload)?.map(|whole| whole.payload));
         }
@@ -174,12 +173,11 @@ proptest! {
             }
             producer.publish();
             let tail = consumer.published().unwrap();
-            let mut payload = Vec::new();
             let mut fetched = VecDeque::new();
             while fetched.len() < fetches + releases
-                && let Some(record) = consumer.fetch(tail, &mut payload).unwrap()
+                && let Some(next) = consumer.fetch(tail).unwrap()
             {
-                fetched.push_back((record, payload.clone()));
+                fetched.push_back(next);
             }
             for _ in 0..releases {
                 let Some((record, payload)) = fetched.pop_front() else { break };
@@ -211,8 +209,8 @@ proptest! {
     ) {
         let memory = memory();
         let mut outside = memory.area(0, 4096).unwrap();
-        outside.write(512, &[0xa5; 4096 - 512]);
-        memory.area(8192, 4096).unwrap().write(0, &[0xa5; 4096]);
+        outside.write(512, &[&[0xa5; 4096 - 512]]);
+        memory.area(8192, 4096).unwrap().write(0, &[&[0xa5; 4096]]);
         let mut sender = Sender::new(Producer::new(ring(&memory)));
         let mut receiver = Receiver::new(Consumer::new(ring(&memory)));
         for (kind, word, value, near) in steps {
@@ -227,7 +225,7 @@ proptest! {
                     let base = if scribble_to_end { value } else { sender.producer.position() & !7 };
                     memory.word(WORDS[word]).unwrap().store(base.wrapping_add(near).wrapping_sub(150), Ordering::Relaxed);
                 }
-                _ => ring(&memory).data.write(value, &payload(value, near as usize % CAPACITY)),
+                _ => ring(&memory).data.write(value, &[&payload(value, near as usize % CAPACITY)]),
             }
             let _ = sender.producer.record_at(value.wrapping_rem(2 * CAPACITY as u64));
             let left = sender.producer.unreleased();
@@ -252,7 +250,7 @@ proptest! {
             bytes[5..8].fill(0);
         }
         let memory = memory();
-        ring(&memory).data.write(0, &bytes);
+        ring(&memory).data.write(0, &[&bytes]);
         memory.word(WORDS[0]).unwrap().store(8 * words, Ordering::Relaxed);
         let mut receiver = Receiver::new(Consumer::new(ring(&memory)));
         let _ = receiver.fetch();
@@ -308,7 +306,7 @@ fn the_assembler_answers_what_does_not_fit_together() {
         let mut assembler = Assembler::new(20);
         let mut wholes = Vec::new();
         for (piece, payload) in stream {
-            let record = Record { piece: Piece::from_byte(*piece)?, start: 0, end: 0 };
+            let record = Record { piece: Piece::from_byte(*piece)?, start: 0, end: 0, len: payload.len() };
             wholes.extend(assembler.push(&record, &mut payload.clone())?.map(|whole| whole.payload.to_vec()));
         }
         Ok::<_, Corrupt>(wholes)

@@ -1,19 +1,18 @@
 //! The reactor threads of a master.
 
 use std::io;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::lanes::{Lanes, LanesShared};
 use super::news::{News, NewsSender};
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::error::StartError;
 use crate::reactor::{self, Reactor};
 
 /// What a reactor thread begins with.
 pub(super) struct ReactorThread {
     pub(super) index: usize,
-    pub(super) core: Arc<Core>,
+    pub(super) core: CoreRef,
     pub(super) lanes: LanesShared,
     pub(super) news: NewsSender,
 }

@@ -146,6 +146,7 @@ impl AsFd for LinkSender {
 mod tests {
     use super::*;
     use crate::core::Core;
+    use crate::core::CoreRef;
     use crate::pipe::Pipes;
     use crate::{Config, Transport};
 
@@ -154,7 +155,7 @@ mod tests {
     }
 
     struct Rig {
-        core: Arc<Core>,
+        core: CoreRef,
         link: LinkSender,
         theirs: Socket,
     }
@@ -163,7 +164,7 @@ mod tests {
         fn new() -> Rig {
             let config = Config { max_connections_per_address: 1, ..Config::default() };
             let pipes = Pipes::new(config.workers, Vec::new(), config.pipe_bytes_max);
-            let core = Arc::new(Core::new(config, Vec::new(), pipes, 1_000).unwrap());
+            let core = CoreRef::from(Arc::new(Core::new(config, Vec::new(), pipes, 1_000).unwrap()));
             let (ours, theirs) = Socket::pair().unwrap();
             Rig { core, link: LinkSender::new(ours), theirs }
         }

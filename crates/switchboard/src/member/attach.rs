@@ -8,6 +8,7 @@ use super::intake::Intake;
 use super::link::Link;
 use super::ports::{Identity, RingPorts, ToReactor};
 use crate::core::Core;
+use crate::core::CoreRef;
 use crate::ipc::channel::{InstanceSide, Marks};
 use crate::ipc::link::{ToInstance, ToMaster, VERSION};
 use crate::ipc::ring::Sleeping;
@@ -114,7 +115,7 @@ fn build(link: Link, setup: Setup, with: Descriptors, mut config: Config) -> io:
     core.generation = setup.generation;
     Ok(Attached {
         link,
-        handle: Handle::new(Arc::new(core)).for_slot(setup.slot),
+        handle: Handle::new(CoreRef::keep(core)).for_slot(setup.slot),
         ports,
         marks: side.marks,
         lanes,

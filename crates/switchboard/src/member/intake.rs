@@ -2,7 +2,7 @@
 
 use crate::ipc::Corrupt;
 use crate::ipc::codec::Delivery;
-use crate::ipc::ring::{Assembler, Consumer};
+use crate::ipc::ring::{Assembler, Consumer, Record, Whole};
 use crate::pipe::{Pipes, Receipt};
 
 /// Takes one record after the other, each into memory of its own: a message that a handler keeps keeps nothing else alive,
@@ -24,6 +24,12 @@ impl Intake {
         Intake { lane: lane as u16, events, assembler: Assembler::new(message_max), published: 0, dealt: 0 }
     }
 
+    /// What a record of it says.
+    pub(super) fn decode(&self, whole: Whole, pipes: &Pipes) -> Result<Delivery, Corrupt> {
+        let receipt = Receipt::Lane { reactor: self.lane, position: whole.start };
+        Delivery::decode(whole.payload, receipt, pipes)
+    }
+
     /// Is there something to be looked at?
     pub(super) fn has_more(&self) -> bool {
         self.published != self.events.fetched() || self.events.has_more()
@@ -36,19 +42,22 @@ impl Intake {
 
     /// What comes next. It has been dealt with when this is called again, or when it is [released](Intake::release).
     /// No command may wait for room.
-    pub(super) fn next(&mut self, pipes: &Pipes) -> Result<Option<Delivery>, Corrupt> {
+    pub(super) fn next(&mut self) -> Result<Option<Whole>, Corrupt> {
         loop {
             // A piece, too, is dealt with when it has been copied: the last one may need its room.
             self.release();
             if self.published == self.events.fetched() {
                 self.published = self.events.published()?;
             }
-            let mut payload = Vec::new();
-            let Some(record) = self.events.fetch(self.published, &mut payload)? else { return Ok(None) };
+            let mut record = Record::default();
+            if !self.events.next(self.published, &mut record)? {
+                return Ok(None);
+            }
             self.dealt = record.end;
+            let mut payload = Vec::with_capacity(record.len);
+            self.events.copy(&record, 0, &mut payload);
             if let Some(whole) = self.assembler.push(&record, &mut payload)? {
-                let receipt = Receipt::Lane { reactor: self.lane, position: whole.start };
-                return Delivery::decode(whole.payload, receipt, pipes).map(Some);
+                return Ok(Some(whole));
             }
         }
     }

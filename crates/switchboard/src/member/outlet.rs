@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::on_the_way::{Effect, OnTheWay};
-use crate::ConnectionId;
 use crate::command::Command;
 use crate::frame::Frame;
 use crate::ipc::Corrupt;
-use crate::ipc::codec::{Mark, encode_command, encode_mark, encode_pipe};
+use crate::ipc::codec::{Mark, SmallPush, encode_command, encode_mark, encode_pipe};
 use crate::ipc::ring::{PieceWriter, Producer};
 use crate::pipe::Slot;
 use crate::table::Entry;
+use crate::{ConnectionId, Message, Overflow};
 
 /// The number of effects at which those are dropped that the reactor has taken.
 const ON_THE_WAY_LONG: usize = 64;
@@ -118,6 +118,18 @@ impl Outlet {
         };
         self.head = head;
         sent
+    }
+
+    /// Sends a message to a connection.
+    pub(super) fn push(
+        &mut self,
+        id: ConnectionId,
+        message: Message,
+        overflow: Overflow,
+        effect: Effect,
+    ) -> Result<(), Corrupt> {
+        let (kind, payload) = message.into_parts();
+        self.put(&SmallPush::head(id, overflow, kind), &payload, || payload.clone(), effect)
     }
 
     /// Sends a message to another process.

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -29,7 +29,7 @@ use crate::pipe::Slot;
 use crate::places::Source;
 use crate::ports::RemotePorts;
 use crate::status::ConductorRequest;
-use crate::sys::Doorbell;
+use crate::sys::{BiasedMutex, Doorbell};
 use crate::table::Entry;
 use crate::{Config, ConnectionId, Message, Overflow, PeerAddr, Request};
 
@@ -77,7 +77,7 @@ pub(super) struct Identity {
 /// The way to one reactor.
 #[derive(Debug)]
 struct Port {
-    outlet: Mutex<Outlet>,
+    outlet: BiasedMutex<Outlet>,
     /// Whether the reactor has to be woken.
     sleeping: Sleeping,
     bell: Doorbell,
@@ -96,10 +96,6 @@ pub(super) struct ToReactor {
 }
 
 impl Port {
-    fn lock(&self) -> MutexGuard<'_, Outlet> {
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Now, after something has been written? Else at the end of the turn.
     fn is_to_be_rung(&self) -> bool {
         if !turn::is_own() {
@@ -124,7 +120,7 @@ impl Port {
 impl RingPorts {
     pub(super) fn new(lanes: Vec<ToReactor>, me: Identity, config: &Config, link: Link) -> RingPorts {
         let port = |lane: ToReactor| {
-            let outlet = Mutex::new(Outlet::new(lane.commands));
+            let outlet = BiasedMutex::new(Outlet::new(lane.commands));
             let (owed, rung_for) = (AtomicBool::new(false), AtomicU64::new(0));
             Port { outlet, sleeping: lane.sleeping, bell: lane.bell, owed, rung_for }
         };
@@ -145,6 +141,11 @@ impl RingPorts {
         }
     }
 
+    /// The calling thread, which runs the main task, sends most of what is sent.
+    pub(super) fn own(&self) {
+        self.lanes.iter().for_each(|port| port.outlet.own());
+    }
+
     /// Does a command wait for room, whichever reactor it is for?
     pub(super) fn is_clogged(&self) -> bool {
         self.clogged.load(Ordering::Acquire) > 0
@@ -161,18 +162,18 @@ impl RingPorts {
         if self.broken.get().is_some() {
             return Err(NotSent::Stopped);
         }
-        let mut outlet = port.lock();
-        let (was_clogged, position) = (outlet.is_clogged(), outlet.position());
-        let done = act(&mut outlet);
-        let (is_clogged, wrote) = (outlet.is_clogged(), outlet.position() != position);
-        // Within the lock, or the number would not be that of the lanes.
-        match (was_clogged, is_clogged) {
-            (false, true) => self.clogged.fetch_add(1, Ordering::Release),
-            (true, false) => self.clogged.fetch_sub(1, Ordering::Release),
-            _ => 0,
-        };
-        drop(outlet);
-        let clogs = is_clogged && !was_clogged;
+        let (done, clogs, wrote) = port.outlet.with(|outlet| {
+            let (was_clogged, position) = (outlet.is_clogged(), outlet.position());
+            let done = act(outlet);
+            let is_clogged = outlet.is_clogged();
+            // Within the lock, or the number would not be that of the lanes.
+            match (was_clogged, is_clogged) {
+                (false, true) => self.clogged.fetch_add(1, Ordering::Release),
+                (true, false) => self.clogged.fetch_sub(1, Ordering::Release),
+                _ => 0,
+            };
+            (done, is_clogged && !was_clogged, outlet.position() != position)
+        });
         if clogs || (wrote && port.is_to_be_rung()) {
             // Of a full ring nothing is taken before the reactor is awake.
             port.ring();
@@ -280,16 +281,15 @@ impl RemotePorts for Arc<RingPorts> {
         message: Message,
         overflow: Overflow,
     ) -> Result<(), PushError> {
-        let frame = Frame::single(message);
-        let bytes = frame.len();
+        let bytes = Frame::single_len(message.len());
         let max = self.output_bytes_max;
         // The reactor drops the oldest; this bounds what may be on the way to it.
         let max = if overflow == Overflow::DropOldest { max.saturating_mul(2) } else { max };
-        let command = Command::RemotePush { id, frame, overflow };
+        let weight = size_of::<Command>() + bytes;
         let pushed = self.act(entry.reactor(), |outlet| {
             let has_room = outlet.has_room(entry, id, bytes, max)?;
-            if has_room && outlet.takes(command.weight(), self.command_bytes_max) {
-                outlet.send(&command, 0, Effect::Push { id, bytes })?;
+            if has_room && outlet.takes(weight, self.command_bytes_max) {
+                outlet.push(id, message, overflow, Effect::Push { id, bytes })?;
                 return Ok(true);
             }
             let closes = !has_room && overflow == Overflow::Close;
@@ -317,7 +317,7 @@ impl RemotePorts for Arc<RingPorts> {
         if !self.is_clogged() {
             return weight <= self.command_bytes_max;
         }
-        self.lanes.iter().all(|port| port.lock().takes(weight, self.command_bytes_max))
+        self.lanes.iter().all(|port| port.outlet.with(|outlet| outlet.takes(weight, self.command_bytes_max)))
     }
 
     fn join(&self, id: ConnectionId, entry: &Entry, group: Arc<str>) -> Result<(), ConnectionError> {

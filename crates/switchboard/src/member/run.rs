@@ -18,12 +18,12 @@ use super::ports::RingPorts;
 use super::turn::{self, Turn};
 use crate::ConnectionId;
 use crate::command::Command;
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::event::{Event, EventSource, Flow};
 use crate::ipc::Corrupt;
 use crate::ipc::codec::Delivery;
 use crate::ipc::link::ToInstance;
-use crate::ipc::ring::Sleeping;
+use crate::ipc::ring::{Sleeping, Whole};
 use crate::ports::RemotePorts;
 use crate::sys::Ear;
 
@@ -60,7 +60,7 @@ pub(super) struct Inlets {
 
 /// A worker or user process while it runs.
 pub(super) struct Member<P> {
-    pub(super) core: Arc<Core>,
+    pub(super) core: CoreRef,
     pub(super) ports: Arc<RingPorts>,
     pub(super) journal: Rc<RingJournal>,
     pub(super) part: P,
@@ -73,7 +73,7 @@ pub(super) struct Member<P> {
 impl<P: Part> Member<P> {
     /// Must be called in a tokio runtime with I/O.
     pub(super) fn new(
-        core: Arc<Core>,
+        core: CoreRef,
         ports: Arc<RingPorts>,
         journal: Rc<RingJournal>,
         inlets: Inlets,
@@ -91,6 +91,7 @@ impl<P: Part> Member<P> {
         &mut self,
         mut until: impl FnMut(&mut Member<P>, &mut Context<'_>) -> Poll<T>,
     ) -> io::Result<T> {
+        self.ports.own();
         let mut turns = 0;
         loop {
             let (more, done) = poll_fn(|context| {
@@ -205,16 +206,16 @@ impl<P: Part> Member<P> {
                 self.journal.released();
                 break;
             }
-            let delivery = intake.next(&self.core.pipes)?;
+            let whole = intake.next()?;
             self.journal.released();
-            let Some(delivery) = delivery else { break };
+            let Some(whole) = whole else { break };
             let is_last = !self.lanes[lane].has_more();
             if is_last {
                 // Its handler may block; what those before it have sent does not wait for it.
                 self.ports.ring_all();
             }
             turn::begin_event(is_last);
-            self.deal_with(lane, delivery, context)?;
+            self.deal_with(lane, whole, context)?;
         }
         let intake = &self.lanes[lane];
         if intake.released() != before && intake.space_wanted() {
@@ -223,13 +224,8 @@ impl<P: Part> Member<P> {
         Ok(more && !self.ports.is_clogged())
     }
 
-    fn deal_with(
-        &mut self,
-        lane: usize,
-        delivery: Delivery,
-        context: &mut Context<'_>,
-    ) -> Result<(), Corrupt> {
-        match delivery {
+    fn deal_with(&mut self, lane: usize, whole: Whole, context: &mut Context<'_>) -> Result<(), Corrupt> {
+        match self.lanes[lane].decode(whole, &self.core.pipes)? {
             Delivery::Event(event) => return self.take(lane, event, context),
             Delivery::Echo { id, token } => self.ports.sessions.settled(id, token),
             Delivery::Session { id, session } => {
@@ -263,8 +259,10 @@ impl<P: Part> Member<P> {
     }
 
     fn pass_sessions_on(&mut self) {
-        for (id, session) in self.ports.sessions.take_news() {
-            self.part.session_changed(id, &session);
+        if self.ports.sessions.has_news() {
+            for (id, session) in self.ports.sessions.take_news() {
+                self.part.session_changed(id, &session);
+            }
         }
     }
 

@@ -63,9 +63,14 @@ impl Sessions {
         }
     }
 
+    /// Was something set since the last call of [`take_news`](Sessions::take_news)?
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed)
+    }
+
     /// What was set since the last call, for events that wait behind a handler.
     pub(super) fn take_news(&self) -> Vec<(ConnectionId, Bytes)> {
-        if !self.has_news.load(Ordering::Relaxed) || !self.has_news.swap(false, Ordering::Acquire) {
+        if !self.has_news.swap(false, Ordering::Acquire) {
             return Vec::new();
         }
         std::mem::take(&mut self.lock().news)

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use bytes::Bytes;
-
 use super::connection::{Connection, Hold, Phase};
 use super::deflate::Shared;
 use super::groups::{Memberships, Moved};
@@ -12,8 +10,6 @@ use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::frame::Frame;
-use crate::ipc::codec::SmallPush;
-use crate::ipc::ring::Record;
 use crate::{ConnectionId, ConnectionState};
 
 /// What is done in one turn of the loop for other threads, and for other processes: in commands, and deliveries of what they
@@ -61,14 +57,10 @@ impl Reactor {
         }
         if self.postponed.is_empty() {
             let mut commands = std::mem::take(&mut self.scratch.commands);
-            let mut payload = std::mem::take(&mut self.scratch.payload);
             self.dispatch.look();
-            while let Some(record) = self.dispatch.next_record(&mut payload) {
-                self.carry_out_record(&record, &mut payload, &mut commands, end);
-                self.dispatch.carried_out(&record);
-            }
-            if payload.capacity() <= 2 * SmallPush::BYTES_MAX {
-                self.scratch.payload = payload;
+            while self.dispatch.next_record() {
+                self.carry_out_record(&mut commands, end);
+                self.dispatch.carried_out();
             }
             self.dispatch.settle(&mut commands);
             self.carry_out_until(&mut commands, end);
@@ -77,25 +69,18 @@ impl Reactor {
         self.carry_out_local();
     }
 
-    fn carry_out_record(
-        &mut self,
-        record: &Record,
-        payload: &mut Vec<u8>,
-        commands: &mut Vec<Command>,
-        end: usize,
-    ) {
-        match SmallPush::read(record, payload) {
+    fn carry_out_record(&mut self, commands: &mut Vec<Command>, end: usize) {
+        match self.dispatch.small_push() {
             Some(push) if self.work < end => {
                 self.work += 1;
                 self.with_open(push.id, |reactor, key| reactor.push_small(key, push));
             }
             Some(push) => {
-                let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
-                let (id, overflow) = (push.id, push.overflow);
+                let (id, frame, overflow) = (push.id, self.frame_of(push), push.overflow);
                 self.postponed.push_back(Command::RemotePush { id, frame, overflow });
             }
             None => {
-                self.dispatch.take_record(record, payload, commands);
+                self.dispatch.take_record(commands);
                 self.carry_out_until(commands, end);
             }
         }

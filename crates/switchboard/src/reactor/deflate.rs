@@ -39,7 +39,7 @@ impl Reactor {
             Some(parameters) if !parameters.server_no_context_takeover => {
                 self.push_unreserved(key, shared.plain, overflow);
             }
-            Some(parameters) if self.is_worth_it(shared.plain.payload()) => {
+            Some(parameters) if self.is_worth_it(shared.plain.payload().len()) => {
                 self.push_within(key, shared, parameters.server_max_window_bits);
             }
             _ => self.push_encoded(key, shared.plain, overflow),
@@ -56,8 +56,14 @@ impl Reactor {
         }
     }
 
-    fn is_worth_it(&self, payload: &[u8]) -> bool {
-        self.core.config.deflate.as_ref().is_some_and(|deflate| payload.len() >= deflate.message_bytes_min)
+    fn is_worth_it(&self, payload_len: usize) -> bool {
+        self.core.config.deflate.as_ref().is_some_and(|deflate| payload_len >= deflate.message_bytes_min)
+    }
+
+    /// Is it tried to compress what this connection is sent?
+    #[inline]
+    pub(super) fn compresses(&self, key: u32, payload_len: usize) -> bool {
+        self.connections[key as usize].protocol.deflate().is_some() && self.is_worth_it(payload_len)
     }
 
     /// Queues a message compressed, if that was agreed upon and makes it smaller; else nothing happens, and the answer is
@@ -70,9 +76,7 @@ impl Reactor {
         payload: &[u8],
         counted: usize,
     ) -> bool {
-        self.connections[key as usize].protocol.deflate().is_some()
-            && self.is_worth_it(payload)
-            && self.compress_and_append(key, kind, payload, counted)
+        self.compresses(key, payload.len()) && self.compress_and_append(key, kind, payload, counted)
     }
 
     #[cold]
@@ -87,7 +91,11 @@ impl Reactor {
             let entry = self.core.table.slot(id);
             entry.subtract_queued(counted);
             entry.add_queued(len);
-            self.append_parts(key, |output| output.push_copy(header.as_slice(), compressed));
+            self.append_parts(key, |output| {
+                output.push_copy(header.as_slice(), compressed.len(), |block| {
+                    block.extend_from_slice(compressed)
+                });
+            });
         }
         let is_done = compressed.is_some();
         self.work += work_of_compressing(payload.len());

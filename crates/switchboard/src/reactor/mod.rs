@@ -22,6 +22,8 @@ mod run;
 mod secure;
 mod send;
 mod shutdown;
+mod small_push;
+mod spare;
 mod throttle;
 mod tls;
 mod wheel;
@@ -29,7 +31,6 @@ mod wheel;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
@@ -37,7 +38,7 @@ use slab::Slab;
 use switchboard_proto::deflate::Codec;
 
 use crate::command::Command;
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::event::{Event, EventKind, Flow};
 use crate::sys::{self, Interest, Poller};
 use crate::table::Counters;
@@ -50,22 +51,20 @@ pub(crate) use adopt::Adopted;
 use connection::{Connection, Link, Phase};
 use groups::Groups;
 pub(crate) use handshake::{agree, check_accept, head_limits};
-use output::OutputQueue;
 pub(crate) use relay::Relays;
 pub(crate) use run::run;
+use spare::SpareOutputs;
 use throttle::Throttle;
 use wheel::Wheel;
 
 /// Bytes that one connection is read in one turn of the loop, into a buffer that the thread's connections share. It is also
 /// the most that a connection holds unparsed while it is not read from.
 pub(crate) const READ_BYTES: usize = 64 << 10;
-/// Emptied output queues that are kept for the next use.
-const SPARE_OUTPUTS_MAX: usize = 256;
 
 /// One reactor's state.
 pub(crate) struct Reactor {
     index: usize,
-    core: Arc<Core>,
+    core: CoreRef,
     poller: Poller,
     dispatch: Box<dyn Dispatch>,
     connections: Slab<Connection>,
@@ -89,7 +88,7 @@ pub(crate) struct Reactor {
     ready: VecDeque<(u32, ConnectionId)>,
     inflating: inflate::Inflating,
     #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
-    spare_outputs: Vec<Box<OutputQueue>>,
+    spare_outputs: SpareOutputs,
     read_buffer: Vec<u8>,
     /// Compresses and inflates for all connections that have agreed to it.
     codec: Codec,
@@ -114,8 +113,6 @@ struct Scratch {
     raw_events: Vec<rustix::event::epoll::Event>,
     events: Vec<sys::Event>,
     commands: Vec<Command>,
-    /// Of the record that is being carried out.
-    payload: Vec<u8>,
     local_commands: Vec<Command>,
     timers: Vec<Timer>,
     keys: Vec<u32>,
@@ -158,7 +155,7 @@ fn token(key: u32, id: ConnectionId) -> u64 {
 
 impl Reactor {
     /// It accepts nothing before it is told to by [`Command::Listen`].
-    pub(crate) fn new(index: usize, core: Arc<Core>, dispatch: Box<dyn Dispatch>) -> io::Result<Reactor> {
+    pub(crate) fn new(index: usize, core: CoreRef, dispatch: Box<dyn Dispatch>) -> io::Result<Reactor> {
         let poller = Poller::new()?;
         poller.add(core.inboxes[index].bell(), BELL_TOKEN, Interest::READ)?;
         let now_ms = core.now_ms();
@@ -182,7 +179,7 @@ impl Reactor {
             ends: HashMap::new(),
             ready: VecDeque::new(),
             inflating: inflate::Inflating::default(),
-            spare_outputs: Vec::new(),
+            spare_outputs: SpareOutputs::default(),
             read_buffer: vec![0; READ_BYTES],
             codec,
             tls: None,

@@ -13,10 +13,8 @@ const SHARE_BYTES_MIN: usize = 1 << 10;
 /// For a frame of one receiver sharing means a second block and reference counting, which costs more than copying
 /// until it is about this large.
 const SHARE_SINGLE_BYTES_MIN: usize = 8 << 10;
-/// A block of small frames; dropping a frame moves at most this much.
-const BLOCK_BYTES_MAX: usize = 64 << 10;
-/// A block that is kept for the next use.
-const SPARE_BLOCK_BYTES_MAX: usize = 16 << 10;
+/// A block of small frames; dropping a frame moves at most this much, and one is kept for the next use.
+const BLOCK_BYTES_MAX: usize = 32 << 10;
 /// Blocks that one system call sends.
 const SLICES_MAX: usize = 64;
 /// Bytes that one connection sends in one turn of the loop, so that a long queue delays nobody.
@@ -91,6 +89,12 @@ impl OutputQueue {
         self.len
     }
 
+    /// What its memory could hold.
+    pub(super) fn capacity(&self) -> usize {
+        let owned = |block: &Block| if let Block::Owned(bytes) = block { bytes.capacity() } else { 0 };
+        self.blocks.iter().map(owned).sum()
+    }
+
     /// Bytes of data frames that have not left; handshakes and control frames do not count.
     pub(super) fn data_len(&self) -> usize {
         self.data_len
@@ -115,12 +119,15 @@ impl OutputQueue {
         self.data_len += len;
     }
 
-    /// Appends a data frame that is so small that it is copied.
-    pub(super) fn push_copy(&mut self, head: &[u8], body: &[u8]) {
-        let len = head.len() + body.len();
+    /// Appends a data frame that is so small that it is copied: `write` appends its body, of `body_len` bytes.
+    pub(super) fn push_copy(&mut self, head: &[u8], body_len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let len = head.len() + body_len;
         let block = self.tail(len);
+        let end = block.len() + len;
+        block.reserve(len);
         block.extend_from_slice(head);
-        block.extend_from_slice(body);
+        write(block);
+        debug_assert_eq!(block.len(), end);
         self.frames.push_back(Mark::data(len));
         self.len += len;
         self.data_len += len;
@@ -144,7 +151,9 @@ impl OutputQueue {
             _ => false,
         };
         if !fits {
-            self.blocks.push_back(Block::Owned(Vec::with_capacity(room.max(64))));
+            // The first grows as it is needed, by doubling, up to what is kept; whoever fills it needs all of the next one.
+            let least = if self.blocks.is_empty() { 64 } else { BLOCK_BYTES_MAX };
+            self.blocks.push_back(Block::Owned(Vec::with_capacity(room.next_power_of_two().max(least))));
         }
         match self.blocks.back_mut() {
             Some(Block::Owned(block)) => block,
@@ -333,7 +342,7 @@ impl OutputQueue {
     fn clear(&mut self) {
         self.blocks.truncate(1);
         match self.blocks.front_mut() {
-            Some(Block::Owned(block)) if block.capacity() <= SPARE_BLOCK_BYTES_MAX => block.clear(),
+            Some(Block::Owned(block)) if block.capacity() <= BLOCK_BYTES_MAX => block.clear(),
             _ => self.blocks.clear(),
         }
         self.frames.clear();

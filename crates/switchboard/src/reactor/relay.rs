@@ -17,7 +17,7 @@ use rustix::net::{
 use super::connection::{Hold, Phase};
 use super::{READ_BYTES, Reactor, handshake, token};
 use crate::admission::Refusal;
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::decision::Accept;
 use crate::places::{HttpPlace, UpgradePlace};
 use crate::sys::{self, Interest};
@@ -87,12 +87,12 @@ impl Relays {
 /// An entry among the relays, for as long as it lives.
 #[derive(Debug)]
 struct RelayEntry {
-    core: Arc<Core>,
+    core: CoreRef,
     theirs: SocketKey,
 }
 
 impl RelayEntry {
-    fn take(core: &Arc<Core>, socket: &OwnedFd, reactor: usize, id: ConnectionId) -> io::Result<RelayEntry> {
+    fn take(core: &CoreRef, socket: &OwnedFd, reactor: usize, id: ConnectionId) -> io::Result<RelayEntry> {
         let theirs = socket_key(socket)?;
         core.relays.lock().insert(theirs, (reactor, id));
         Ok(RelayEntry { core: core.clone(), theirs })

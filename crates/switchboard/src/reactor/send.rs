@@ -1,15 +1,11 @@
 //! Sending: what a turn produced for a connection leaves in one write.
 
-use bytes::Bytes;
-use switchboard_proto::HeaderBytes;
-
+use super::Reactor;
 use super::connection::{Connection, Hold, Phase};
 use super::deflate;
 use super::output::{Flushed, OutputQueue, Sent};
-use super::{Reactor, SPARE_OUTPUTS_MAX};
 use crate::event::EventKind;
-use crate::frame::{Frame, opcode};
-use crate::ipc::codec::SmallPush;
+use crate::frame::Frame;
 use crate::{ConnectionId, Overflow};
 
 /// Connections that are sent to in one turn of the loop, of those with output of this turn, and of those with output of earlier
@@ -75,23 +71,6 @@ impl Reactor {
         true
     }
 
-    /// The same for a small message that has not been made a frame.
-    pub(super) fn push_small(&mut self, key: u32, push: SmallPush<'_>) {
-        let header = HeaderBytes::server(opcode(push.kind), true, push.payload.len());
-        let (max, len) = (self.core.config.output_bytes_max, header.as_slice().len() + push.payload.len());
-        let connection = &self.connections[key as usize];
-        let entry = self.core.table.slot(connection.id);
-        let queued = entry.queued() as usize;
-        if connection.hung_up || queued > 0 && queued + len > max {
-            let frame = Frame::single_of(push.kind, Bytes::copy_from_slice(push.payload));
-            return self.push_unreserved(key, &frame, push.overflow);
-        }
-        entry.add_queued(len);
-        if !self.append_compressed(key, push.kind, push.payload, len) {
-            self.append_parts(key, |output| output.push_copy(header.as_slice(), push.payload));
-        }
-    }
-
     fn drop_oldest(&mut self, key: u32, room: usize) {
         let connection = &mut self.connections[key as usize];
         let room = deflate::drop_room(&mut connection.protocol, room);
@@ -112,9 +91,15 @@ impl Reactor {
     pub(super) fn append_parts(&mut self, key: u32, write: impl FnOnce(&mut OutputQueue)) {
         let spare = &mut self.spare_outputs;
         let connection = &mut self.connections[key as usize];
-        let output = connection.output.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let output = connection.output.get_or_insert_with(|| spare.take());
         write(output);
-        let crowded = output.len() > self.core.config.output_bytes_max / 2;
+        self.appended(key);
+    }
+
+    /// Something has been appended to a connection's output.
+    pub(super) fn appended(&mut self, key: u32) {
+        let output = self.connections[key as usize].output.as_ref();
+        let crowded = output.is_some_and(|output| output.len() > self.core.config.output_bytes_max / 2);
         self.mark_dirty(key);
         if crowded {
             self.flush_early(key);
@@ -170,7 +155,7 @@ impl Reactor {
             return;
         }
         let spare = &mut self.spare_outputs;
-        let mut output = connection.output.take().unwrap_or_else(|| spare.pop().unwrap_or_default());
+        let mut output = connection.output.take().unwrap_or_else(|| spare.take());
         output.push_control(|out| write(connection, out));
         connection.output = Some(output);
         self.mark_dirty(key);
@@ -269,7 +254,7 @@ impl Reactor {
 
     fn flushed_all(&mut self, key: u32) -> bool {
         if let Some(output) = self.connections[key as usize].output.take() {
-            self.keep_spare(output);
+            self.spare_outputs.keep(output);
         }
         let connection = &self.connections[key as usize];
         if connection.protocol.has_transmit() && !connection.hold.contains(Hold::ENDING) {
@@ -283,12 +268,6 @@ impl Reactor {
         }
         self.after_flush(key);
         false
-    }
-
-    fn keep_spare(&mut self, output: Box<OutputQueue>) {
-        if self.spare_outputs.len() < SPARE_OUTPUTS_MAX {
-            self.spare_outputs.push(output);
-        }
     }
 
     /// Slows down a client that does not read what it is sent, and tells the worker when there is room again.

@@ -176,31 +176,53 @@ impl Area {
         self.len
     }
 
-    /// Copies `bytes` to `position`. No more than all of the area is written.
-    pub(crate) fn write(&mut self, position: u64, bytes: &[u8]) {
-        debug_assert!(bytes.len() <= self.len);
-        let bytes = &bytes[..bytes.len().min(self.len)];
-        let at = self.place(position);
-        if at + bytes.len() <= self.len {
-            // SAFETY: it fits, and shared memory overlaps no slice of this process.
-            unsafe { copy(bytes.as_ptr(), self.start.add(at).as_ptr(), bytes.len()) };
-            return;
+    /// Copies `parts` in a row to `position`. No more than all of the area is written.
+    pub(crate) fn write(&mut self, position: u64, parts: &[&[u8]]) {
+        let mut at = self.place(position);
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        debug_assert!(len <= self.len);
+        if at + len <= self.len {
+            for part in parts {
+                // SAFETY: all of them fit, one after the other, and shared memory overlaps no slice of this process.
+                unsafe { ptr::copy_nonoverlapping(part.as_ptr(), self.start.add(at).as_ptr(), part.len()) };
+                at += part.len();
+            }
+        } else {
+            self.write_around(at, parts);
         }
-        let (first, rest) = bytes.split_at(self.len - at);
-        // SAFETY: `at + first.len() == len`, `rest.len() <= len`, and shared memory overlaps no slice of this process.
-        unsafe {
-            copy(first.as_ptr(), self.start.add(at).as_ptr(), first.len());
-            copy(rest.as_ptr(), self.start.as_ptr(), rest.len());
+    }
+
+    /// Goes on at the start of the area where that ends.
+    #[cold]
+    fn write_around(&mut self, mut at: usize, parts: &[&[u8]]) {
+        for part in parts {
+            let part = &part[..part.len().min(self.len)];
+            let (first, rest) = part.split_at(part.len().min(self.len - at));
+            // SAFETY: `at + first.len() <= len`, `rest.len() <= len`, and shared memory overlaps no slice of this process.
+            unsafe {
+                ptr::copy_nonoverlapping(first.as_ptr(), self.start.add(at).as_ptr(), first.len());
+                ptr::copy_nonoverlapping(rest.as_ptr(), self.start.as_ptr(), rest.len());
+            }
+            at = (at + part.len()) & (self.len - 1);
         }
     }
 
     /// The word at `position`, a multiple of its size.
     pub(crate) fn read_word(&self, position: u64) -> u64 {
+        // What orders it is the tail, which was read before.
+        self.word(position).load(Ordering::Relaxed)
+    }
+
+    /// Writes the word at `position`, a multiple of its size.
+    pub(crate) fn write_word(&mut self, position: u64, value: u64) {
+        // What orders it is the tail, which is written later.
+        self.word(position).store(value, Ordering::Relaxed);
+    }
+
+    fn word(&self, position: u64) -> &AtomicU64 {
         let at = self.place(position) & !(size_of::<u64>() - 1);
         // SAFETY: `at` is within the area and a multiple of eight, and so is the area's length; it starts where a word does.
-        let word = unsafe { self.start.add(at).cast::<AtomicU64>().as_ref() };
-        // What orders it is the tail, which was read before.
-        word.load(Ordering::Relaxed)
+        unsafe { self.start.add(at).cast::<AtomicU64>().as_ref() }
     }
 
     /// Appends `len` bytes from `position` on to `into`. No more than all of the area is read.
@@ -225,8 +247,8 @@ impl Area {
     }
 }
 
-/// Copies between private and shared memory. Not inlined, so that the compiler cannot replace a later look at the copy
-/// by another look at the original, which may have changed meanwhile.
+/// Copies out of shared memory. Not inlined, so that the compiler cannot replace a later look at the copy by another look
+/// at the original, which may have changed meanwhile.
 ///
 /// # Safety
 /// As for [`ptr::copy_nonoverlapping`], but for the other process.
@@ -285,13 +307,13 @@ mod tests {
     fn an_area_wraps() {
         let memory = Memory::anonymous(64).unwrap();
         let mut area = memory.area(0, 16).unwrap();
-        area.write(u64::MAX - 15 + 12, b"abcdefgh");
+        area.write(u64::MAX - 15 + 12, &[b"abcdefgh"]);
         let mut bytes = b">".to_vec();
         area.read(12, 8, &mut bytes);
         assert_eq!(&bytes[..], b">abcdefgh");
         area.read(0, 4, &mut bytes);
         assert_eq!(&bytes[9..], b"efgh");
-        area.write(24, b"12345678");
+        area.write(24, &[b"12345678"]);
         assert_eq!(area.read_word(8), u64::from_le_bytes(*b"12345678"));
     }
 }

@@ -1,6 +1,10 @@
 //! The only place with `unsafe` code, and the thin wrappers over system calls that the server needs.
 
+mod biased;
+#[cfg(test)]
+mod biased_tests;
 mod doorbell;
+mod fences;
 mod mapping;
 mod memory;
 mod parent;
@@ -12,6 +16,7 @@ mod unsent;
 /// What a ring needs of the processor. Its tests put a model in the place of these and of the memory.
 pub(crate) use std::sync::atomic::{Ordering, fence};
 
+pub(crate) use biased::BiasedMutex;
 pub(crate) use doorbell::{Doorbell, Ear};
 pub(crate) use mapping::{Mapping, Zeroed, shared_struct};
 pub(crate) use memory::{Access, Area, Memory, Word};

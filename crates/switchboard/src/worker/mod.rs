@@ -17,7 +17,7 @@ use switchboard_proto::MessageKind;
 use crate::command::{Answer, Command};
 use crate::event::{Event, EventKind, Flow};
 use crate::instance::InstanceId;
-use crate::ipc::ring::Record;
+use crate::ipc::codec::SmallPush;
 use crate::master::lanes::LaneSetup;
 use crate::pipe::{Receipt, Slot};
 use crate::places::HttpPlace;
@@ -97,16 +97,24 @@ pub(crate) trait Dispatch {
     /// Looks what other processes have asked of the reactor.
     fn look(&mut self) {}
 
-    /// The next record of what has been looked at; its payload replaces what is in `payload`.
-    fn next_record(&mut self, _payload: &mut Vec<u8>) -> Option<Record> {
+    /// Goes on to the next record of what has been looked at. False: there is none.
+    fn next_record(&mut self) -> bool {
+        false
+    }
+
+    /// The record, if it is a small push.
+    fn small_push(&self) -> Option<SmallPush> {
         None
     }
 
-    /// Appends what the reactor has to do for the record that was given out last, with its payload.
-    fn take_record(&mut self, _record: &Record, _payload: &mut Vec<u8>, _commands: &mut Vec<Command>) {}
+    /// Appends the message of that push.
+    fn copy_pushed(&self, _into: &mut Vec<u8>) {}
 
-    /// The record that was given out last has been carried out.
-    fn carried_out(&mut self, _record: &Record) {}
+    /// Appends what the reactor has to do for the record, whatever it is.
+    fn take_record(&mut self, _commands: &mut Vec<Command>) {}
+
+    /// The record has been carried out.
+    fn carried_out(&mut self) {}
 
     /// After all that has been carried out: appends what follows from what other processes have handled, or not.
     fn settle(&mut self, _commands: &mut Vec<Command>) {}

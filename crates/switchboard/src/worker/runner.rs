@@ -142,8 +142,10 @@ impl<H: Handler> Runner<H> {
             return self.queue(event);
         }
         let receipt = std::mem::take(&mut event.receipt);
-        let suspect = event.suspect.then(|| receipt.place()).flatten();
-        self.run(source, receipt, self.shared.clone().handle(event, suspect), context);
+        match event.suspect.then(|| receipt.place()).flatten() {
+            None => self.run(source, receipt, self.shared.clone().dispatch(event), context),
+            Some(place) => self.run(source, receipt, self.shared.clone().handle_alone(event, place), context),
+        }
         Flow::Go
     }
 
@@ -220,18 +222,15 @@ impl<H: Handler> Drop for Serving<H> {
 struct Room<F>(Pin<Box<Option<F>>>);
 
 impl<H: Handler> Shared<H> {
-    /// Handles one event. `suspect`: alone, written down under this receipt.
-    async fn handle(self: Rc<Self>, event: Event, suspect: Option<Receipt>) {
-        if let (Some(receipt), Some(journal)) = (&suspect, &self.journal) {
-            let _alone = self.suspects.lock().await;
-            let _tried = Tried::begin(&**journal, receipt);
-            self.dispatch(event).await;
-        } else {
-            self.dispatch(event).await;
-        }
+    /// Handles an event, and no other suspect meanwhile; that is written down under this receipt.
+    async fn handle_alone(self: Rc<Self>, event: Event, receipt: Receipt) {
+        let _alone = self.suspects.lock().await;
+        let _tried = self.journal.as_deref().map(|journal| Tried::begin(journal, &receipt));
+        self.clone().dispatch(event).await;
     }
 
-    async fn dispatch(&self, event: Event) {
+    /// Handles an event.
+    async fn dispatch(self: Rc<Self>, event: Event) {
         let Event { source, session, kind, attempt, .. } = event;
         let id = match (source, kind) {
             (EventSource::Connection(id), kind) => (id, kind),
@@ -287,8 +286,12 @@ impl<H: Handler> Shared<H> {
             if let Some(journal) = &self.journal {
                 journal.begins(&receipt);
             }
-            let suspect = event.suspect.then(|| receipt.place()).flatten();
-            self.guarded(source, &receipt, self.clone().handle(event, suspect)).await;
+            match event.suspect.then(|| receipt.place()).flatten() {
+                None => self.guarded(source, &receipt, self.clone().dispatch(event)).await,
+                Some(place) => {
+                    self.guarded(source, &receipt, self.clone().handle_alone(event, place)).await;
+                }
+            }
             self.finished(receipt);
         }
     }

@@ -21,7 +21,7 @@ use super::replay::Replay;
 use super::runner::{Serving, Shared};
 use crate::admission::{self, Refusal, Refused};
 use crate::command::Command;
-use crate::core::Core;
+use crate::core::{Core, CoreRef};
 use crate::decision::{Accept, Verdict};
 use crate::places::{HttpPlace, Source, UpgradePlace};
 use crate::reactor::{Adopted, agree, check_accept, head_limits};
@@ -113,7 +113,7 @@ async fn decide<H: Handler>(
 
 /// A place among the server's connections, given back unless a reactor takes it over.
 struct Place {
-    core: Arc<Core>,
+    core: CoreRef,
     held: Held,
     refused: bool,
 }
@@ -128,7 +128,7 @@ enum Held {
 }
 
 impl Place {
-    fn new(core: Arc<Core>, held: Held) -> Place {
+    fn new(core: CoreRef, held: Held) -> Place {
         Place { core, held, refused: false }
     }
 
@@ -165,7 +165,7 @@ impl Drop for Place {
     }
 }
 
-async fn admit(core: &Arc<Core>, request: &Request, from: Origin) -> Result<Place, Refused> {
+async fn admit(core: &CoreRef, request: &Request, from: Origin) -> Result<Place, Refused> {
     let proxied = from.source.is_proxy(&core.config);
     match &core.ports {
         Some(ports) => admit_elsewhere(core.clone(), from.client, ports.admit(request, proxied)).await,
@@ -179,7 +179,7 @@ async fn admit(core: &Arc<Core>, request: &Request, from: Origin) -> Result<Plac
 /// Waits in a task of its own: when the client hangs up meanwhile, this future is dropped, and the place has to be
 /// given back all the same.
 async fn admit_elsewhere(
-    core: Arc<Core>,
+    core: CoreRef,
     client: PeerAddr,
     admitted: oneshot::Receiver<Result<(), Refused>>,
 ) -> Result<Place, Refused> {

@@ -35,7 +35,8 @@ fn a_handler_can_push_to_every_connection_of_every_reactor() {
                 let _ = conn.handle().push(id, message.clone());
             }
         }));
-    let mut clients = server.connect_many(9);
+    // A reactor that has eight more than another passes new ones on.
+    let mut clients = server.connect_many(12);
     let ids = ids(&server.handle, &mut clients);
     let reactors: std::collections::HashSet<usize> =
         ids.iter().filter_map(|id| server.handle.client_info(*id)).map(|info| info.reactor).collect();

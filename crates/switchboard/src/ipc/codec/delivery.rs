@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 use switchboard_proto::MessageKind;
 
 use super::answer::{read_answer, write_answer};
-use super::{kind_byte, read_id, read_kind};
+use super::{kind_byte, kind_of, read_id};
 use crate::command::Answer;
 use crate::event::{Closed, ClosedBy, Event, EventKind, EventSource};
 use crate::ipc::Corrupt;
@@ -95,7 +95,7 @@ pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
         }
         EventKind::Message(message) => {
             let (kind, payload) = message.into_parts();
-            begin(head, MESSAGE, attempt).u32(number).bytes(&session).u8(kind_byte(kind));
+            begin(head, MESSAGE, attempt).u32(number).u8(kind_byte(kind)).bytes(&session);
             payload
         }
         EventKind::Drain => {
@@ -118,21 +118,14 @@ pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
     body
 }
 
+const MESSAGE_HEAD_BYTES: usize = 13;
+
 /// What stands before the session and the bytes of a message that is given out for the first time: as
 /// [`encode_event`] writes it.
-#[derive(Debug)]
-pub(crate) struct MessageHead {
-    pub(crate) before_session: [u8; 12],
-    pub(crate) before_payload: [u8; 1],
-}
-
-impl MessageHead {
-    pub(crate) fn new(id: ConnectionId, session: &[u8], kind: MessageKind) -> MessageHead {
-        let [a, b, c, d] = id.local().to_le_bytes();
-        let [e, f, g, h] = (session.len() as u32).to_le_bytes();
-        let before_session = [MESSAGE, 0, 1, 0, a, b, c, d, e, f, g, h];
-        MessageHead { before_session, before_payload: [kind_byte(kind)] }
-    }
+pub(crate) fn message_head(id: ConnectionId, session: &[u8], kind: MessageKind) -> [u8; MESSAGE_HEAD_BYTES] {
+    let [a, b, c, d] = id.local().to_le_bytes();
+    let [e, f, g, h] = (session.len() as u32).to_le_bytes();
+    [MESSAGE, 0, 1, 0, a, b, c, d, kind_byte(kind), e, f, g, h]
 }
 
 pub(crate) fn encode_echo(id: ConnectionId, token: u64, head: &mut Vec<u8>) {
@@ -156,6 +149,9 @@ pub(crate) fn encode_taken(to: Slot, weight: u32, head: &mut Vec<u8>) {
 impl Delivery {
     /// Reads a record's payload. What is long in it stands at its end, and takes over `bytes`.
     pub(crate) fn decode(bytes: Bytes, receipt: Receipt, pipes: &Pipes) -> Result<Delivery, Corrupt> {
+        if bytes.first() == Some(&MESSAGE) {
+            return read_message(bytes, receipt).map(Delivery::Event);
+        }
         let mut reader = Reader::new(&bytes);
         let (kind, suspect, attempt) = (reader.u8()?, reader.u8()? != 0, u32::from(reader.u16()?));
         match kind {
@@ -186,6 +182,24 @@ impl Delivery {
     }
 }
 
+/// What most records are.
+fn read_message(mut bytes: Bytes, receipt: Receipt) -> Result<Event, Corrupt> {
+    const SHORT: Corrupt = Corrupt("a message that is cut short");
+    let head = bytes.first_chunk::<MESSAGE_HEAD_BYTES>().ok_or(SHORT)?;
+    let [_, suspect, low, high, a, b, c, d, kind, e, f, g, h] = *head;
+    let id = ConnectionId::new(u64::from(u32::from_le_bytes([a, b, c, d])));
+    let id = id.ok_or(Corrupt("a message of nobody"))?;
+    let kind = kind_of(kind)?;
+    bytes.advance(MESSAGE_HEAD_BYTES);
+    let session = bytes.get(..u32::from_le_bytes([e, f, g, h]) as usize).ok_or(SHORT)?;
+    let (session, len) = (Bytes::copy_from_slice(session), session.len());
+    bytes.advance(len);
+    // The reactor has checked it, and nobody but the master can write here.
+    let message = EventKind::Message(Message::from_checked_bytes(kind, bytes));
+    let (attempt, suspect) = (u32::from(u16::from_le_bytes([low, high])), suspect != 0);
+    Ok(Event { source: id.into(), session, kind: message, attempt, suspect, receipt })
+}
+
 /// `bytes` have been read up to `read`.
 fn read_event(kind: u8, bytes: Bytes, read: usize) -> Result<(Bytes, EventKind), Corrupt> {
     let mut reader = Reader::new(&bytes[read..]);
@@ -204,13 +218,6 @@ fn read_event(kind: u8, bytes: Bytes, read: usize) -> Result<(Bytes, EventKind),
             let request = Request::new(end_of(bytes, left), peer).with_transport(transport);
             let request = request.with_subprotocol(subprotocol.as_deref());
             (session, EventKind::Open(Box::new(request)))
-        }
-        MESSAGE => {
-            let session = Bytes::copy_from_slice(reader.bytes()?);
-            let kind = read_kind(&mut reader)?;
-            let left = reader.rest().len();
-            // The reactor has checked it, and nobody but the master can write here.
-            (session, EventKind::Message(Message::from_checked_bytes(kind, end_of(bytes, left))))
         }
         DRAIN => (bytes.slice(read..), EventKind::Drain),
         CLOSE => {

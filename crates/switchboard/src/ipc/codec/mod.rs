@@ -8,7 +8,7 @@ mod delivery;
 mod order;
 
 pub(crate) use delivery::{
-    Delivery, MessageHead, encode_answer, encode_echo, encode_event, encode_session, encode_taken,
+    Delivery, encode_answer, encode_echo, encode_event, encode_session, encode_taken, message_head,
 };
 pub(crate) use order::{Mark, Order, SmallPush, encode_command, encode_mark, encode_pipe};
 
@@ -29,7 +29,11 @@ fn kind_byte(kind: MessageKind) -> u8 {
 }
 
 fn read_kind(reader: &mut Reader<'_>) -> Result<MessageKind, Corrupt> {
-    match reader.u8()? {
+    kind_of(reader.u8()?)
+}
+
+fn kind_of(byte: u8) -> Result<MessageKind, Corrupt> {
+    match byte {
         1 => Ok(MessageKind::Text),
         2 => Ok(MessageKind::Binary),
         _ => Err(Corrupt("an unknown kind of message")),

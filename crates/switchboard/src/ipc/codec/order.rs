@@ -40,31 +40,42 @@ const GOES_ON: u8 = 22;
 const BEGINS: u8 = 23;
 const FINISHES: u8 = 24;
 
-/// A push whose message is so small that it is copied anyway: what most commands are, read without anything else.
+/// A push whose message is so small that it is copied anyway: what most commands are. It is read without anything else, and
+/// the message, the rest of the record, is still in the ring.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SmallPush<'a> {
+pub(crate) struct SmallPush {
     pub(crate) id: ConnectionId,
     pub(crate) overflow: Overflow,
     pub(crate) kind: MessageKind,
-    pub(crate) payload: &'a [u8],
+    /// Bytes of the message.
+    pub(crate) len: usize,
 }
 
-impl<'a> SmallPush<'a> {
+impl SmallPush {
     /// The longest message.
-    pub(crate) const BYTES_MAX: usize = 32 << 10;
+    pub(crate) const BYTES_MAX: usize = 8 << 10;
+    pub(crate) const HEAD_BYTES: usize = 7;
 
-    /// None: it is something else, or not well-formed.
-    pub(crate) fn read(record: &Record, payload: &'a [u8]) -> Option<SmallPush<'a>> {
-        let ([PUSH, id @ .., overflow, kind], payload) = payload.split_first_chunk::<7>()? else {
-            return None;
-        };
-        if record.piece != Piece::Whole || payload.len() > SmallPush::BYTES_MAX {
+    /// What stands before the message.
+    pub(crate) fn head(
+        id: ConnectionId,
+        overflow: Overflow,
+        kind: MessageKind,
+    ) -> [u8; SmallPush::HEAD_BYTES] {
+        let [a, b, c, d] = id.local().to_le_bytes();
+        [PUSH, a, b, c, d, overflow_byte(overflow), kind_byte(kind)]
+    }
+
+    /// From the first bytes of a record. None: it is something else, or not well-formed.
+    pub(crate) fn read(record: &Record, first_bytes: [u8; 8]) -> Option<SmallPush> {
+        let len = record.len.checked_sub(SmallPush::HEAD_BYTES)?;
+        let [PUSH, a, b, c, d, overflow, kind, _] = first_bytes else { return None };
+        if record.piece != Piece::Whole || len > SmallPush::BYTES_MAX {
             return None;
         }
-        let id = ConnectionId::new(u64::from(u32::from_le_bytes(*id)))?;
-        let kind =
-            if *kind == kind_byte(MessageKind::Text) { MessageKind::Text } else { MessageKind::Binary };
-        Some(SmallPush { id, overflow: read_overflow(*overflow).ok()?, kind, payload })
+        let id = ConnectionId::new(u64::from(u32::from_le_bytes([a, b, c, d])))?;
+        let kind = if kind == kind_byte(MessageKind::Text) { MessageKind::Text } else { MessageKind::Binary };
+        Some(SmallPush { id, overflow: read_overflow(overflow).ok()?, kind, len })
     }
 }
 
@@ -133,8 +144,7 @@ pub(crate) fn encode_command<'a>(command: &'a Command, token: u64, head: &mut Ve
     };
     match command {
         Command::RemotePush { id, frame, overflow } | Command::Push { id, frame, overflow, .. } => {
-            about(&mut writer, PUSH, id);
-            writer.u8(overflow_byte(*overflow)).u8(kind_byte(frame.kind()));
+            writer.raw(&SmallPush::head(*id, *overflow, frame.kind()));
             return Some(frame.payload());
         }
         Command::PushMany { ids, frame } => {

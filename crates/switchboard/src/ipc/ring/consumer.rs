@@ -57,24 +57,53 @@ impl Consumer {
         Ok(tail)
     }
 
-    /// Takes the next record before `tail`, which [`published`](Consumer::published) has answered. Its payload replaces what
-    /// is in `payload`, and is private: the producer cannot change what was checked. What is fetched and not released never
-    /// exceeds the ring.
-    pub(crate) fn fetch(&mut self, tail: u64, payload: &mut Vec<u8>) -> Result<Option<Record>, Corrupt> {
-        payload.clear();
+    /// Takes the next record before `tail`, which [`published`](Consumer::published) has answered, and copies nothing but its
+    /// header. What is taken and not released never exceeds the ring. False: there is none.
+    ///
+    /// It is written to where it stays: moved as a whole, right after its parts were written, it would have the processor wait
+    /// for all that was written before.
+    pub(crate) fn next(&mut self, tail: u64, record: &mut Record) -> Result<bool, Corrupt> {
         let start = self.fetched;
         let rest = tail.saturating_sub(start);
         if rest == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let header = Header::read(self.data.read_word(start))?;
-        let len = record_bytes(header.len) as u64;
-        if len > rest {
+        let Header { piece, len } = Header::read(self.data.read_word(start))?;
+        let bytes = record_bytes(len) as u64;
+        if bytes > rest {
             return Err(Corrupt("a record is cut short"));
         }
-        self.data.read(start + HEADER_BYTES as u64, header.len, payload);
-        self.fetched = start + len;
-        Ok(Some(Record { piece: header.piece, start, end: self.fetched }))
+        self.fetched = start + bytes;
+        (record.piece, record.start, record.end, record.len) = (piece, start, self.fetched, len);
+        Ok(true)
+    }
+
+    /// The first bytes of the payload of a record that is not released; what it is shorter by is no part of it. The producer can
+    /// change them: whoever has looked at them does not read them again.
+    pub(crate) fn first_bytes(&self, record: &Record) -> [u8; 8] {
+        match record.len {
+            0 => [0; 8],
+            _ => self.data.read_word(record.start + HEADER_BYTES as u64).to_le_bytes(),
+        }
+    }
+
+    /// Appends the payload of a record that is not released, from `from` on. The copy is private: the producer cannot change what
+    /// is checked in it.
+    pub(crate) fn copy(&self, record: &Record, from: usize, into: &mut Vec<u8>) {
+        let from = from.min(record.len);
+        self.data.read(record.start + (HEADER_BYTES + from) as u64, record.len - from, into);
+    }
+
+    /// The next record with its payload.
+    #[cfg(test)]
+    pub(crate) fn fetch(&mut self, tail: u64) -> Result<Option<(Record, Vec<u8>)>, Corrupt> {
+        let mut record = Record::default();
+        if !self.next(tail, &mut record)? {
+            return Ok(None);
+        }
+        let mut payload = Vec::new();
+        self.copy(&record, 0, &mut payload);
+        Ok(Some((record, payload)))
     }
 
     /// All that has been published.
@@ -82,11 +111,10 @@ impl Consumer {
     pub(crate) fn fetch_all(&mut self) -> Result<Vec<(Record, Vec<u8>)>, Corrupt> {
         let tail = self.published()?;
         let mut all = Vec::new();
-        loop {
-            let mut payload = Vec::new();
-            let Some(record) = self.fetch(tail, &mut payload)? else { return Ok(all) };
-            all.push((record, payload));
+        while let Some(fetched) = self.fetch(tail)? {
+            all.push(fetched);
         }
+        Ok(all)
     }
 
     /// Says that everything before `to`, the end of a record that was fetched, is dealt with, without a look whether

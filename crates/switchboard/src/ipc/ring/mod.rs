@@ -17,7 +17,7 @@ mod producer;
 mod records;
 mod sleep;
 
-pub(crate) use assembler::Assembler;
+pub(crate) use assembler::{Assembler, Whole};
 pub(crate) use consumer::Consumer;
 pub(crate) use pieces::PieceWriter;
 pub(crate) use producer::Producer;
@@ -50,8 +50,9 @@ pub(crate) struct Ring {
 }
 
 /// Which part of a payload a record carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Piece {
+    #[default]
     Whole,
     /// Begins with the length of all pieces together, as u64.
     First,

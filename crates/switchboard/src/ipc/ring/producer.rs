@@ -5,9 +5,6 @@ use super::{
 };
 use crate::sys::{Area, Ordering, Word};
 
-/// Records up to this length are put together before they are written.
-const SMALL: usize = 128;
-
 /// Writes records; the only one who writes to its ring.
 #[derive(Debug)]
 pub(crate) struct Producer {
@@ -67,30 +64,16 @@ impl Producer {
 
     pub(super) fn write(&mut self, piece: Piece, parts: &[&[u8]]) -> bool {
         let payload = parts.iter().map(|part| part.len()).sum::<usize>();
-        if payload > self.payload_max() || record_bytes(payload) > self.free() {
+        let len = record_bytes(payload);
+        if payload > self.payload_max() || len > self.free() {
             return false;
         }
-        let header = Header { piece, len: payload }.bytes();
-        let len = record_bytes(payload);
-        if len <= SMALL {
-            // One copy into shared memory instead of one for each part.
-            let mut record = [0; SMALL];
-            let mut at = 0;
-            for part in [&header[..]].iter().chain(parts) {
-                record[at..at + part.len()].copy_from_slice(part);
-                at += part.len();
-            }
-            self.data.write(self.written, &record[..len]);
-            self.written += len as u64;
-            return true;
-        }
-        let mut at = self.written;
-        let padding = &[0; ALIGNMENT][..payload.next_multiple_of(ALIGNMENT) - payload];
-        for part in [&header[..]].iter().chain(parts).chain([&padding]) {
-            self.data.write(at, part);
-            at += part.len() as u64;
-        }
-        self.written = at;
+        let end = self.written + len as u64;
+        // Of the last word the payload leaves some bytes, or it is the header.
+        self.data.write_word(end - ALIGNMENT as u64, 0);
+        self.data.write_word(self.written, Header { piece, len: payload }.word());
+        self.data.write(self.written + HEADER_BYTES as u64, parts);
+        self.written = end;
         true
     }
 
@@ -168,6 +151,6 @@ impl Producer {
         }
         let mut payload = Vec::new();
         self.data.read(position + HEADER_BYTES as u64, len, &mut payload);
-        Ok((Record { piece, start: position, end: position + record_bytes(len) as u64 }, payload))
+        Ok((Record { piece, start: position, end: position + record_bytes(len) as u64, len }, payload))
     }
 }

@@ -1,15 +1,17 @@
 //! What stands before a payload, and where.
 
-use super::{Corrupt, HEADER_BYTES, Piece};
+use super::{Corrupt, Piece};
 
-/// One record; its payload has been copied out of the ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where one record is in its ring, as its header said when that was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) piece: Piece,
     /// Where it starts in the ring.
     pub(crate) start: u64,
     /// Where it ends in the ring: what to release when it is dealt with.
     pub(crate) end: u64,
+    /// Bytes of the payload.
+    pub(crate) len: usize,
 }
 
 /// The first word of a record.
@@ -28,8 +30,8 @@ impl Header {
         Ok(Header { piece: Piece::from_byte(piece)?, len: u32::from_le_bytes([a, b, c, d]) as usize })
     }
 
-    pub(super) fn bytes(self) -> [u8; HEADER_BYTES] {
+    pub(super) fn word(self) -> u64 {
         let [a, b, c, d] = (self.len as u32).to_le_bytes();
-        [a, b, c, d, self.piece as u8, 0, 0, 0]
+        u64::from_le_bytes([a, b, c, d, self.piece as u8, 0, 0, 0])
     }
 }

@@ -11,7 +11,6 @@ mod takeover;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use signal_hook::consts::{SIGHUP, SIGUSR1};
@@ -25,7 +24,7 @@ use super::steward::Steward;
 use crate::Handle;
 use crate::Reloaded;
 use crate::command::Command;
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::error::{QueryError, ReloadError, StartError};
 use crate::instance::InstanceId;
 use crate::ipc::control::{ToManager, Welcome};
@@ -55,7 +54,7 @@ pub(super) struct Beginning {
 
 pub(super) struct Conductor {
     handle: Handle,
-    core: Arc<Core>,
+    core: CoreRef,
     news: NewsReceiver,
     signals: Option<Signals>,
     /// SIGCHLD.

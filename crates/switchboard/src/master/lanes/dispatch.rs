@@ -15,8 +15,8 @@ use crate::command::{Answer, Command, Question, Reply};
 use crate::event::{Event, EventKind, EventSource, Flow};
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
-use crate::ipc::codec::{Order, encode_answer, encode_echo, encode_session};
-use crate::ipc::ring::{Record, Sleeping};
+use crate::ipc::codec::{Order, SmallPush, encode_answer, encode_echo, encode_session};
+use crate::ipc::ring::Sleeping;
 use crate::pipe::{PipeMessage, Pipes, Receipt, Slot};
 use crate::places::HttpPlace;
 use crate::worker::{Dispatch, Payload};
@@ -156,28 +156,39 @@ impl Dispatch for Lanes {
         self.read_lane = 0;
     }
 
-    fn next_record(&mut self, payload: &mut Vec<u8>) -> Option<Record> {
+    fn next_record(&mut self) -> bool {
         while let Some(lane) = self.lanes.get_mut(self.read_lane) {
-            match lane.next_record(payload) {
-                Ok(Some(record)) => return Some(record),
-                Ok(None) => {}
+            match lane.next_record() {
+                Ok(true) => return true,
+                Ok(false) => {}
                 Err(what) => self.distrust(self.read_lane, what),
             }
             self.read_lane += 1;
         }
-        None
+        false
     }
 
-    fn take_record(&mut self, record: &Record, payload: &mut Vec<u8>, commands: &mut Vec<Command>) {
+    fn small_push(&self) -> Option<SmallPush> {
+        let lane = &self.lanes[self.read_lane];
+        SmallPush::read(&lane.record, lane.rings.commands.first_bytes(&lane.record))
+    }
+
+    fn copy_pushed(&self, into: &mut Vec<u8>) {
+        let lane = &self.lanes[self.read_lane];
+        lane.rings.commands.copy(&lane.record, SmallPush::HEAD_BYTES, into);
+    }
+
+    fn take_record(&mut self, commands: &mut Vec<Command>) {
         let index = self.read_lane;
-        if let Err(what) = self.read_record(index, record, payload, commands) {
+        if let Err(what) = self.read_record(index, commands) {
             self.distrust(index, what);
         }
     }
 
-    fn carried_out(&mut self, record: &Record) {
+    fn carried_out(&mut self) {
         // From now on it shows in the connection table, and the process need not reckon with it any more.
-        self.lanes[self.read_lane].rings.commands.advance(record.end);
+        let lane = &mut self.lanes[self.read_lane];
+        lane.rings.commands.advance(lane.record.end);
     }
 
     fn settle(&mut self, commands: &mut Vec<Command>) {
@@ -302,14 +313,11 @@ impl Lanes {
         }
     }
 
-    fn read_record(
-        &mut self,
-        index: usize,
-        record: &Record,
-        payload: &mut Vec<u8>,
-        commands: &mut Vec<Command>,
-    ) -> Result<(), Corrupt> {
-        let Some(whole) = self.lanes[index].assembler.push(record, payload)? else { return Ok(()) };
+    fn read_record(&mut self, index: usize, commands: &mut Vec<Command>) -> Result<(), Corrupt> {
+        let lane = &mut self.lanes[index];
+        let mut payload = Vec::new();
+        lane.rings.commands.copy(&lane.record, 0, &mut payload);
+        let Some(whole) = lane.assembler.push(&lane.record, &mut payload)? else { return Ok(()) };
         self.take_order(index, Order::decode(&whole.payload)?, commands)
     }
 

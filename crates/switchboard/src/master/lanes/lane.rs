@@ -12,7 +12,7 @@ use crate::ConnectionId;
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::channel::{Marks, MasterLane};
-use crate::ipc::codec::{Mark, MessageHead, encode_event};
+use crate::ipc::codec::{Mark, encode_event, message_head};
 use crate::ipc::ring::{Assembler, PieceWriter, Record, record_bytes};
 use crate::pipe::Slot;
 use crate::reactor::READ_BYTES;
@@ -56,6 +56,8 @@ pub(super) struct Lane {
     pub(super) assembler: Assembler,
     /// Up to where the commands are carried out in this turn.
     looked: u64,
+    /// The one that is being carried out.
+    pub(super) record: Record,
     /// Up to where the process has been asked whether it waits for room.
     told: u64,
     /// Room that sockets which waited have been promised in this turn.
@@ -124,6 +126,7 @@ impl Lane {
             piped: 0,
             assembler: Assembler::new(order_bytes_max),
             looked: 0,
+            record: Record::default(),
             told: 0,
             promised: 0,
             dirty: false,
@@ -213,8 +216,7 @@ impl Lane {
         session: &[u8],
         payload: Payload<'_>,
     ) -> bool {
-        let head = MessageHead::new(id, session, payload.kind);
-        let parts = [&head.before_session[..], session, &head.before_payload, payload.bytes];
+        let parts = [&message_head(id, session, payload.kind), session, payload.bytes];
         let len = parts.iter().map(|part| part.len()).sum::<usize>();
         if !self.is_open() || len > self.rings.events.payload_max() {
             return false;
@@ -349,12 +351,9 @@ impl Lane {
         Ok(())
     }
 
-    /// The next of the commands that have been looked at; its payload replaces what is in `payload`.
-    pub(super) fn next_record(&mut self, payload: &mut Vec<u8>) -> Result<Option<Record>, Corrupt> {
-        if self.broken {
-            return Ok(None);
-        }
-        self.rings.commands.fetch(self.looked, payload)
+    /// Goes on to the next of the commands that have been looked at.
+    pub(super) fn next_record(&mut self) -> Result<bool, Corrupt> {
+        Ok(!self.broken && self.rings.commands.next(self.looked, &mut self.record)?)
     }
 
     /// What has been fetched has been carried out: a process that waits for room is told so.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::core::Core;
+use crate::core::CoreRef;
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
 use crate::ipc::channel::{Marks, MasterLane};
@@ -109,7 +109,7 @@ impl LanesShared {
 /// One reactor's lanes.
 pub(crate) struct Lanes {
     reactor: usize,
-    core: Arc<Core>,
+    core: CoreRef,
     shared: LanesShared,
     /// The oldest first.
     lanes: Vec<Lane>,
@@ -153,7 +153,7 @@ struct SlotRoute {
 
 impl Lanes {
     /// For a reactor's thread.
-    pub(crate) fn new(reactor: usize, core: Arc<Core>, shared: LanesShared) -> Lanes {
+    pub(crate) fn new(reactor: usize, core: CoreRef, shared: LanesShared) -> Lanes {
         let slots = (0..core.pipes.slots()).map(|_| SlotRoute::default()).collect();
         Lanes {
             reactor,

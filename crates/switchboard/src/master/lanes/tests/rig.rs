@@ -8,6 +8,7 @@ use std::task::{Context, Waker};
 use super::super::*;
 use crate::command::Command;
 use crate::config::Config;
+use crate::core::Core;
 use crate::event::{ClosedBy, Event, EventKind, Flow};
 use crate::ipc::channel::{EventPlace, InstanceSide, MasterSide};
 use crate::ipc::codec::{Delivery, Mark, encode_command, encode_mark, encode_pipe};
@@ -77,7 +78,7 @@ impl Rig {
     }
 
     pub(super) fn with(config: Config) -> Rig {
-        let core = Arc::new(Core::new(config, Vec::new(), pipes(), usize::MAX).unwrap());
+        let core = CoreRef::from(Arc::new(Core::new(config, Vec::new(), pipes(), usize::MAX).unwrap()));
         let reports = Arc::new(Mutex::new(Vec::new()));
         let sink = reports.clone();
         let shared = LanesShared::new(2, Arc::new(move |report| sink.lock().unwrap().push(report)));
@@ -124,10 +125,9 @@ impl Rig {
     pub(super) fn turn(&mut self) {
         let mut commands = Vec::new();
         self.lanes.look();
-        let mut payload = Vec::new();
-        while let Some(record) = self.lanes.next_record(&mut payload) {
-            self.lanes.take_record(&record, &mut payload, &mut commands);
-            self.lanes.carried_out(&record);
+        while self.lanes.next_record() {
+            self.lanes.take_record(&mut commands);
+            self.lanes.carried_out();
         }
         self.lanes.settle(&mut commands);
         self.lanes.publish(false);
