@@ -20,7 +20,11 @@ struct Floor {
 
 impl Floor {
     fn start(load: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_bench-floor"))
+        Self::start_program(env!("CARGO_BIN_EXE_bench-floor"), load)
+    }
+
+    fn start_program(program: &str, load: &str) -> Self {
+        let mut process = Command::new(program)
             .args([load, "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()
@@ -82,6 +86,29 @@ fn broadcast_of_the_floor_reaches_every_receiver_once() {
     assert_eq!(number(&report, "/traffic/messages"), 100.0);
     assert_eq!(number(&report, "/traffic/deliveries"), 100.0 * 50.0);
     assert_eq!(number(&report, "/completion/samples"), 100.0);
+}
+
+#[test]
+fn a_broadcast_of_tick_reaches_every_receiver_once_however_many_messages_share_a_turn() {
+    let floor = Floor::start_program(env!("CARGO_BIN_EXE_bench-tick"), "broadcast");
+    let arguments =
+        ["broadcast", "--receivers", "50", "--senders", "50", "--messages", "5000", "--warm-up", "0"];
+    let (code, report) = generate(&floor.address, Some(floor.process.id()), &arguments);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(number(&report, "/traffic/deliveries"), 5000.0 * 50.0);
+    // A text of 64 bytes and the header of its frame.
+    assert_eq!(number(&report, "/traffic/bytes_per_delivery"), 66.0);
+}
+
+#[test]
+fn a_server_that_does_not_compress_is_an_error_where_that_was_to_be_measured() {
+    let floor = Floor::start("echo");
+    let output = Command::new(env!("CARGO_BIN_EXE_bench-load"))
+        .args(["echo", "--connect", &floor.address, "--connections", "2", "--deflate"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("does not compress"));
 }
 
 #[test]
