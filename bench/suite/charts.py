@@ -42,12 +42,20 @@ def broadcast(panels: list[Panel]) -> Chart:
 
 def memory_of_idle(panels: list[Panel]) -> Chart:
     subtitle = "Bytes in user space, all processes. Less is better; the scale is logarithmic."
-    return Chart("Memory of an idle connection", subtitle, panels, lambda value: f"{value:,.0f}", _BYTES)
+    return Chart("Memory of an idle connection", subtitle, panels, _whole, _whole, _BYTES)
 
 
 def _ratios(title: str, subtitle: str, panels: list[Panel]) -> Chart:
     subtitle += " Of the server, ÷ a bare epoll loop (dashed). Less is better; logarithmic; the bars are the spread."
-    return Chart(title, subtitle, panels, lambda value: f"{value:.3g}", _RATIOS, one=1.0)
+    return Chart(title, subtitle, panels, _ratio, lambda tick: f"{tick:g}", _RATIOS, one=1.0)
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def _chosen(plan: Plan, measure: str, names: list[str]) -> list[Load]:

@@ -20,16 +20,18 @@ def run(command: list[str], directory: Path) -> None:
 
 
 def _try(what: str, command: list[str], directory: Path) -> None:
-    """For what others can do without."""
+    """For what others can do without. The reason names no folder of this machine, as it is printed in RESULTS.md."""
     try:
         run(command, directory)
-    except (OSError, subprocess.CalledProcessError) as failure:
-        raise Unavailable(f"{what} has failed ({failure})") from failure
+    except subprocess.CalledProcessError as failure:
+        raise Unavailable(f"{what} ended with exit code {failure.returncode}") from failure
+    except OSError as failure:
+        raise Unavailable(f"{what} cannot be run: {failure.strerror}") from failure
 
 
 def rust(folder: Path) -> None:
     """Builds the peers in Rust."""
-    _try("building with the crates of its lock file", ["cargo", "build", "--release", "--locked"], folder)
+    _try("cargo build", ["cargo", "build", "--release", "--locked"], folder)
 
 
 def node(folder: Path) -> None:

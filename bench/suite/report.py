@@ -25,6 +25,13 @@ class Circumstances:
     """The share of the machine that other programs took."""
 
 
+_PEERS_QUICK = "Peers that the table of aims does not name take part in one round of some of the loads."
+_PEERS_FULL = (
+    "Peers that the table of aims does not name take part in all rounds, but of idle connections in two and of slow "
+    "readers in one."
+)
+
+
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines) + "\n"
@@ -86,8 +93,7 @@ def _introduction(plan: Plan, how: Circumstances) -> str:
         f"- Up to {rounds} rounds in shuffled order. A ratio is the **median** of the ratios to `{FLOOR}` in the same "
         "round (smallest–largest). Less is better. Differences below 10–20 % are noise.\n"
         "- CPU time is user and system time of the server's whole process tree.\n"
-        f"- Peers take part in {'the first round and in fewer loads' if how.quick else 'all rounds'}, as far as a load is one for "
-        "them; –: not measured.\n\n"
+        f"- {_PEERS_QUICK if how.quick else _PEERS_FULL} –: not measured.\n\n"
     )
 
 

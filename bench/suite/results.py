@@ -78,23 +78,27 @@ class Results:
         return "failed" if tried else "–"
 
 
+def _number(found: Any) -> float | None:
+    return None if found is None else float(found)
+
+
 def cpu(report: dict[str, Any]) -> float | None:
     """Microseconds of the server for a delivery."""
-    return report["traffic"]["server_cpu_us_per_delivery"]
+    return _number(report["traffic"]["server_cpu_us_per_delivery"])
 
 
 def ksoftirqd(report: dict[str, Any]) -> float | None:
     """Microseconds of the kernel's network threads for a delivery."""
-    return report["traffic"]["ksoftirqd_cpu_us_per_delivery"]
+    return _number(report["traffic"]["ksoftirqd_cpu_us_per_delivery"])
 
 
 def accept_cpu(report: dict[str, Any]) -> float | None:
     """Microseconds of the server for an accepted connection."""
-    return report["accept"]["server_cpu_us_per_connection"]
+    return _number(report["accept"]["server_cpu_us_per_connection"])
 
 
 def deliveries_per_second(report: dict[str, Any]) -> float | None:
-    return report["traffic"]["deliveries_per_second"]
+    return _number(report["traffic"]["deliveries_per_second"])
 
 
 def completion(quantile: str) -> Value:

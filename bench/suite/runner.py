@@ -24,6 +24,8 @@ from .servers import Server
 # A server that needs longer to start, or a run that takes longer, has failed.
 _START_SECONDS = 15
 _RUN_SECONDS = 120
+# Of why a peer could not be started.
+_REASON_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def _start_shared(built: Built, plan: Plan, stack: ExitStack) -> tuple[Built, _S
         except RuntimeError as failure:
             if server.has_aims:
                 raise
-            left_out.append(f"{server.name}: {failure}")
+            reason = " ".join(str(failure).replace(str(built.places.bench), "bench").split())
+            left_out.append(reason[:_REASON_CHARACTERS])
     return dataclasses.replace(built, servers=servers, left_out=left_out), shared
 
 
@@ -200,5 +203,5 @@ def _progress(run: Run) -> None:
     traffic = (run.report or {}).get("traffic") or {}
     cpu = traffic.get("server_cpu_us_per_delivery")
     figure = run.fault or (f"{cpu:.3f} µs CPU a delivery" if cpu is not None else "done")
-    wrong = "" if run.fault or run.faultless else f"  {run.report['errors']}"
+    wrong = f"  {run.report['errors']}" if run.report and not run.faultless else ""
     print(f"round {run.round + 1}  {run.load.name:<28} {run.server:<16} {figure}{wrong}", file=sys.stderr)

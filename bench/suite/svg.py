@@ -8,13 +8,12 @@ from html import escape
 _ROW = 19
 _HEAD = 30
 _AXIS = 26
-_LABEL = 132
-_PLOT = 222
-_VALUE = 70
-_PANEL = _LABEL + _PLOT + _VALUE
-_GAP = 16
+_LABEL = 160
+_VALUE = 64
+_GAP = 12
 _MARGIN = 14
 _TITLE = 50
+_WIDTH = 880
 
 # A picture in a page does not know the page's colours, so it has a background of its own.
 _STYLE = """
@@ -59,6 +58,7 @@ class Chart:
     panels: list[Panel]
     show: Callable[[float], str]
     """A value, as it stands beside its dot."""
+    show_tick: Callable[[float], str]
     ticks: list[float]
     """Of these the ones that are needed."""
     one: float | None = None
@@ -68,13 +68,13 @@ class Chart:
 def draw(chart: Chart) -> str:
     """The picture; without a panel an empty one."""
     columns = min(2, max(1, len(chart.panels)))
-    scale = _Scale(chart)
+    panel_width = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) / columns
+    scale = _Scale(chart, panel_width - _LABEL - _VALUE)
     rows = [chart.panels[start : start + columns] for start in range(0, len(chart.panels), columns)]
     heights = [max(_HEAD + _ROW * len(panel.dots) + _AXIS for panel in row) for row in rows]
-    width = 2 * _MARGIN + columns * _PANEL + (columns - 1) * _GAP
     height = 2 * _MARGIN + _TITLE + sum(heights)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
         'role="img" aria-labelledby="title">',
         f'<title id="title">{escape(chart.title)}</title><style>{_STYLE}</style>',
         '<rect class="back" width="100%" height="100%" rx="6"/>',
@@ -84,7 +84,7 @@ def draw(chart: Chart) -> str:
     top = _MARGIN + _TITLE
     for row, tall in zip(rows, heights, strict=True):
         for column, panel in enumerate(row):
-            parts += _panel(chart, scale, panel, _MARGIN + column * (_PANEL + _GAP), top)
+            parts += _panel(chart, scale, panel, _MARGIN + column * (panel_width + _GAP), top)
         top += tall
     return "\n".join([*parts, "</svg>", ""])
 
@@ -92,7 +92,8 @@ def draw(chart: Chart) -> str:
 class _Scale:
     """From values to places, the same for all panels."""
 
-    def __init__(self, chart: Chart) -> None:
+    def __init__(self, chart: Chart, width: float) -> None:
+        self.width = width
         values = [value for panel in chart.panels for dot in panel.dots for value in (dot.least, dot.most)]
         values += [chart.one] if chart.one is not None else []
         least, most = min(values, default=1.0), max(values, default=10.0)
@@ -101,8 +102,8 @@ class _Scale:
         self.ticks = [tick for tick in chart.ticks if self.low <= tick <= self.high]
 
     def place(self, value: float) -> float:
-        width = math.log(self.high / self.low) or 1.0
-        return _LABEL + _PLOT * math.log(max(value, self.low) / self.low) / width
+        whole = math.log(self.high / self.low) or 1.0
+        return _LABEL + self.width * math.log(max(value, self.low) / self.low) / whole
 
 
 def _panel(chart: Chart, scale: _Scale, panel: Panel, left: float, top: float) -> list[str]:
@@ -112,7 +113,7 @@ def _panel(chart: Chart, scale: _Scale, panel: Panel, left: float, top: float) -
         x = left + scale.place(tick)
         parts.append(_line("grid", x, top + _HEAD - 4, x, bottom))
         parts.append(
-            f'<text class="quiet" text-anchor="middle" x="{x:.1f}" y="{bottom + 15}">{chart.show(tick)}</text>'
+            f'<text class="quiet" text-anchor="middle" x="{x:.1f}" y="{bottom + 15}">{chart.show_tick(tick)}</text>'
         )
     if chart.one is not None:
         x = left + scale.place(chart.one)
@@ -130,7 +131,7 @@ def _dot(chart: Chart, scale: _Scale, dot: Dot, left: float, y: float) -> list[s
         f'<text{label} text-anchor="end" x="{left + _LABEL - 10}" y="{y + 4}">{escape(dot.name)}</text>',
         _line(f"{kind} spread", places[0], y, places[2], y),
         f'<circle class="{kind}" cx="{places[1]:.1f}" cy="{y}" r="4"/>',
-        f'<text{label} x="{left + _LABEL + _PLOT + 12}" y="{y + 4}">{chart.show(dot.middle)}</text>',
+        f'<text{label} x="{left + _LABEL + scale.width + 12}" y="{y + 4}">{chart.show(dot.middle)}</text>',
     ]
 
 
