@@ -160,7 +160,7 @@ def _start_shared(built: Built, plan: Plan, stack: ExitStack) -> tuple[Built, _S
                     shared[key] = stack.enter_context(_start(built, server, program))
             servers.append(server)
         except RuntimeError as failure:
-            if server.has_aims:
+            if not server.is_peer:
                 raise
             reason = " ".join(str(failure).replace(str(built.places.bench), "bench").split())
             left_out.append(reason[:_REASON_CHARACTERS])

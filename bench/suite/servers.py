@@ -60,6 +60,11 @@ class Server:
     """How the load generator has to speak to it."""
     environment: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_peer(self) -> bool:
+        """Somebody else's: what is wrong with it ends no run."""
+        return self.group not in ("floor", "switchboard")
+
 
 def _plain(program: str) -> str:
     """What peers do for each program: to all of them everybody is in one topic anyway."""
@@ -216,7 +221,7 @@ ALL = [
     _python_peer("socketify", "uWebSockets in C++ under Python handlers; `publish` to a topic"),
     _rust_peer("fastwebsockets", "fastwebsockets", "behind hyper, one write for each frame"),
     _rust_peer("tungstenite", "tokio-tungstenite", "feeds all that is ready, then flushes"),
-    _rust_peer("tokio-websockets", "tokio-websockets", "feeds all that is ready, then flushes"),
+    _rust_peer("tokio-websockets", "tokio-websockets", "reads all that is ready, feeds it, then flushes"),
     _rust_peer("axum", "axum", "its WebSocket extractor (an older tungstenite), one flush for each message"),
     _node_peer("ws", "the usual choice on Node"),
     _node_peer(

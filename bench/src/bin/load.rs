@@ -201,6 +201,7 @@ impl Storm {
         check_bytes(self.bytes)?;
         check_in_flight(self.in_flight)?;
         check_rate(self.rate)?;
+        ensure!(self.server.dialect == Dialect::Plain, "a storm goes with --dialect plain only");
         let mut session = self.server.open(self.connections, self.bytes, MessageKind::Text)?;
         let load = StormLoad {
             bytes: self.bytes,

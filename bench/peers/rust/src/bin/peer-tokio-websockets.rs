@@ -1,4 +1,4 @@
-//! tokio-websockets. Whatever can be answered at once leaves in one write: `feed` while more is ready, then `flush`.
+//! tokio-websockets. Whatever can be answered at once leaves in few writes: all that is ready is fed, then flushed.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use switchboard_bench_peers::{Error, Hub, Load};
@@ -26,16 +26,16 @@ async fn serve(listener: TcpListener, load: Load) -> Result<(), Error> {
 }
 
 async fn echo(mut socket: WebSocketStream<TcpStream>) -> Result<(), Error> {
-    while let Some(mut message) = socket.next().await.transpose()? {
-        loop {
-            if message.is_text() || message.is_binary() {
-                socket.feed(message).await?;
-            }
-            match socket.next().now_or_never() {
-                Some(Some(next)) => message = next?,
-                Some(None) => return Ok(()),
-                None => break,
-            }
+    let mut ready = Vec::new();
+    while let Some(message) = socket.next().await {
+        ready.push(message?);
+        // All that is there first: reading sends what was fed before.
+        while let Some(message) = socket.next().now_or_never() {
+            let Some(message) = message else { return Ok(()) };
+            ready.push(message?);
+        }
+        for message in ready.drain(..).filter(|message| message.is_text() || message.is_binary()) {
+            socket.feed(message).await?;
         }
         socket.flush().await?;
     }
