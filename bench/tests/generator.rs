@@ -2,12 +2,15 @@
 // Helpers of tests may fail the test, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use common::{generate, number};
 use serde_json::Value;
 use switchboard_proto::handshake::{HeadLimits, Request};
 use switchboard_proto::{Connection, Event, OpCode, Role, encode_frame};
@@ -41,24 +44,6 @@ impl Drop for Floor {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
-}
-
-/// Runs the generator; its exit code and its report.
-fn generate(address: &str, server_pid: Option<u32>, arguments: &[&str]) -> (i32, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-load"));
-    command.args([arguments[0], "--connect", address]).args(&arguments[1..]);
-    if let Some(pid) = server_pid {
-        command.args(["--server-pid", &pid.to_string()]);
-    }
-    let output = command.output().unwrap();
-    let code = output.status.code().unwrap();
-    let report = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
-    (code, report)
-}
-
-fn number(report: &Value, pointer: &str) -> f64 {
-    report.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {pointer} in {report}"))
 }
 
 #[test]
