@@ -48,6 +48,8 @@ pub struct Traffic {
     pub deliveries: u64,
     /// `deliveries / seconds`.
     pub deliveries_per_second: f64,
+    /// Of its frame on the wire, compressed as it came; without TLS.
+    pub bytes_per_delivery: f64,
     /// User and system time of the server's process tree; absent if its process is not known.
     pub server_cpu_us_per_delivery: Option<f64>,
     /// Share of one core that the server used.
@@ -198,6 +200,7 @@ impl fmt::Display for Report {
             row("seconds", format!("{:.2}", traffic.seconds))?;
             row("messages sent", traffic.messages.to_string())?;
             row("deliveries", traffic.deliveries.to_string())?;
+            row("bytes a delivery", format!("{:.1}", traffic.bytes_per_delivery))?;
             row("deliveries a second", format!("{:.0}", traffic.deliveries_per_second))?;
             if let (Some(cpu), Some(cores)) = (traffic.server_cpu_us_per_delivery, traffic.server_cores) {
                 row("server CPU µs a delivery", format!("{cpu:.3}"))?;

@@ -1,16 +1,16 @@
 """RESULTS.md: medians of paired ratios with their spread, in plain tables."""
 
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from . import machine
+from . import machine, reach
 from .build import Built
 from .loads import Load, Plan
+from .results import Results, Value, accept_cpu, completion, cpu, deliveries_per_second, ksoftirqd, memory
 from .runner import Run
-from .servers import FLOOR, PROCESSES, SUBJECT
+from .servers import FLOOR, PROCESSES, SUBJECT, TICK
 from .storms import Result
 
 
@@ -25,42 +25,11 @@ class Circumstances:
     """The share of the machine that other programs took."""
 
 
-_Value = Callable[[dict[str, Any]], float | None]
-
-
-class Results:
-    """The runs, by load and server."""
-
-    def __init__(self, runs: list[Run], names: list[str]) -> None:
-        self.runs = runs
-        self.names = names
-
-    def reports(self, load: Load, server: str) -> dict[int, dict[str, Any]]:
-        """By round; runs that failed are missing."""
-        return {
-            run.round: run.report
-            for run in self.runs
-            if run.load.name == load.name and run.server == server and run.report is not None
-        }
-
-    def values(self, load: Load, server: str, value: _Value) -> dict[int, float]:
-        found = {number: value(report) for number, report in self.reports(load, server).items()}
-        return {number: figure for number, figure in found.items() if figure is not None}
-
-    def middle(self, load: Load, server: str, value: _Value, show: str) -> str:
-        """The median of a figure."""
-        figures = list(self.values(load, server, value).values())
-        return format(median(figures), show) if figures else "failed"
-
-    def ratio(self, load: Load, server: str, value: _Value, to: str = FLOOR) -> str:
-        """The median of the ratios to another server of the same round, with the smallest and the largest."""
-        own, floor = self.values(load, server, value), self.values(load, to, value)
-        ratios = [own[number] / floor[number] for number in own if floor.get(number)]
-        if not ratios:
-            return "failed"
-        if len(ratios) == 1:
-            return f"{ratios[0]:.2f}"
-        return f"**{median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
+_PEERS_QUICK = "Peers that the table of aims does not name take part in one round of some of the loads."
+_PEERS_FULL = (
+    "Peers that the table of aims does not name take part in all rounds, but of idle connections in two and of slow "
+    "readers in one."
+)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -68,32 +37,42 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines) + "\n"
 
 
-def _cpu(report: dict[str, Any]) -> float | None:
-    return report["traffic"]["server_cpu_us_per_delivery"]
-
-
-def _completion(quantile: str) -> _Value:
-    return lambda report: (report.get("completion") or {}).get(f"{quantile}_us")
-
-
-def _memory(name: str) -> _Value:
-    return lambda report: (report.get("memory") or {}).get(name)
-
-
 def markdown(built: Built, plan: Plan, runs: list[Run], storms: list[Result], how: Circumstances) -> str:
     """The whole document."""
     results = Results(runs, [server.name for server in built.servers])
-    sections = {"echo": _echo, "broadcast": _broadcast, "idle": _idle, "slow-reader": _slow_readers}
+    sections = {
+        "echo": _echo,
+        "broadcast": _broadcast,
+        "idle": _idle,
+        "slow-reader": _slow_readers,
+    }
     text = _introduction(plan, how)
+    has_both = {SUBJECT, PROCESSES} <= set(results.names)
+    if has_both:
+        text += _reach(results, plan)
     for measure, section in sections.items():
-        loads = [load for load in plan.loads if load.measure == measure]
+        loads = plan.of(measure)
         if loads:
             text += section(results, loads)
-    if {SUBJECT, PROCESSES} <= set(results.names):
-        text += _second_hop(results, [load for load in plan.loads if load.measure in ("echo", "broadcast")])
+    text += _own(results, plan)
+    if has_both:
+        text += _second_hop(results, plan.of("echo") + plan.of("broadcast"))
     if runs:
         text += _correctness(results)
     return text + _storms(storms) + _servers(built)
+
+
+def _reach(results: Results, plan: Plan) -> str:
+    rows = [aim.cells() for aim in reach.aims(results, plan)]
+    if not rows:
+        return ""
+    text = (
+        "## Reach\n\n"
+        "What Switchboard is to reach, and the median of the ratios in this run (smallest–largest). CPU time, if the line does "
+        "not name another figure. What stands in the way of a line that is not reached is in "
+        "[docs/performance.md](../docs/performance.md).\n\n"
+    )
+    return text + _table(["load", "mode", "to be", "is", ""], rows)
 
 
 def _introduction(plan: Plan, how: Circumstances) -> str:
@@ -103,7 +82,7 @@ def _introduction(plan: Plan, how: Circumstances) -> str:
         if server != generator
         else "servers and load generator share the only core"
     )
-    rounds = max(plan.rounds.values())
+    rounds = max((plan.rounds[load.measure] for load in plan.loads), default=0)
     busy = ": it was busy, so the times are worth nothing and the ratios little" if how.other_work > 0.1 else ""
     return (
         "# Results\n\n"
@@ -113,40 +92,114 @@ def _introduction(plan: Plan, how: Circumstances) -> str:
         f"- Other programs took {how.other_work:.0%} of the machine meanwhile{busy}.\n"
         f"- Up to {rounds} rounds in shuffled order. A ratio is the **median** of the ratios to `{FLOOR}` in the same "
         "round (smallest–largest). Less is better. Differences below 10–20 % are noise.\n"
-        "- CPU time is user and system time of the server's whole process tree.\n\n"
+        "- CPU time is user and system time of the server's whole process tree.\n"
+        f"- {_PEERS_QUICK if how.quick else _PEERS_FULL} –: not measured.\n\n"
     )
 
 
-def _ratios(results: Results, loads: list[Load], value: _Value, unit: str) -> str:
-    others = [name for name in results.names if name != FLOOR]
+def _ratios(results: Results, loads: list[Load], value: Value, unit: str, to: str = FLOOR) -> str:
+    others = [name for name in results.names_of(loads) if name != to]
     rows = [
-        [load.name, results.middle(load, FLOOR, value, ".2f")] + [results.ratio(load, name, value) for name in others]
+        [load.name, results.middle(load, to, value, ".2f")]
+        + [results.ratio(load, name, value, to) for name in others]
         for load in loads
     ]
-    return _table(["load", f"{FLOOR}, {unit}", *others], rows)
+    return _table(["load", f"{to}, {unit}", *others], rows)
+
+
+def _throughput(results: Results, loads: list[Load]) -> str:
+    names = results.names_of(loads)
+    rows = [
+        [load.name]
+        + [
+            results.middle(load, name, lambda report: (deliveries_per_second(report) or 0) / 1000, ",.0f")
+            for name in names
+        ]
+        for load in loads
+    ]
+    text = (
+        "### Deliveries a second, in thousands\n\n"
+        "The load generator, on the other core, may be what limits them; medians of bare figures, to be taken as such.\n\n"
+    )
+    return text + _table(["load", *names], rows) + _kernel_threads(results, loads)
+
+
+def _kernel_threads(results: Results, loads: list[Load]) -> str:
+    """They are charged to nobody, so they must not be where the work has gone."""
+    shares = []
+    for load in loads:
+        for name in results.names_of([load]):
+            own, total = results.spread(load, name, ksoftirqd), results.spread(load, name, cpu)
+            if own and total and total.middle:
+                shares.append((own.middle / total.middle, f"{name}, {load.name}"))
+    if not shares:
+        return ""
+    share, where = max(shares)
+    return f"ksoftirqd, which no process is charged for, took at most {share:.0%} of a server's own time ({where}).\n\n"
 
 
 def _echo(results: Results, loads: list[Load]) -> str:
-    return "## Echo: CPU time per message ÷ floor\n\nConnections × size × messages in flight.\n\n" + _ratios(
-        results, loads, _cpu, "µs"
+    text = (
+        "## Echo: CPU time per message ÷ floor\n\n"
+        "![Echo: CPU time per message beside the floor's](charts/echo.svg)\n\n"
+        "Connections × size × messages in flight.\n\n"
     )
+    return text + _ratios(results, loads, cpu, "µs") + _throughput(results, loads)
 
 
 def _broadcast(results: Results, loads: list[Load]) -> str:
     text = (
         "## Broadcast: CPU time per delivery ÷ floor\n\n"
+        "![Broadcast: CPU time per delivery beside the floor's](charts/broadcast.svg)\n\n"
         "Senders → receivers × size; the next messages are sent when the last receiver has the last ones. The floor sends "
-        "every message singly, so a server that joins those of several senders is below 1.\n\n"
+        f"every message singly, so a server that joins those of several senders is below 1; `{TICK}` joins them, too.\n\n"
     )
-    text += _ratios(results, loads, _cpu, "µs")
+    text += _ratios(results, loads, cpu, "µs")
+    bursts = [load for load in loads if load.senders > 1]
+    if TICK in results.names_of(bursts):
+        text += "### CPU time per delivery ÷ tick\n\n" + _ratios(results, bursts, cpu, "µs", TICK)
     for quantile in ("p50", "p99"):
         text += f"### Time to the last receiver, {quantile} ÷ floor\n\n"
-        text += _ratios(results, loads, lambda report: (_completion(quantile)(report) or 0) / 1000, "ms")
-    return text
+        text += _ratios(results, loads, completion(quantile), "ms")
+    return text + _throughput(results, loads)
+
+
+def _own(results: Results, plan: Plan) -> str:
+    rows = []
+    for measure in ("deflate", "tls", "chat"):
+        loads = plan.of(measure)
+        base = next((load for load in loads if load.is_base), None)
+        for load in loads:
+            if base is None or load.is_base:
+                continue
+            for name in results.names_of([load]):
+                ratio = results.paired((load, name), (base, name), cpu)
+                wire = results.middle(load, name, lambda report: report["traffic"]["bytes_per_delivery"], ".0f")
+                rows.append(
+                    [
+                        load.name,
+                        name,
+                        base.name,
+                        results.middle(base, name, cpu, ".2f"),
+                        results.middle(load, name, cpu, ".2f"),
+                        ratio.show() if ratio else "failed",
+                        wire,
+                    ]
+                )
+    if not rows:
+        return ""
+    text = (
+        "## Compression, TLS, the chat: CPU time per delivery ÷ own plain broadcast\n\n"
+        "Run after each other. Compression: to clients that offer what browsers do. TLS 1.3. Chat: one of 1,000 people in a room "
+        "posts a message; JSON, database and fan-out are in it; the plain broadcast has the size of its event. Bytes: of a "
+        "frame as it came, without TLS.\n\n"
+    )
+    head = ["load", "server", "beside", "µs beside", "µs", "ratio", "bytes a delivery"]
+    return text + _table(head, rows)
 
 
 def _second_hop(results: Results, loads: list[Load]) -> str:
-    rows = [[load.measure, load.name, results.ratio(load, PROCESSES, _cpu, to=SUBJECT)] for load in loads]
+    rows = [[load.measure, load.name, results.ratio(load, PROCESSES, cpu, to=SUBJECT)] for load in loads]
     text = (
         "## The second hop: CPU time in Process mode ÷ Base mode\n\n"
         "The same loads as above; all processes of the server on one core.\n\n"
@@ -155,19 +208,27 @@ def _second_hop(results: Results, loads: list[Load]) -> str:
 
 
 def _idle(results: Results, loads: list[Load]) -> str:
-    text = "## Idle connections, and one message to all of them\n\n"
+    text = (
+        "## Idle connections, and one message to all of them\n\n"
+        "![Memory of an idle connection](charts/memory.svg)\n\n"
+    )
     for load in loads:
         rows = [
             [
                 name,
-                results.middle(load, name, _memory("per_connection_bytes"), ",.0f"),
-                results.middle(load, name, lambda report: report["accept"]["server_cpu_us_per_connection"], ".1f"),
-                results.middle(load, name, lambda report: (_completion("max")(report) or 0) / 1000, ".0f"),
+                results.middle(load, name, memory("per_connection_bytes"), ",.0f"),
+                results.middle(load, name, accept_cpu, ".1f"),
+                results.ratio(load, name, accept_cpu),
+                results.middle(load, name, completion("max"), ".0f"),
             ]
-            for name in results.names
+            for name in results.names_of([load])
         ]
-        text += f"{load.name}; memory in user space (PSS), without the kernel's own of each socket.\n\n"
-        text += _table(["server", "bytes a connection", "CPU µs an accept and upgrade", "ms until all have the message"], rows)
+        text += (
+            f"{load.name}, all in one group or topic; memory in user space (PSS) of all processes, without the kernel's own of "
+            "each socket.\n\n"
+        )
+        head = ["server", "bytes a connection", "CPU µs an accept and upgrade", "÷ floor", "ms until all have the message"]
+        text += _table(head, rows)
     return text
 
 
@@ -178,31 +239,30 @@ def _slow_readers(results: Results, loads: list[Load]) -> str:
         "each before. CPU time and time to the last receiver: with ÷ without, run after each other. Memory: the process "
         "tree at the end.\n\n"
     )
-    without = next((load for load in loads if load.slow_readers == 0), None)
-    with_slow = next((load for load in loads if load.slow_readers > 0), None)
+    without = next((load for load in loads if load.is_base), None)
+    with_slow = next((load for load in loads if not load.is_base), None)
     if without is None or with_slow is None:
         return text
 
-    def memory(report: dict[str, Any]) -> float | None:
-        end = _memory("end_bytes")(report)
+    def mebibytes(report: dict[str, Any]) -> float | None:
+        end = memory("end_bytes")(report)
         return end / 2**20 if end is not None else None
 
-    def with_to_without(name: str, value: _Value) -> str:
-        base, slowed = results.values(without, name, value), results.values(with_slow, name, value)
-        ratios = [slowed[number] / base[number] for number in slowed if base.get(number)]
-        return f"**{median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else "failed"
+    def with_to_without(name: str, value: Value) -> str:
+        found = results.paired((with_slow, name), (without, name), value)
+        return found.show() if found else "failed"
 
     rows = [
         [
             name,
-            with_to_without(name, _cpu),
-            with_to_without(name, _completion("p50")),
-            with_to_without(name, _completion("p99")),
-            results.middle(without, name, memory, ".1f"),
-            results.middle(with_slow, name, memory, ".1f"),
-            results.middle(with_slow, name, lambda report: report["slow_readers_closed"], ".0f"),
+            with_to_without(name, cpu),
+            with_to_without(name, completion("p50")),
+            with_to_without(name, completion("p99")),
+            results.middle(without, name, mebibytes, ".1f"),
+            results.middle(with_slow, name, mebibytes, ".1f"),
+            results.middle(with_slow, name, lambda report: report.get("slow_readers_closed"), ".0f"),
         ]
-        for name in results.names
+        for name in results.names_of(loads)
     ]
     head = ["server", "CPU time", "p50 to the last", "p99 to the last", "memory without, MiB", "memory with, MiB"]
     return text + _table([*head, "slow readers it had closed"], rows)
@@ -251,7 +311,7 @@ def _storms(results: list[Result]) -> str:
                 f"{wrong}",
                 f"{late}",
                 f"{errors['duplicated']}",
-                f"{(_completion('p99')(report) or 0) / 1000:.0f}",
+                f"{completion('p99')(report) or 0:.0f}",
                 f"{noticed['longest_silence_ms']:.0f}",
                 f"{median(seconds) * 1000:.0f} ({seconds[-1] * 1000:.0f})",
             ]

@@ -2,12 +2,15 @@
 // Helpers of tests may fail the test, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use common::{generate, number};
 use serde_json::Value;
 use switchboard_proto::handshake::{HeadLimits, Request};
 use switchboard_proto::{Connection, Event, OpCode, Role, encode_frame};
@@ -20,7 +23,11 @@ struct Floor {
 
 impl Floor {
     fn start(load: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_bench-floor"))
+        Self::start_program(env!("CARGO_BIN_EXE_bench-floor"), load)
+    }
+
+    fn start_program(program: &str, load: &str) -> Self {
+        let mut process = Command::new(program)
             .args([load, "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()
@@ -37,24 +44,6 @@ impl Drop for Floor {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
-}
-
-/// Runs the generator; its exit code and its report.
-fn generate(address: &str, server_pid: Option<u32>, arguments: &[&str]) -> (i32, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-load"));
-    command.args([arguments[0], "--connect", address]).args(&arguments[1..]);
-    if let Some(pid) = server_pid {
-        command.args(["--server-pid", &pid.to_string()]);
-    }
-    let output = command.output().unwrap();
-    let code = output.status.code().unwrap();
-    let report = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
-    (code, report)
-}
-
-fn number(report: &Value, pointer: &str) -> f64 {
-    report.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {pointer} in {report}"))
 }
 
 #[test]
@@ -82,6 +71,29 @@ fn broadcast_of_the_floor_reaches_every_receiver_once() {
     assert_eq!(number(&report, "/traffic/messages"), 100.0);
     assert_eq!(number(&report, "/traffic/deliveries"), 100.0 * 50.0);
     assert_eq!(number(&report, "/completion/samples"), 100.0);
+}
+
+#[test]
+fn a_broadcast_of_tick_reaches_every_receiver_once_however_many_messages_share_a_turn() {
+    let floor = Floor::start_program(env!("CARGO_BIN_EXE_bench-tick"), "broadcast");
+    let arguments =
+        ["broadcast", "--receivers", "50", "--senders", "50", "--messages", "5000", "--warm-up", "0"];
+    let (code, report) = generate(&floor.address, Some(floor.process.id()), &arguments);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(number(&report, "/traffic/deliveries"), 5000.0 * 50.0);
+    // A text of 64 bytes and the header of its frame.
+    assert_eq!(number(&report, "/traffic/bytes_per_delivery"), 66.0);
+}
+
+#[test]
+fn a_server_that_does_not_compress_is_an_error_where_that_was_to_be_measured() {
+    let floor = Floor::start("echo");
+    let output = Command::new(env!("CARGO_BIN_EXE_bench-load"))
+        .args(["echo", "--connect", &floor.address, "--connections", "2", "--deflate"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("does not compress"));
 }
 
 #[test]

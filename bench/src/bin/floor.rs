@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use switchboard_bench::floor::{Answer, Floor};
+use switchboard_bench::floor::{self, Answer};
 
 /// The floor that servers are compared to: a bare epoll loop without any check.
 #[derive(Parser)]
@@ -29,16 +29,5 @@ fn main() -> ExitCode {
         Load::Echo => Answer::Sender,
         Load::Broadcast => Answer::Everyone,
     };
-    let error = match Floor::bind(cli.listen, answer) {
-        Ok(mut floor) => {
-            println!("listening on {}", floor.address());
-            match floor.run() {
-                Ok(never) => match never {},
-                Err(error) => error,
-            }
-        }
-        Err(error) => error,
-    };
-    eprintln!("bench-floor: {error:#}");
-    ExitCode::FAILURE
+    floor::serve("bench-floor", cli.listen, answer)
 }

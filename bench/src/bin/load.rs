@@ -2,12 +2,13 @@
 //!
 //! One line of JSON goes to stdout, a table to stderr. Exit code 1 if anything was lost, repeated, reordered or changed.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use switchboard_bench::client::{PAYLOAD_BYTES_MIN, Target};
+use switchboard_bench::client::{Dialect, Dialer, PAYLOAD_BYTES_MIN, Target, trust};
 use switchboard_bench::load::{
     BroadcastLoad, EchoLoad, IdleLoad, Pace, Session, SlowReaders, StormLoad, Until,
 };
@@ -112,6 +113,15 @@ struct Server {
     /// The server's process: its CPU time and memory, and those of its descendants, are reported.
     #[arg(long)]
     server_pid: Option<u32>,
+    /// What stands around each message, and what is said before the first one.
+    #[arg(long, value_enum, default_value_t)]
+    dialect: Dialect,
+    /// Offers to compress (permessage-deflate), which the server has to accept; what is sent is not compressed.
+    #[arg(long)]
+    deflate: bool,
+    /// Speaks TLS, and trusts the certificates in this PEM file.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -144,7 +154,20 @@ fn seconds(text: &str) -> Result<f64, String> {
 impl Server {
     fn open(&self, connections: usize, bytes_max: usize, kind: MessageKind) -> Result<Session> {
         ensure!(connections > 0, "at least one connection is needed");
-        Session::open(&self.connect, self.server_pid.map(ProcessTree::new), connections, bytes_max, kind)
+        ensure!(
+            self.dialect == Dialect::Plain || kind == MessageKind::Text,
+            "--binary goes with --dialect plain only"
+        );
+        Session::open(&self.dialer()?, self.server_pid.map(ProcessTree::new), connections, bytes_max, kind)
+    }
+
+    fn dialer(&self) -> Result<Dialer> {
+        Ok(Dialer {
+            target: self.connect.clone(),
+            dialect: self.dialect,
+            deflate: self.deflate,
+            tls: self.tls_ca.as_deref().map(trust).transpose()?,
+        })
     }
 }
 
@@ -178,6 +201,7 @@ impl Storm {
         check_bytes(self.bytes)?;
         check_in_flight(self.in_flight)?;
         check_rate(self.rate)?;
+        ensure!(self.server.dialect == Dialect::Plain, "a storm goes with --dialect plain only");
         let mut session = self.server.open(self.connections, self.bytes, MessageKind::Text)?;
         let load = StormLoad {
             bytes: self.bytes,
@@ -218,7 +242,7 @@ fn run(load: Load) -> Result<Report> {
             };
             let slow = SlowReaders { count: slow_readers, stuffing_bytes };
             let slow = (slow.count > 0)
-                .then(|| slow.open(&server.connect, server.server_pid.map(ProcessTree::new)))
+                .then(|| slow.open(&server.dialer()?, server.server_pid.map(ProcessTree::new)))
                 .transpose()?;
             let mut session = server.open(receivers, messages.bytes, messages.kind())?;
             (load.run(&mut session, slow.as_ref())?, session)

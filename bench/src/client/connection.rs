@@ -1,13 +1,14 @@
 //! One open client connection: whole frames are recognised without a copy, everything unusual goes through the protocol
 //! crate.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, ensure};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use switchboard_proto::deflate::{Codec, Parameters};
 use switchboard_proto::{Event, MessageKind, OpCode, Role};
 
+use super::channel::Channel;
 use super::frames::MASK;
 use crate::poller::Poller;
 
@@ -17,23 +18,34 @@ const INBOX_BYTES_MIN: usize = 512 * 1024;
 /// Largest message that a server may send us.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
-/// The read buffer that all connections share.
-#[derive(Debug)]
+/// The read buffer and the inflater that all connections share.
 pub struct Inbox {
     buffer: Vec<u8>,
+    codec: Codec,
+    received_bytes: u64,
 }
 
 impl Inbox {
     /// Has room for several messages of `payload_bytes_max` bytes.
     #[must_use]
     pub fn new(payload_bytes_max: usize) -> Self {
-        Self { buffer: vec![0; INBOX_BYTES_MIN.max(payload_bytes_max * 4)] }
+        Self {
+            buffer: vec![0; INBOX_BYTES_MIN.max(payload_bytes_max * 4)],
+            codec: Codec::new(Codec::LEVEL),
+            received_bytes: 0,
+        }
+    }
+
+    /// Bytes of frames that all connections have received, compressed as they came, without TLS.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 }
 
 /// A connection after its handshake.
 pub struct Connection {
-    socket: OwnedFd,
+    channel: Channel,
     index: usize,
     protocol: switchboard_proto::Connection,
     /// Start of a frame whose rest has not come yet.
@@ -45,15 +57,12 @@ pub struct Connection {
 
 impl Connection {
     /// `received`: bytes that came after the head of the handshake response.
-    pub(super) fn new(socket: OwnedFd, index: usize, received: &[u8]) -> Self {
-        Self {
-            socket,
-            index,
-            protocol: switchboard_proto::Connection::new(Role::Client, MESSAGE_BYTES_MAX),
-            partial: received.to_vec(),
-            unsent: Vec::new(),
-            lost: None,
+    pub(super) fn new(channel: Channel, index: usize, received: &[u8], deflate: Option<Parameters>) -> Self {
+        let mut protocol = switchboard_proto::Connection::new(Role::Client, MESSAGE_BYTES_MAX);
+        if let Some(parameters) = deflate {
+            protocol.use_deflate(parameters);
         }
+        Self { channel, index, protocol, partial: received.to_vec(), unsent: Vec::new(), lost: None }
     }
 
     /// Why the connection ended before its time, if it did.
@@ -75,9 +84,9 @@ impl Connection {
             return Ok(());
         }
         let sent = self.send_now(poller, frames)?;
-        if sent < frames.len() && self.lost.is_none() {
+        if (sent < frames.len() || self.channel.has_unsent()) && self.lost.is_none() {
             self.unsent.extend_from_slice(&frames[sent..]);
-            poller.want_write(&self.socket, self.index, true)?;
+            poller.want_write(&self.channel, self.index, true)?;
         }
         Ok(())
     }
@@ -92,18 +101,18 @@ impl Connection {
         if self.lost.is_some() {
             return Ok(());
         }
-        if sent < unsent.len() {
+        if sent < unsent.len() || self.channel.has_unsent() {
             self.unsent.extend_from_slice(&unsent[sent..]);
         } else {
-            poller.want_write(&self.socket, self.index, false)?;
+            poller.want_write(&self.channel, self.index, false)?;
         }
         Ok(())
     }
 
     fn send_now(&mut self, poller: &Poller, bytes: &[u8]) -> Result<usize> {
-        match rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        match self.channel.send(bytes) {
             Ok(sent) => Ok(sent),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) if is_for_now(&error) => Ok(0),
             Err(error) => {
                 self.lose(poller, error.to_string())?;
                 Ok(0)
@@ -130,12 +139,13 @@ impl Connection {
             .split_at_mut_checked(carried)
             .filter(|(_, room)| !room.is_empty())
             .context("the server sent a frame larger than any message of this load")?;
-        let received = match rustix::net::recv(&self.socket, room, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return self.lose(poller, "the server closed the connection".into()),
-            Ok((received, _)) => received,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+        let received = match self.channel.recv(room) {
+            Ok(0) => return self.lose(poller, "the server closed the connection".into()),
+            Ok(received) => received,
+            Err(error) if is_for_now(&error) => return Ok(()),
             Err(error) => return self.lose(poller, error.to_string()),
         };
+        inbox.received_bytes += received as u64;
         head.copy_from_slice(&self.partial);
         self.partial.clear();
         let input = &mut inbox.buffer[..carried + received];
@@ -144,7 +154,7 @@ impl Connection {
             let Some(frame) = input[start..].get_mut(..frame_bytes) else { break };
             match whole_message(frame[0]).filter(|_| frame[1] & MASKED == 0) {
                 Some(kind) => on_message(kind, &frame[header_bytes..])?,
-                None => self.receive_unusual(poller, frame, &mut on_message)?,
+                None => self.receive_unusual(poller, frame, &mut inbox.codec, &mut on_message)?,
             }
             if self.lost.is_some() {
                 return Ok(());
@@ -155,18 +165,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Control frames, fragments and violations.
-    #[cold]
+    /// Compressed messages, control frames, fragments and violations.
     fn receive_unusual(
         &mut self,
         poller: &Poller,
         frame: &mut [u8],
+        codec: &mut Codec,
         on_message: &mut impl FnMut(MessageKind, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut start = 0;
         let mut closed = None;
         while start < frame.len() {
-            match self.protocol.receive(&mut frame[start..]) {
+            match self.protocol.receive_with(&mut frame[start..], codec) {
                 Ok(received) => {
                     start += received.consumed;
                     match received.event {
@@ -197,7 +207,7 @@ impl Connection {
 
     fn lose(&mut self, poller: &Poller, reason: String) -> Result<()> {
         if self.lost.is_none() {
-            poller.remove(&self.socket)?;
+            poller.remove(&self.channel)?;
             self.lost = Some(reason);
         }
         Ok(())
@@ -206,8 +216,12 @@ impl Connection {
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.channel.as_fd()
     }
+}
+
+fn is_for_now(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 const MASKED: u8 = 0x80;

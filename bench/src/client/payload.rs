@@ -65,8 +65,9 @@ impl Payloads {
     /// For messages of up to `bytes_max` bytes.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        // A period that no buffer size is a multiple of, so that a block out of place does not match.
-        let pattern = (0..bytes_max.max(PAYLOAD_BYTES_MIN)).map(|i| b'!' + u8::try_from(i % 89).unwrap_or(0));
+        // A period that no buffer size is a multiple of, so that a block out of place does not match. From `#` to `[`, so that
+        // it is the same in a string of JSON.
+        let pattern = (0..bytes_max.max(PAYLOAD_BYTES_MIN)).map(|i| b'#' + u8::try_from(i % 57).unwrap_or(0));
         Self { pattern: pattern.collect() }
     }
 
@@ -76,6 +77,18 @@ impl Payloads {
         let mut payload = self.pattern[..bytes.clamp(PAYLOAD_BYTES_MIN, self.pattern.len())].to_vec();
         payload[..PAYLOAD_BYTES_MIN].copy_from_slice(&stamp.encode());
         payload
+    }
+
+    /// The size of the largest payload.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        self.pattern.len()
+    }
+
+    /// The same as [`Payloads::check`], for a payload of the largest size.
+    #[must_use]
+    pub fn check_whole(&self, payload: &[u8]) -> Option<Stamp> {
+        if payload.len() == self.pattern.len() { self.check(payload) } else { None }
     }
 
     /// The stamp of `payload`; `None` when any of its bytes is not what [`Payloads::make`] would have written.
@@ -118,6 +131,9 @@ mod tests {
             assert_eq!(payloads.check(&bad), None, "byte {position}");
         }
         assert_eq!(payloads.check(&good[..15]), None);
+        assert_eq!(payloads.check_whole(&good), None, "a part of what it ought to be");
+        let stamp = Stamp { sender: 3, number: 9 };
+        assert_eq!(payloads.check_whole(&payloads.make(stamp, 200)), Some(stamp));
         assert_eq!(payloads.check(&payloads.make(Stamp { sender: 0, number: 0 }, 200)[1..]), None);
     }
 }

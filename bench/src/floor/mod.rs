@@ -1,7 +1,8 @@
-//! The floor: a single-threaded epoll loop that does the system calls of a WebSocket server and no more. It trusts its
+//! The floors: a single-threaded epoll loop that does the system calls of a WebSocket server and no more. It trusts its
 //! client: no UTF-8, no opcode, no length is checked, nothing but data frames is understood, there is no handler.
 //!
-//! It is no lower bound: a server that joins what the floor sends singly can be below it.
+//! `floor` is no lower bound: a server that joins what it sends singly can be below it. `tick` joins, too: all that one turn of
+//! the loop has for a connection leaves in one send.
 
 mod connection;
 mod frames;
@@ -9,6 +10,7 @@ mod frames;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use rustix::io::Errno;
@@ -34,6 +36,24 @@ pub enum Answer {
     Sender,
     /// Every connection: one send for each connection and message.
     Everyone,
+    /// Every connection: one send for each connection and turn of the loop.
+    EveryoneOnceATurn,
+}
+
+/// Listens on `address`, says so on stdout and serves; returns only when that fails.
+#[must_use]
+pub fn serve(program: &str, address: SocketAddr, answer: Answer) -> ExitCode {
+    let result = Floor::bind(address, answer).and_then(|mut floor| {
+        println!("listening on {}", floor.address());
+        floor.run()
+    });
+    match result {
+        Ok(never) => match never {},
+        Err(error) => {
+            eprintln!("{program}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The server.
@@ -47,6 +67,8 @@ pub struct Floor {
     buffer: Vec<u8>,
     /// Frames to send.
     out: Vec<u8>,
+    /// Frames that everybody is sent at the end of the turn.
+    for_everyone: Vec<u8>,
 }
 
 impl Floor {
@@ -68,6 +90,7 @@ impl Floor {
             connections: Vec::new(),
             buffer: vec![0; BUFFER_BYTES],
             out: Vec::new(),
+            for_everyone: Vec::new(),
         })
     }
 
@@ -90,6 +113,10 @@ impl Floor {
                     Some(event) => self.serve(event)?,
                     None => {}
                 }
+            }
+            if !self.for_everyone.is_empty() {
+                send_to_all(&mut self.connections, &self.poller, &self.for_everyone)?;
+                self.for_everyone.clear();
             }
         }
     }
@@ -155,10 +182,14 @@ impl Floor {
             if frame.is_close() {
                 return Ok(false);
             }
-            frame.append_answer(&mut self.out);
-            if self.answer == Answer::Everyone {
-                send_to_all(&mut self.connections, &self.poller, &self.out)?;
-                self.out.clear();
+            match self.answer {
+                Answer::Sender => frame.append_answer(&mut self.out),
+                Answer::Everyone => {
+                    frame.append_answer(&mut self.out);
+                    send_to_all(&mut self.connections, &self.poller, &self.out)?;
+                    self.out.clear();
+                }
+                Answer::EveryoneOnceATurn => frame.append_answer(&mut self.for_everyone),
             }
         }
         let Some(connection) = self.connections[index].as_mut() else { return Ok(false) };

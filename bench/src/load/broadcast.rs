@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::session::{Meter, STALL, Session, Until};
 use super::slow_readers::OpenSlowReaders;
-use crate::client::{Deliveries, Frames, Stamp};
+use crate::client::{Deliveries, Frames, Heard, PAYLOAD_BYTES_MIN, Stamp};
 use crate::report::{Errors, Latency, Report};
 
 /// Sender of the messages that only find out whether everybody gets messages already.
@@ -52,22 +52,28 @@ impl BroadcastLoad {
     /// # Errors
     /// A system call that must not fail fails, the server has ended, or not every connection gets messages.
     pub fn run(&self, session: &mut Session, slow: Option<&OpenSlowReaders>) -> Result<Report> {
-        let mut frames = Frames::new(&session.payloads, session.kind, self.bytes, 1);
+        let mut frames = session.frames(self.bytes, 1);
         let mut broadcast = Broadcast::new(session, self.senders)?;
         broadcast.await_subscriptions()?;
         broadcast.drive(&mut frames, Pace::OneAtATime, Until::Elapsed(self.warm_up))?;
 
         broadcast.completion.reset();
         let (sent, delivered) = (broadcast.sent, broadcast.delivered);
+        let received_bytes = broadcast.session.inbox.received_bytes();
         let meter = Meter::start(broadcast.session.server)?;
         broadcast.drive(&mut frames, self.pace, self.until)?;
         let usage = meter.stop()?;
+        let received_bytes = broadcast.session.inbox.received_bytes() - received_bytes;
 
         Ok(Report {
             measure: "broadcast",
             connections: broadcast.receivers(),
             bytes: self.bytes,
-            traffic: Some(usage.traffic(broadcast.sent - sent, broadcast.delivered - delivered)),
+            traffic: Some(usage.traffic(
+                broadcast.sent - sent,
+                broadcast.delivered - delivered,
+                received_bytes,
+            )),
             completion: Latency::of(&broadcast.completion),
             accept: Some(broadcast.session.accept()),
             memory: broadcast.session.memory()?,
@@ -121,7 +127,7 @@ impl<'a> Broadcast<'a> {
 
     /// A server may answer the handshake before it has subscribed the connection: probes until one reaches all.
     pub(super) fn await_subscriptions(&mut self) -> Result<()> {
-        let mut probe = Frames::new(&self.session.payloads, self.session.kind, 0, 1);
+        let mut probe = self.session.frames(PAYLOAD_BYTES_MIN, 1);
         for number in 0..PROBES_MAX {
             let frame = probe.stamped(PROBE, number, 1);
             self.session.connections[0].send(&self.session.poller, frame)?;
@@ -211,11 +217,13 @@ impl<'a> Broadcast<'a> {
     }
 
     fn receive(&mut self, index: usize) -> Result<()> {
-        let Session { connections, poller, inbox, payloads, kind, .. } = &mut *self.session;
+        let Session { connections, poller, inbox, payloads, kind, dialect, .. } = &mut *self.session;
         let first_open = self.sent - self.open.len() as u64;
-        connections[index].receive(poller, inbox, |received_kind, payload| {
+        connections[index].receive(poller, inbox, |received_kind, message| {
+            let Heard::Payload(payload) = dialect.understand(message)? else { return Ok(()) };
+            let is_whole = payload.len() == payloads.bytes_max();
             let stamp = match payloads.check(payload) {
-                Some(stamp) if received_kind == *kind => stamp,
+                Some(stamp) if received_kind == *kind && (is_whole || stamp.sender == PROBE) => stamp,
                 _ => {
                     self.corrupt += 1;
                     return Ok(());

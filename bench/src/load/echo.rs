@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::session::{Meter, STALL, Session, Until, Usage};
-use crate::client::{Deliveries, Frames, Stamp};
+use crate::client::{Deliveries, Frames, Heard, Stamp};
 use crate::report::{Errors, Report};
 
 /// Parameters of the load.
@@ -39,7 +39,7 @@ impl EchoLoad {
     pub fn run(&self, session: &mut Session) -> Result<Report> {
         let connections = session.connections.len();
         let mut echo = Echo {
-            frames: Frames::new(&session.payloads, session.kind, self.bytes, self.in_flight),
+            frames: session.frames(self.bytes, self.in_flight),
             sent: vec![0; connections],
             deliveries: Deliveries::new(connections, 1),
             returned: 0,
@@ -49,13 +49,13 @@ impl EchoLoad {
         for index in 0..connections {
             echo.send(index, self.in_flight)?;
         }
-        let (usage, measured) = echo.measure(self)?;
+        let (usage, measured, received_bytes) = echo.measure(self)?;
         echo.drain()?;
         Ok(Report {
             measure: "echo",
             connections,
             bytes: self.bytes,
-            traffic: Some(usage.traffic(measured, measured)),
+            traffic: Some(usage.traffic(measured, measured, received_bytes)),
             completion: None,
             accept: Some(echo.session.accept()),
             memory: echo.session.memory()?,
@@ -67,16 +67,18 @@ impl EchoLoad {
 }
 
 impl Echo<'_> {
-    /// Keeps the load up; gives the usage and the number of replies between the end of the warm-up and the end.
-    fn measure(&mut self, load: &EchoLoad) -> Result<(Usage, u64)> {
+    /// Keeps the load up; gives the usage and the replies, and their bytes, between the end of the warm-up and the end.
+    fn measure(&mut self, load: &EchoLoad) -> Result<(Usage, u64, u64)> {
         let begin = Instant::now();
         while begin.elapsed() < load.warm_up && self.turn(true)? > 0 {}
         let meter = Meter::start(self.session.server)?;
         let (start, returned_before) = (Instant::now(), self.returned);
+        let bytes_before = self.session.inbox.received_bytes();
         while !load.until.reached(start, Instant::now(), self.returned - returned_before)
             && self.turn(true)? > 0
         {}
-        Ok((meter.stop()?, self.returned - returned_before))
+        let received_bytes = self.session.inbox.received_bytes() - bytes_before;
+        Ok((meter.stop()?, self.returned - returned_before, received_bytes))
     }
 
     /// Waits for what is still on its way.
@@ -112,10 +114,11 @@ impl Echo<'_> {
     }
 
     fn receive(&mut self, index: usize) -> Result<usize> {
-        let Session { connections, poller, inbox, payloads, kind, .. } = &mut *self.session;
+        let Session { connections, poller, inbox, payloads, kind, dialect, .. } = &mut *self.session;
         let (mut replies, mut corrupt) = (0, 0);
-        connections[index].receive(poller, inbox, |received_kind, payload| {
-            match payloads.check(payload) {
+        connections[index].receive(poller, inbox, |received_kind, message| {
+            let Heard::Payload(payload) = dialect.understand(message)? else { return Ok(()) };
+            match payloads.check_whole(payload) {
                 Some(Stamp { sender, number }) if sender as usize == index && received_kind == *kind => {
                     replies += usize::from(self.deliveries.record(index, Stamp { sender: 0, number })?);
                 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::broadcast::{Broadcast, Pace};
 use super::session::{STALL, Session, Until};
-use crate::client::{Frames, PAYLOAD_BYTES_MIN};
+use crate::client::PAYLOAD_BYTES_MIN;
 use crate::report::{Errors, Latency, Report};
 
 /// How long after the last delivery a second one of the same message is waited for.
@@ -52,7 +52,7 @@ impl IdleLoad {
 }
 
 fn broadcast_once(session: &mut Session) -> Result<(Option<Latency>, Errors)> {
-    let mut frames = Frames::new(&session.payloads, session.kind, PAYLOAD_BYTES_MIN, 1);
+    let mut frames = session.frames(PAYLOAD_BYTES_MIN, 1);
     let mut broadcast = Broadcast::new(session, 1)?;
     broadcast.drive(&mut frames, Pace::OneAtATime, Until::Messages(1))?;
     broadcast.listen(DUPLICATE_WAIT)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use switchboard_proto::MessageKind;
 
-use crate::client::{Connection, Inbox, Payloads, Target, open};
+use crate::client::{Connection, Dialect, Dialer, Frames, Inbox, Payloads, greet};
 use crate::poller::Poller;
 use crate::process::{ProcessTree, ksoftirqd_cpu_time};
 use crate::report::{Accept, Errors, Memory, Traffic, per};
@@ -38,6 +38,7 @@ pub struct Session {
     pub(super) inbox: Inbox,
     pub(super) payloads: Payloads,
     pub(super) kind: MessageKind,
+    pub(super) dialect: Dialect,
     pub(super) server: Option<ProcessTree>,
     accept: Accept,
     before_bytes: Option<u64>,
@@ -51,7 +52,7 @@ impl Session {
     /// # Errors
     /// A connection cannot be opened, or the process does not exist.
     pub fn open(
-        target: &Target,
+        dialer: &Dialer,
         server: Option<ProcessTree>,
         count: usize,
         bytes_max: usize,
@@ -60,8 +61,10 @@ impl Session {
         let mut poller = Poller::new()?;
         let before_bytes = server.map(|tree| tree.pss_bytes()).transpose()?;
         let descriptors_before = server.map(|tree| tree.descriptors()).transpose()?;
+        let mut inbox = Inbox::new(bytes_max);
         let meter = Meter::start(server)?;
-        let connections = open(target, count, &mut poller)?;
+        let mut connections = dialer.open(count, &mut poller)?;
+        greet(dialer.dialect, &mut connections, &mut poller, &mut inbox)?;
         let usage = meter.stop()?;
         Ok(Self {
             accept: Accept {
@@ -71,13 +74,19 @@ impl Session {
             open_bytes: server.map(|tree| tree.pss_bytes()).transpose()?,
             connections,
             poller,
-            inbox: Inbox::new(bytes_max),
+            inbox,
             payloads: Payloads::new(bytes_max),
             kind,
+            dialect: dialer.dialect,
             server,
             before_bytes,
             descriptors_before,
         })
+    }
+
+    /// Room for `count` messages of `bytes` each.
+    pub(super) fn frames(&self, bytes: usize, count: usize) -> Frames {
+        Frames::new(self.dialect, &self.payloads, self.kind, bytes, count)
     }
 
     /// What opening the connections has cost the server.
@@ -181,13 +190,15 @@ impl Meter {
 }
 
 impl Usage {
-    pub(super) fn traffic(&self, messages: u64, deliveries: u64) -> Traffic {
+    /// `received_bytes`: of the deliveries.
+    pub(super) fn traffic(&self, messages: u64, deliveries: u64, received_bytes: u64) -> Traffic {
         let seconds = self.elapsed.as_secs_f64();
         Traffic {
             seconds,
             messages,
             deliveries,
             deliveries_per_second: deliveries as f64 / seconds,
+            bytes_per_delivery: received_bytes as f64 / deliveries.max(1) as f64,
             server_cpu_us_per_delivery: self.server.map(|cpu| per(cpu, deliveries)),
             server_cores: self.server.map(|cpu| cpu.as_secs_f64() / seconds),
             ksoftirqd_cpu_us_per_delivery: per(self.ksoftirqd, deliveries),

@@ -1,13 +1,11 @@
 //! Connections that never read, with every buffer on the way to them full.
 
-use std::os::fd::OwnedFd;
-
 use anyhow::{Result, ensure};
 use switchboard_proto::MessageKind;
 
 use super::broadcast::{Broadcast, Pace};
 use super::session::{Session, Until};
-use crate::client::{Frames, Target, open_deaf};
+use crate::client::{Deaf, Dialer};
 use crate::process::ProcessTree;
 
 /// Payload of the messages that fill the buffers.
@@ -27,11 +25,11 @@ impl SlowReaders {
     ///
     /// # Errors
     /// The connections cannot be opened, or the one that reads does not get everything.
-    pub fn open(&self, target: &Target, server: Option<ProcessTree>) -> Result<OpenSlowReaders> {
-        let sockets = open_deaf(target, self.count)?;
+    pub fn open(&self, dialer: &Dialer, server: Option<ProcessTree>) -> Result<OpenSlowReaders> {
+        let connections = dialer.open_deaf(self.count)?;
         let descriptors = server.map(|tree| tree.descriptors()).transpose()?;
-        let mut session = Session::open(target, server, 1, STUFFING_BYTES, MessageKind::Binary)?;
-        let mut frames = Frames::new(&session.payloads, session.kind, STUFFING_BYTES, 1);
+        let mut session = Session::open(dialer, server, 1, STUFFING_BYTES, MessageKind::Text)?;
+        let mut frames = session.frames(STUFFING_BYTES, 1);
         let messages = self.stuffing_bytes.div_ceil(STUFFING_BYTES) as u64;
         let mut broadcast = Broadcast::new(&mut session, 1)?;
         broadcast.await_subscriptions()?;
@@ -42,14 +40,13 @@ impl SlowReaders {
             "beside slow readers alone, one that reads did not get everything: {errors:?}"
         );
         session.close()?;
-        Ok(OpenSlowReaders { sockets, server, descriptors })
+        Ok(OpenSlowReaders { connections, server, descriptors })
     }
 }
 
 /// Open connections that never read; they close when this is dropped.
-#[derive(Debug)]
 pub struct OpenSlowReaders {
-    sockets: Vec<OwnedFd>,
+    connections: Vec<Deaf>,
     server: Option<ProcessTree>,
     /// The server's, with all of these and no others connected.
     descriptors: Option<usize>,
@@ -64,6 +61,6 @@ impl OpenSlowReaders {
     pub fn closed(&self, others: usize) -> Result<Option<usize>> {
         let (Some(tree), Some(before)) = (self.server, self.descriptors) else { return Ok(None) };
         let missing = (before + others).saturating_sub(tree.descriptors()?);
-        Ok(Some(missing.min(self.sockets.len())))
+        Ok(Some(missing.min(self.connections.len())))
     }
 }

@@ -96,7 +96,7 @@ impl StormLoad {
         let mut question = Vec::new();
         encode_masked_frame(OpCode::Text, true, QUESTION, MASK, &mut question);
         let mut run = Run {
-            frames: Frames::new(&session.payloads, session.kind, self.bytes, self.in_flight),
+            frames: session.frames(self.bytes, self.in_flight),
             question,
             ways: std::iter::repeat_with(way).take(connections).collect(),
             deliveries: Deliveries::new(connections, 1),
@@ -119,7 +119,7 @@ impl StormLoad {
         eprintln!("{connections} connections are open");
         run.rage()?;
         run.drain()?;
-        let traffic = meter.stop()?.traffic(run.sent(), run.returned);
+        let traffic = meter.stop()?.traffic(run.sent(), run.returned, run.session.inbox.received_bytes());
         Ok(Report {
             measure: "storm",
             connections,
@@ -307,7 +307,7 @@ impl Run<'_> {
                 }
                 return Ok(());
             }
-            let stamp = payloads.check(payload).filter(|_| received_kind == *kind);
+            let stamp = payloads.check_whole(payload).filter(|_| received_kind == *kind);
             let Some(Stamp { number, .. }) = stamp.filter(|stamp| stamp.sender as usize == index) else {
                 self.corrupt += 1;
                 return Ok(());

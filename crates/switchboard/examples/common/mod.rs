@@ -94,6 +94,9 @@ pub(crate) struct Flags {
     /// The private key of the certificate, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Connections join one group, and messages are published to it (the example `broadcast`).
+    #[arg(long)]
+    pub(crate) group: bool,
     /// The handler waits so long before it answers.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) sleep_ms: u64,
