@@ -35,6 +35,8 @@ pub struct Report {
     /// What a storm has shown beside them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storm: Option<Storm>,
+    /// Messages of connections that were here before and have gone, published late: they are no errors, and no deliveries.
+    pub of_others: u64,
 }
 
 /// Messages per second and CPU time of each side.

@@ -3,7 +3,7 @@
 use switchboard_proto::{MessageKind, OpCode, encode_masked_frame};
 
 use super::dialect::Dialect;
-use super::payload::{PAYLOAD_BYTES_MIN, Payloads, Stamp};
+use super::payload::{PAYLOAD_BYTES_MIN, Payloads, Session, Stamp};
 
 /// The same for every frame: a server has to unmask with any key, and cannot gain from knowing this one.
 pub const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
@@ -13,6 +13,7 @@ pub const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
 pub struct Frames {
     bytes: Vec<u8>,
     frame_bytes: usize,
+    session: Session,
     stamps: Vec<Place>,
 }
 
@@ -50,6 +51,7 @@ impl Frames {
         };
         Self {
             frame_bytes: frame.len(),
+            session: payloads.session(),
             stamps: envelope.stamp_offset.into_iter().chain([envelope.before.len()]).map(place).collect(),
             bytes: frame.repeat(count),
         }
@@ -65,7 +67,7 @@ impl Frames {
     pub fn stamped(&mut self, sender: u32, first: u32, count: usize) -> &[u8] {
         let mut number = first;
         for frame in self.bytes.chunks_exact_mut(self.frame_bytes).take(count) {
-            let stamp = Stamp { sender, number }.encode();
+            let stamp = self.session.encode(Stamp { sender, number });
             for place in &self.stamps {
                 let mut masked = stamp;
                 for group in masked.as_chunks_mut::<4>().0 {
@@ -116,7 +118,7 @@ mod tests {
         let received = server.receive(&mut input).unwrap().event;
         let Some(Event::Message { payload, .. }) = received else { panic!("no message") };
         let stamp = Stamp { sender: 1, number: 2 };
-        let (id, text) = (stamp.encode(), payloads.make(stamp, 64));
+        let (id, text) = (payloads.session().encode(stamp), payloads.make(stamp, 64));
         let (id, text) = (str::from_utf8(&id).unwrap(), str::from_utf8(&text).unwrap());
         let expected = format!(r#"{{"type":"message","room":"bench","id":"{id}","text":"{text}"}}"#);
         assert_eq!(str::from_utf8(payload).unwrap(), expected);

@@ -17,5 +17,5 @@ pub use dialect::{Dialect, Heard};
 pub use frames::{Frames, MASK};
 pub use greet::greet;
 pub use open::{Deaf, Dialer, Target};
-pub use payload::{PAYLOAD_BYTES_MIN, Payloads, Stamp};
+pub use payload::{PAYLOAD_BYTES_MIN, Payloads, SENDER_MAX, Stamp};
 pub use remarks::{Answer, answer, unmarked};

@@ -8,11 +8,11 @@ use hdrhistogram::Histogram;
 
 use super::session::{Meter, STALL, Session, Until};
 use super::slow_readers::OpenSlowReaders;
-use crate::client::{Deliveries, Frames, Heard, PAYLOAD_BYTES_MIN, Stamp};
+use crate::client::{Deliveries, Frames, Heard, PAYLOAD_BYTES_MIN, SENDER_MAX, Stamp};
 use crate::report::{Errors, Latency, Report};
 
 /// Sender of the messages that only find out whether everybody gets messages already.
-const PROBE: u32 = u32::MAX;
+const PROBE: u32 = SENDER_MAX;
 
 /// How long one probe is waited for, and how many are sent.
 const PROBE_WAIT: Duration = Duration::from_millis(300);
@@ -80,6 +80,7 @@ impl BroadcastLoad {
             slow_readers_closed: slow.map(|slow| slow.closed(broadcast.receivers())).transpose()?.flatten(),
             errors: broadcast.errors(),
             storm: None,
+            of_others: broadcast.others,
         })
     }
 }
@@ -99,6 +100,8 @@ pub(super) struct Broadcast<'a> {
     open: VecDeque<OpenMessage>,
     deliveries: Deliveries,
     corrupt: u64,
+    /// Messages of connections that were here before.
+    others: u64,
     /// Microseconds from sending to the last delivery.
     pub(super) completion: Histogram<u64>,
     /// The last probe that each receiver has seen.
@@ -115,6 +118,7 @@ impl<'a> Broadcast<'a> {
             open: VecDeque::new(),
             deliveries: Deliveries::new(receivers, senders),
             corrupt: 0,
+            others: 0,
             completion: Histogram::new_with_max(60_000_000, 3)?,
             probes: vec![None; receivers],
             session,
@@ -225,7 +229,10 @@ impl<'a> Broadcast<'a> {
             let stamp = match payloads.check(payload) {
                 Some(stamp) if received_kind == *kind && (is_whole || stamp.sender == PROBE) => stamp,
                 _ => {
-                    self.corrupt += 1;
+                    match payloads.is_of_others(payload) {
+                        true => self.others += 1,
+                        false => self.corrupt += 1,
+                    }
                     return Ok(());
                 }
             };

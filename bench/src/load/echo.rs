@@ -62,6 +62,7 @@ impl EchoLoad {
             slow_readers_closed: None,
             errors: echo.errors(),
             storm: None,
+            of_others: 0,
         })
     }
 }

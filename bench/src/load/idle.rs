@@ -47,6 +47,7 @@ impl IdleLoad {
             slow_readers_closed: None,
             errors,
             storm: None,
+            of_others: 0,
         })
     }
 }

@@ -131,6 +131,7 @@ impl StormLoad {
             slow_readers_closed: None,
             errors: run.errors(),
             storm: Some(run.found()),
+            of_others: 0,
         })
     }
 }

@@ -54,6 +54,8 @@ class Generator(Party):
         self.counts["connections"] += report["connections"]
         if report.get("traffic"):
             self.counts["deliveries"] += report["traffic"]["deliveries"]
+        if report["of_others"]:
+            self.counts["messages of clients that had gone"] += report["of_others"]
         for what, count in report["errors"].items():
             if count:
                 self.harm[what] += count
