@@ -9,7 +9,10 @@ const SHARED_MEM_LEVEL: i32 = 8;
 /// Of one that a single connection has: for 2 Ki symbols, which most messages fit into, and 100 KiB less.
 const OWN_MEM_LEVEL: i32 = 5;
 
-pub(super) struct Compressor(Deflate);
+pub(super) struct Compressor {
+    stream: Deflate,
+    config: DeflateConfig,
+}
 
 impl Compressor {
     pub(super) fn shared(level: u8, window_bits: u8) -> Compressor {
@@ -23,39 +26,46 @@ impl Compressor {
     /// A window of 8 bits is written with zlib's 9: it keeps 262 bytes of the window free, so that no distance is above 250.
     fn new(level: u8, window_bits: u8, mem_level: i32) -> Compressor {
         let window_bits = i32::from(window_bits.clamp(9, 15));
-        Compressor(Deflate::new_with_config(DeflateConfig {
+        let config = DeflateConfig {
             level: i32::from(level.clamp(1, 9)),
             // Negative: a raw stream (RFC 1951) without zlib's header.
             window_bits: -window_bits,
             mem_level,
             ..DeflateConfig::default()
-        }))
+        };
+        Compressor { stream: Deflate::new_with_config(config), config }
     }
 
     /// What follows refers to nothing before it.
     pub(super) fn reset(&mut self) {
-        self.0.reset();
+        self.stream.reset();
     }
 
     /// Writes the payload of one message (RFC 7692 §7.2.1) to the start of `out`, and answers its length. None if that
     /// is not less than `message`'s, unless it may `grow`: then the message is to be sent as it is, and the stream starts
     /// anew.
     pub(super) fn message(&mut self, message: &[u8], grow: bool, out: &mut Vec<u8>) -> Option<usize> {
-        // What has no room here is not worth sending. A buffer that ends up full may lack the end.
         let len = message.len();
-        let room = len + TAIL.len() + if grow { len / 8 + len / 64 + 64 } else { 0 };
+        // Whatever the message is, this is not filled. A stream whose output did not find room must not be reset: zlib-rs 0.6
+        // forgets how much of its buffer that still takes, and panics when it is out of it.
+        let room = len + len / 8 + len / 64 + 64 + TAIL.len();
         if out.len() < room {
             out.resize(room, 0);
         }
-        let (read, written) = (self.0.total_in(), self.0.total_out());
-        let status = self.0.compress(message, &mut out[..room], DeflateFlush::SyncFlush);
-        let read = self.0.total_in() - read;
-        let written = (self.0.total_out() - written) as usize;
+        let (read, written) = (self.stream.total_in(), self.stream.total_out());
+        let status = self.stream.compress(message, &mut out[..room], DeflateFlush::SyncFlush);
+        let read = self.stream.total_in() - read;
+        let written = (self.stream.total_out() - written) as usize;
         let whole = status == Ok(Status::Ok) && read == len as u64 && written < room;
         if !whole || !out[..written].ends_with(&TAIL) {
+            self.stream = Deflate::new_with_config(self.config);
+            return None;
+        }
+        let written = written - TAIL.len();
+        if written >= len && !grow {
             self.reset();
             return None;
         }
-        Some(written - TAIL.len())
+        Some(written)
     }
 }

@@ -147,3 +147,38 @@ fn every_level_is_read_back() {
         assert_eq!(seen, [Seen::Binary(message.clone())], "level {level}");
     }
 }
+
+/// Bytes that no compressor makes less of.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..bytes).map(next).collect()
+}
+
+#[test]
+fn what_cannot_be_compressed_leaves_a_compressor_as_good_as_new() {
+    for level in 1..=9 {
+        for window_bits in [9, 15] {
+            let mut codec = Codec::new(level);
+            let mut contexts = Contexts::default();
+            for (seed, bytes) in
+                [40_000, 60_000, 80_000, 100_000, 150_000, 300_000].repeat(3).into_iter().enumerate()
+            {
+                let message = noise(seed as u64 * 2 + 1, bytes);
+                assert_eq!(codec.compress(window_bits, &message), None, "level {level}");
+                assert_eq!(codec.compress_in(&mut contexts, window_bits, &message), None, "level {level}");
+            }
+            let text = b"to be found again ".repeat(20_000);
+            assert!(
+                codec
+                    .compress(window_bits, &text)
+                    .is_some_and(|compressed| compressed.len() < text.len() / 10)
+            );
+        }
+    }
+}
