@@ -53,10 +53,14 @@ impl OwnPace {
 
     /// May it be done now? Then it counts; otherwise nothing does.
     pub(crate) fn admit(&self, conn: ConnectionId, kind: Kind) -> Result<(), Refusal> {
+        self.admit_at(conn, kind, Instant::now())
+    }
+
+    fn admit_at(&self, conn: ConnectionId, kind: Kind, now: Instant) -> Result<(), Refusal> {
         if self.factor == 0 {
             return Ok(());
         }
-        let (rate, now) = (kind.rate().times(self.factor), Instant::now());
+        let rate = kind.rate().times(self.factor);
         let mut buckets = self.buckets.borrow_mut();
         let bucket = &mut buckets.entry(conn).or_default()[kind as usize];
         let wait = bucket.wait(rate, 1, now);
@@ -76,28 +80,29 @@ impl OwnPace {
 mod tests {
     use super::*;
 
-    fn admitted(pace: &OwnPace, number: u64, kind: Kind) -> u32 {
+    fn admitted(pace: &OwnPace, number: u64, kind: Kind, now: Instant) -> u32 {
         let conn = ConnectionId::new(number).expect("a legal id");
-        (0..1_000).take_while(|_| pace.admit(conn, kind).is_ok()).count() as u32
+        (0..1_000).take_while(|_| pace.admit_at(conn, kind, now).is_ok()).count() as u32
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn each_connection_and_each_kind_has_its_bucket() {
-        let own = OwnPace::new(1);
+    #[test]
+    fn each_connection_and_each_kind_has_its_bucket() {
+        let (own, now) = (OwnPace::new(1), Instant::now());
         for number in [1, 2] {
-            assert_eq!(admitted(&own, number, Kind::Unreadable), pace::UNREADABLE.at_once);
-            assert_eq!(admitted(&own, number, Kind::History), pace::HISTORY.at_once);
-            assert_eq!(admitted(&own, number, Kind::History), 0);
+            assert_eq!(admitted(&own, number, Kind::Unreadable, now), pace::UNREADABLE.at_once);
+            assert_eq!(admitted(&own, number, Kind::History, now), pace::HISTORY.at_once);
+            assert_eq!(admitted(&own, number, Kind::History, now), 0);
         }
         own.forget(ConnectionId::new(1).expect("a legal id"));
         assert_eq!(own.buckets.borrow().len(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn limits_can_be_wider_and_off() {
-        assert_eq!(admitted(&OwnPace::new(3), 1, Kind::Unreadable), 3 * pace::UNREADABLE.at_once);
+    #[test]
+    fn limits_can_be_wider_and_off() {
+        let now = Instant::now();
+        assert_eq!(admitted(&OwnPace::new(3), 1, Kind::Unreadable, now), 3 * pace::UNREADABLE.at_once);
         let off = OwnPace::new(0);
-        assert_eq!(admitted(&off, 1, Kind::Unreadable), 1_000);
+        assert_eq!(admitted(&off, 1, Kind::Unreadable, now), 1_000);
         assert!(off.buckets.borrow().is_empty());
     }
 }
