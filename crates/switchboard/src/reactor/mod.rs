@@ -87,7 +87,6 @@ pub(crate) struct Reactor {
     /// Connections whose stashed input waits to be looked at, or their socket to be read.
     ready: VecDeque<(u32, ConnectionId)>,
     inflating: inflate::Inflating,
-    #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     spare_outputs: SpareOutputs,
     read_buffer: Vec<u8>,
     /// Compresses and inflates for all connections that have agreed to it.

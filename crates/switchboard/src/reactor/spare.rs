@@ -10,6 +10,7 @@ const BYTES_MAX: usize = 1 << 20;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct SpareOutputs {
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept: connections hold them")]
     queues: Vec<Box<OutputQueue>>,
     /// What their blocks take.
     bytes: usize,
