@@ -162,7 +162,8 @@ mod tests {
             let hub = HubSender::new(&queue);
             hub.ask(source(), rooms("filler")).await.expect("there is room");
             let serving = async {
-                tokio::time::sleep(Duration::from_millis(REQUEST_WAIT_MS_MAX / 2)).await;
+                // The other side asks first, and finds no room.
+                tokio::task::yield_now().await;
                 queue.waiting.take()
             };
             let (asked, served) = tokio::join!(hub.ask(source(), rooms("7")), serving);

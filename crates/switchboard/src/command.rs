@@ -24,7 +24,7 @@ pub(crate) enum Command {
         reserved: usize,
         overflow: Overflow,
     },
-    /// A push from a process that cannot reserve anything.
+    /// A push from a process that cannot reserve anything, as it came from its ring.
     RemotePush {
         id: ConnectionId,
         frame: Frame,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::on_the_way::{Effect, OnTheWay};
+use crate::ConnectionId;
 use crate::command::Command;
 use crate::frame::Frame;
 use crate::ipc::Corrupt;
@@ -12,7 +13,6 @@ use crate::ipc::codec::{Mark, SmallPush, encode_command, encode_mark, encode_pip
 use crate::ipc::ring::{PieceWriter, Producer};
 use crate::pipe::Slot;
 use crate::table::Entry;
-use crate::{ConnectionId, Message, Overflow};
 
 /// The number of effects at which those are dropped that the reactor has taken.
 const ON_THE_WAY_LONG: usize = 64;
@@ -123,13 +123,11 @@ impl Outlet {
     /// Sends a message to a connection.
     pub(super) fn push(
         &mut self,
-        id: ConnectionId,
-        message: Message,
-        overflow: Overflow,
+        head: [u8; SmallPush::HEAD_BYTES],
+        payload: &Bytes,
         effect: Effect,
     ) -> Result<(), Corrupt> {
-        let (kind, payload) = message.into_parts();
-        self.put(&SmallPush::head(id, overflow, kind), &payload, || payload.clone(), effect)
+        self.put(&head, payload, || payload.clone(), effect)
     }
 
     /// Sends a message to another process.
@@ -245,8 +243,7 @@ impl Outlet {
 /// The body of a command to keep; a message is not copied for it.
 fn share(command: &Command, body: &[u8]) -> Bytes {
     match command {
-        Command::RemotePush { frame, .. }
-        | Command::PushMany { frame, .. }
+        Command::PushMany { frame, .. }
         | Command::Broadcast { frame }
         | Command::Publish { frame, .. }
         | Command::PushToUser { frame, .. } => share_of(frame, body),

@@ -22,7 +22,7 @@ use crate::frame::Frame;
 use crate::inbox::Refused as NotSent;
 use crate::instance::InstanceId;
 use crate::ipc::Corrupt;
-use crate::ipc::codec::Mark;
+use crate::ipc::codec::{Mark, SmallPush};
 use crate::ipc::link::{Request as Asking, Response, ToMaster, Upgraded};
 use crate::ipc::ring::{Producer, Sleeping};
 use crate::pipe::Slot;
@@ -282,6 +282,8 @@ impl RemotePorts for Arc<RingPorts> {
         overflow: Overflow,
     ) -> Result<(), PushError> {
         let bytes = Frame::single_len(message.len());
+        // Dropped behind the lock: how, may be the user's code.
+        let (kind, payload) = message.into_parts();
         let max = self.output_bytes_max;
         // The reactor drops the oldest; this bounds what may be on the way to it.
         let max = if overflow == Overflow::DropOldest { max.saturating_mul(2) } else { max };
@@ -289,7 +291,7 @@ impl RemotePorts for Arc<RingPorts> {
         let pushed = self.act(entry.reactor(), |outlet| {
             let has_room = outlet.has_room(entry, id, bytes, max)?;
             if has_room && outlet.takes(weight, self.command_bytes_max) {
-                outlet.push(id, message, overflow, Effect::Push { id, bytes })?;
+                outlet.push(SmallPush::head(id, overflow, kind), &payload, Effect::Push { id, bytes })?;
                 return Ok(true);
             }
             let closes = !has_room && overflow == Overflow::Close;

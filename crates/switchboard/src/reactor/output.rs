@@ -151,14 +151,20 @@ impl OutputQueue {
             _ => false,
         };
         if !fits {
-            // The first grows as it is needed, by doubling, up to what is kept; whoever fills it needs all of the next one.
-            let least = if self.blocks.is_empty() { 64 } else { BLOCK_BYTES_MAX };
-            self.blocks.push_back(Block::Owned(Vec::with_capacity(room.next_power_of_two().max(least))));
+            // A block grows as it is needed, by doubling; whoever has filled one needs all of the next.
+            let filled = matches!(self.blocks.back(), Some(Block::Owned(_)));
+            let least = if filled { BLOCK_BYTES_MAX } else { 64 };
+            self.blocks.push_back(Block::Owned(Vec::with_capacity(room.max(least))));
         }
-        match self.blocks.back_mut() {
-            Some(Block::Owned(block)) => block,
-            _ => unreachable!("an owned block was just appended"),
+        let Some(Block::Owned(block)) = self.blocks.back_mut() else {
+            unreachable!("an owned block was just appended")
+        };
+        let len = block.len() + room;
+        if len > block.capacity() && len <= BLOCK_BYTES_MAX {
+            // To powers of two, so that what it has grown to is kept.
+            block.reserve_exact(len.next_power_of_two() - block.len());
         }
+        block
     }
 
     /// Drops the oldest data frames that have not begun to leave until `room` bytes are free or none is left.
@@ -345,6 +351,7 @@ impl OutputQueue {
             Some(Block::Owned(block)) if block.capacity() <= BLOCK_BYTES_MAX => block.clear(),
             _ => self.blocks.clear(),
         }
+        self.blocks.shrink_to(8);
         self.frames.clear();
         self.frames.shrink_to(64);
         self.block_sent = 0;
@@ -477,6 +484,25 @@ mod tests {
                 prop_assert_eq!(unsent(&queue), expected);
             }
         }
+    }
+
+    #[test]
+    fn memory_is_little_more_than_what_is_queued() {
+        let shared = Bytes::from(vec![1; SHARE_BYTES_MIN]);
+        let single = Bytes::from(vec![1; SHARE_SINGLE_BYTES_MIN]);
+        let mut queue = OutputQueue::default();
+        for _ in 0..1_000 {
+            queue.push_frame(&[], &shared);
+            queue.push_control(|out| out.extend([2; 10]));
+            queue.push_frame(&[1, 2], &single);
+            queue.push_copy(&[1, 2], 3, |block| block.extend([3; 3]));
+        }
+        assert!(queue.capacity() <= 1_000 * 4 * 128, "{}", queue.capacity());
+        for _ in 0..1_000 {
+            queue.push_copy(&[1, 2], 1_000, |block| block.extend([3; 1_000]));
+        }
+        assert!(queue.capacity() <= 1_000 * 4 * 128 + 1_200_000, "{}", queue.capacity());
+        assert_eq!(queue.leave(queue.len()), queue.data_len() + 1_000 * (1_024 + 8_194 + 5 + 1_002));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::fences::{
     ALONE, AtomicBool, AtomicU32, AtomicU64, Cell, Mutex, MutexGuard, Ordering, PoisonError, heavy_fence,
-    light_fence, thread_number, yield_now,
+    light_fence, prepare_fences, thread_number, wait,
 };
 
 /// See the module. Who holds it does not take it again.
@@ -38,8 +38,10 @@ impl Drop for Inside<'_> {
 }
 
 impl<T> BiasedMutex<T> {
-    /// A lock without an owner.
+    /// A lock without an owner. Best made while the process has one thread: its first one prepares that for the fences, which takes
+    /// the kernel some milliseconds where there are others.
     pub(crate) fn new(value: T) -> BiasedMutex<T> {
+        prepare_fences();
         BiasedMutex {
             value: Cell::new(value),
             mutex: Mutex::new(()),
@@ -60,24 +62,33 @@ impl<T> BiasedMutex<T> {
     /// # Panics
     /// If the thread holds it already.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
-        let is_owner = self.owner.load(Ordering::Relaxed) == thread_number();
-        if is_owner && let Some(_inside) = self.enter() {
+        if self.owner.load(Ordering::Relaxed) == thread_number() {
+            return self.with_as_owner(act);
+        }
+        let _guard = self.lock();
+        self.share();
+        // SAFETY: the owner is not in without the mutex, for `shared` is set; the others need it.
+        self.value.with_mut(|value| act(unsafe { &mut *value }))
+    }
+
+    fn with_as_owner<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
+        assert!(!self.inside.load(Ordering::Relaxed), "a lock is taken by who holds it");
+        if let Some(_inside) = self.enter() {
             // SAFETY: nobody else is in: they would have set `shared`, and wait for `inside` to be cleared.
             return self.value.with_mut(|value| act(unsafe { &mut *value }));
         }
         let _guard = self.lock();
-        if is_owner {
-            self.count();
-        } else {
-            self.share();
-        }
-        // SAFETY: the owner is not in without the mutex, for `shared` is set (or it is the one that is here); the others need it.
-        self.value.with_mut(|value| act(unsafe { &mut *value }))
+        // Nobody waits for it to be cleared while this has the mutex.
+        self.inside.store(true, Ordering::Relaxed);
+        let _inside = Inside(&self.inside);
+        // SAFETY: whoever else is in has the mutex.
+        let result = self.value.with_mut(|value| act(unsafe { &mut *value }));
+        self.count();
+        result
     }
 
     /// The owner enters without the mutex, if nobody else wants in.
     fn enter(&self) -> Option<Inside<'_>> {
-        assert!(!self.inside.load(Ordering::Relaxed), "a lock is taken by who holds it");
         self.inside.store(true, Ordering::Relaxed);
         let inside = Inside(&self.inside);
         light_fence();
@@ -103,8 +114,11 @@ impl<T> BiasedMutex<T> {
         self.shared.store(true, Ordering::Relaxed);
         heavy_fence();
         // Either the owner has seen `shared`, or this sees that it is inside; which is never for long.
-        while self.inside.load(Ordering::Acquire) {
-            yield_now();
+        for round in 0.. {
+            if !self.inside.load(Ordering::Acquire) {
+                return;
+            }
+            wait(round);
         }
     }
 

@@ -53,3 +53,17 @@ fn a_panic_lets_the_others_in() {
     thread::spawn(move || other.with(|value| *value += 1)).join().unwrap();
     assert_eq!(lock.with(|value| *value), ALONE + 2);
 }
+
+#[test]
+fn whoever_holds_it_and_takes_it_again_is_told_so() {
+    // While all take the mutex, at the moment when the owner goes back to doing without, and after that.
+    for before in [0, ALONE - 1, ALONE] {
+        let lock = BiasedMutex::new(0);
+        lock.own();
+        (0..before).for_each(|_| lock.with(|value| *value += 1));
+        let again = || lock.with(|_| lock.with(|value| *value += 1));
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(again));
+        assert!(panic.is_err(), "after {before}");
+        assert_eq!(lock.with(|value| *value), before);
+    }
+}

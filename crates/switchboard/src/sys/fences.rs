@@ -6,12 +6,18 @@ use std::sync::OnceLock;
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::atomic::{compiler_fence, fence};
 pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
-pub(super) use std::thread::yield_now;
+use std::thread;
+use std::time::Duration;
 
 use rustix::thread::{MembarrierCommand, membarrier};
 
 /// So often in a row has the owner taken the mutex when it goes back to doing without.
 pub(super) const ALONE: u32 = 1_000;
+
+/// So often is a fence of the kernel's asked for before it is taken for forbidden.
+const FENCE_ATTEMPTS: u32 = 1_000;
+/// So often is the processor offered to others before this thread sleeps: the one that it waits for may be of a lower priority.
+const YIELDS: u32 = 100;
 
 /// A value that is reached through a pointer.
 #[derive(Debug)]
@@ -33,6 +39,11 @@ fn has_membarrier() -> bool {
     *HAS.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
 }
 
+/// Before the first of them is needed.
+pub(super) fn prepare_fences() {
+    has_membarrier();
+}
+
 /// A fence for who passes often; it costs nothing where [`heavy_fence`] can do its part.
 pub(super) fn light_fence() {
     if has_membarrier() { compiler_fence(Ordering::SeqCst) } else { fence(Ordering::SeqCst) }
@@ -41,10 +52,25 @@ pub(super) fn light_fence() {
 /// The other side's.
 pub(super) fn heavy_fence() {
     fence(Ordering::SeqCst);
-    if has_membarrier() && membarrier(MembarrierCommand::PrivateExpedited).is_err() {
-        // It was possible when the process began. Without it two threads would write to the same memory.
-        tracing::error!("the kernel does not make fences any more");
-        std::process::abort();
+    if !has_membarrier() {
+        return;
+    }
+    // For want of memory it may fail now and not the next time.
+    for round in 0..FENCE_ATTEMPTS {
+        if membarrier(MembarrierCommand::PrivateExpedited).is_ok() {
+            return;
+        }
+        wait(round);
+    }
+    // It has been forbidden since the process began. Without it two threads would write to the same memory.
+    std::process::abort();
+}
+
+/// Lets others go on; longer, the more often it was in vain.
+pub(super) fn wait(round: u32) {
+    match round {
+        ..YIELDS => thread::yield_now(),
+        _ => thread::sleep(Duration::from_micros(50)),
     }
 }
 

@@ -23,23 +23,6 @@ const SESSION: u8 = 8;
 const ANSWER: u8 = 9;
 const TAKEN: u8 = 10;
 
-/// What every record begins with. The last three are changed in place when an event is handed to a successor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    pub(crate) attempt: u16,
-    pub(crate) suspect: bool,
-}
-
-impl Envelope {
-    /// Changes an encoded event.
-    pub(crate) fn write(self, head: &mut [u8]) {
-        if let Some([_, suspect, low, high, ..]) = head.first_chunk_mut::<4>() {
-            *suspect = u8::from(self.suspect);
-            [*low, *high] = self.attempt.to_le_bytes();
-        }
-    }
-}
-
 /// A record of an event ring.
 #[derive(Debug)]
 pub(crate) enum Delivery {
@@ -65,6 +48,7 @@ pub(crate) enum Delivery {
     },
 }
 
+/// What every record begins with: its kind, whether the event is a suspect's, and which attempt it is.
 fn begin(head: &mut Vec<u8>, kind: u8, attempt: u32) -> Writer<'_> {
     head.clear();
     let mut writer = Writer::new(head);
@@ -112,8 +96,8 @@ pub(crate) fn encode_event(event: Event, head: &mut Vec<u8>) -> Bytes {
             message.into_body()
         }
     };
-    if suspect {
-        Envelope { attempt: attempt as u16, suspect }.write(head);
+    if suspect && let Some(byte) = head.get_mut(1) {
+        *byte = 1;
     }
     body
 }

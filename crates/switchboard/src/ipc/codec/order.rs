@@ -5,7 +5,7 @@ use switchboard_proto::MessageKind;
 
 use super::answer::{read_asked, write_asked};
 use super::delivery::{closed_by_byte, read_closed_by};
-use super::{kind_byte, read_id, read_kind};
+use super::{kind_byte, kind_of, read_id, read_kind};
 use crate::command::{Asked, Command};
 use crate::decision::{Accept, Verdict};
 use crate::frame::Frame;
@@ -74,8 +74,7 @@ impl SmallPush {
             return None;
         }
         let id = ConnectionId::new(u64::from(u32::from_le_bytes([a, b, c, d])))?;
-        let kind = if kind == kind_byte(MessageKind::Text) { MessageKind::Text } else { MessageKind::Binary };
-        Some(SmallPush { id, overflow: read_overflow(overflow).ok()?, kind, len })
+        Some(SmallPush { id, overflow: read_overflow(overflow).ok()?, kind: kind_of(kind).ok()?, len })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::decision::Accept;
 use crate::event::{Closed, ClosedBy, Event, EventKind};
 use crate::frame::Frame;
 use crate::instance::InstanceId;
+use crate::ipc::ring::Record;
 use crate::pipe::{PipeMessage, Pipes, Receipt};
 use crate::{ConnectionId, ConnectionState, Decision, Message, Overflow, PeerAddr, Request};
 
@@ -165,5 +166,42 @@ proptest! {
         let bytes = Bytes::from(bytes);
         let _ = Order::decode(&bytes);
         let _ = Delivery::decode(bytes, Receipt::None, &pipes());
+    }
+}
+
+#[test]
+fn a_message_that_is_written_where_it_stands_is_written_as_an_event_is() {
+    for (kind, message) in [
+        (MessageKind::Text, Message::from("李雷 says hi")),
+        (MessageKind::Text, Message::from("")),
+        (MessageKind::Binary, Message::Binary(Bytes::from_static(&[0, 255]))),
+    ] {
+        for session in [&b""[..], b"a session", &[7; 300]] {
+            let mut head = Vec::new();
+            let event = Event::new(id(5), session.to_vec().into(), EventKind::Message(message.clone()));
+            let body = encode_event(event, &mut head);
+            let parts = [&message_head(id(5), session, kind), session, message.as_bytes()].concat();
+            assert_eq!(parts, [&head[..], &body].concat(), "{message:?}, session of {}", session.len());
+        }
+    }
+}
+
+#[test]
+fn a_small_push_is_read_as_the_command_that_it_is() {
+    for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        for (kind, payload) in [(MessageKind::Text, &b"hi"[..]), (MessageKind::Binary, b"")] {
+            let record = [&SmallPush::head(id(5), overflow, kind), payload].concat();
+            let first_bytes = std::array::from_fn(|at| record.get(at).copied().unwrap_or_default());
+            let place = Record { len: record.len(), ..Record::default() };
+            let push = SmallPush::read(&place, first_bytes).unwrap();
+            assert_eq!((push.id, push.kind, push.len), (id(5), kind, payload.len()));
+            let Order::Command(Command::RemotePush { id, frame, overflow: read }) =
+                Order::decode(&Bytes::from(record)).unwrap()
+            else {
+                panic!("it is no push");
+            };
+            assert_eq!((id, frame.kind(), frame.payload()), (push.id, kind, payload));
+            assert_eq!([push.overflow, read], [overflow; 2]);
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Consumer {
     }
 
     /// The first bytes of the payload of a record that is not released; what it is shorter by is no part of it. The producer can
-    /// change them: whoever has looked at them does not read them again.
+    /// change them, also between this and a [copy](Consumer::copy).
     pub(crate) fn first_bytes(&self, record: &Record) -> [u8; 8] {
         match record.len {
             0 => [0; 8],
