@@ -167,8 +167,8 @@ impl Opening {
         };
         ensure!(received > 0, "handshake {index}: the server closed the connection");
         self.head.extend_from_slice(&buffer[..received]);
-        ensure!(self.head.len() <= HEAD_BYTES_MAX, "handshake {index}: no end of the head");
         match self.handshake.receive(&self.head) {
+            Ok(None) if self.head.len() > HEAD_BYTES_MAX => bail!("handshake {index}: no end of the head"),
             Ok(None) => Ok(false),
             Ok(Some(accepted)) => {
                 self.head.drain(..accepted.head_len);
