@@ -52,7 +52,7 @@ pub(crate) struct SmallPush {
 }
 
 impl SmallPush {
-    /// The longest message.
+    /// The longest message: what is longer a connection's output does not copy, either.
     pub(crate) const BYTES_MAX: usize = 8 << 10;
     pub(crate) const HEAD_BYTES: usize = 7;
 
