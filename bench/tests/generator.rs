@@ -10,9 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
-use common::{generate, number};
+use common::{accept, generate, number};
 use serde_json::Value;
-use switchboard_proto::handshake::{HeadLimits, Request};
 use switchboard_proto::{Connection, Event, OpCode, Role, encode_frame};
 
 /// The floor as a process, ended with the test.
@@ -167,12 +166,7 @@ fn faulty_server(fault: Fault) -> SocketAddr {
 
 fn serve_faultily(mut stream: TcpStream, fault: Fault) {
     let mut buffer = vec![0; 65536];
-    let head = stream.read(&mut buffer).unwrap();
-    let mut response = Vec::new();
-    let request = Request::parse(&buffer[..head], &HeadLimits::default()).unwrap().unwrap();
-    request.upgrade().unwrap().accept(None, None, &[], &mut response).unwrap();
-    stream.write_all(&response).unwrap();
-
+    accept(&mut stream, None);
     let mut connection = Connection::new(Role::Server, 1 << 20);
     let (mut count, mut delayed) = (0, None);
     while let Ok(length @ 1..) = stream.read(&mut buffer) {

@@ -9,11 +9,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use common::{generate, number};
+use common::{accept, generate, number};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use switchboard_proto::deflate::{Codec, ServerSettings};
-use switchboard_proto::handshake::{HeadLimits, Request};
 use switchboard_proto::{Connection, Event, HeaderBytes, OpCode, Role, encode_frame};
 
 /// What becomes of the twentieth message.
@@ -43,14 +42,7 @@ impl<T: Read + Write> ReadWrite for T {}
 /// Compresses if the client offers it.
 fn echo(mut stream: Box<dyn ReadWrite + Send>, fault: Fault) {
     let mut buffer = vec![0; 65536];
-    let length = stream.read(&mut buffer).unwrap();
-    let request = Request::parse(&buffer[..length], &HeadLimits::default()).unwrap().unwrap();
-    let upgrade = request.upgrade().unwrap();
-    let agreement = upgrade.deflate(&ServerSettings::default());
-    let mut response = Vec::new();
-    upgrade.accept(None, agreement.as_ref(), &[], &mut response).unwrap();
-    stream.write_all(&response).unwrap();
-
+    let agreement = accept(&mut stream, Some(&ServerSettings::default()));
     let mut connection = Connection::new(Role::Server, 1 << 20);
     let (mut codec, mut count) = (Codec::new(Codec::LEVEL), 0);
     while let Ok(length @ 1..) = stream.read(&mut buffer) {

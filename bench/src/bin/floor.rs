@@ -3,17 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use switchboard_bench::floor::{self, Answer};
-
-/// The floor that servers are compared to: a bare epoll loop without any check.
-#[derive(Parser)]
-struct Cli {
-    /// What happens to a message.
-    load: Load,
-    /// Loopback ADDRESS:PORT; port 0 picks a free one.
-    #[arg(long)]
-    listen: std::net::SocketAddr,
-}
+use switchboard_bench::floor::{self, Answer, Arguments};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Load {
@@ -24,10 +14,10 @@ enum Load {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let answer = match cli.load {
+    let Arguments { load, listen } = Arguments::parse();
+    let answer = match load {
         Load::Echo => Answer::Sender,
         Load::Broadcast => Answer::Everyone,
     };
-    floor::serve("bench-floor", cli.listen, answer)
+    floor::serve("bench-floor", listen, answer)
 }

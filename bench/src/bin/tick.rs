@@ -4,17 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use switchboard_bench::floor::{self, Answer};
-
-/// The floor that broadcasts of many senders are compared to: a bare epoll loop without any check.
-#[derive(Parser)]
-struct Cli {
-    /// What happens to a message.
-    load: Load,
-    /// Loopback ADDRESS:PORT; port 0 picks a free one.
-    #[arg(long)]
-    listen: std::net::SocketAddr,
-}
+use switchboard_bench::floor::{self, Answer, Arguments};
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Load {
@@ -23,6 +13,6 @@ enum Load {
 }
 
 fn main() -> ExitCode {
-    let Cli { load: Load::Broadcast, listen } = Cli::parse();
+    let Arguments { load: Load::Broadcast, listen } = Arguments::parse();
     floor::serve("bench-tick", listen, Answer::EveryoneOnceATurn)
 }

@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SocketFlags};
 
@@ -38,6 +39,16 @@ pub enum Answer {
     Everyone,
     /// Every connection: one send for each connection and turn of the loop.
     EveryoneOnceATurn,
+}
+
+/// What a floor is told.
+#[derive(Parser)]
+pub struct Arguments<Load: ValueEnum + Send + Sync + 'static> {
+    /// What happens to a message.
+    pub load: Load,
+    /// Loopback ADDRESS:PORT; port 0 picks a free one.
+    #[arg(long)]
+    pub listen: SocketAddr,
 }
 
 /// Listens on `address`, says so on stdout and serves; returns only when that fails.

@@ -1,8 +1,11 @@
 //! The generator as a process.
 
+use std::io::{Read, Write};
 use std::process::Command;
 
 use serde_json::Value;
+use switchboard_proto::deflate::{Agreement, ServerSettings};
+use switchboard_proto::handshake::{HeadLimits, Request};
 
 /// Runs the generator; its exit code and its report.
 pub(crate) fn generate(address: &str, server_pid: Option<u32>, arguments: &[&str]) -> (i32, Value) {
@@ -16,6 +19,22 @@ pub(crate) fn generate(address: &str, server_pid: Option<u32>, arguments: &[&str
     let report = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
     (code, report)
+}
+
+/// Reads a request for an upgrade and accepts it, compression too if `settings` are given; the compression that is agreed upon.
+pub(crate) fn accept(
+    stream: &mut (impl Read + Write),
+    settings: Option<&ServerSettings>,
+) -> Option<Agreement> {
+    let mut buffer = vec![0; 65536];
+    let length = stream.read(&mut buffer).unwrap();
+    let request = Request::parse(&buffer[..length], &HeadLimits::default()).unwrap().unwrap();
+    let upgrade = request.upgrade().unwrap();
+    let agreement = settings.and_then(|settings| upgrade.deflate(settings));
+    let mut response = Vec::new();
+    upgrade.accept(None, agreement.as_ref(), &[], &mut response).unwrap();
+    stream.write_all(&response).unwrap();
+    agreement
 }
 
 /// A figure of the report.

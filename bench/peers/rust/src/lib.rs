@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::net::TcpListener;
+use futures_util::{Sink, SinkExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// What the server does with a message.
@@ -47,6 +48,34 @@ where
         println!("listening on {}", listener.local_addr()?);
         serve(listener, load).await
     })
+}
+
+/// Gives each connection, and the list of receivers, to a task of its own.
+pub async fn accept<M, F>(listener: TcpListener, handle: impl Fn(TcpStream, Hub<M>) -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let hub = Hub::default();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(handle(stream, hub.clone()));
+    }
+}
+
+/// Sends what a queue brings: all that is ready is fed, then flushed.
+pub async fn forward<M, S: Sink<M> + Unpin>(
+    mut queue: mpsc::Receiver<M>,
+    mut sender: S,
+) -> Result<(), S::Error> {
+    while let Some(message) = queue.recv().await {
+        sender.feed(message).await?;
+        while let Ok(message) = queue.try_recv() {
+            sender.feed(message).await?;
+        }
+        sender.flush().await?;
+    }
+    Ok(())
 }
 
 /// Messages that wait for one receiver before further ones are dropped for it.

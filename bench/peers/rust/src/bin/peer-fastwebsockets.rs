@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use switchboard_bench_peers::{Error, Hub, Load};
+use switchboard_bench_peers::{Error, Hub, Load, accept};
 use tokio::net::TcpListener;
 
 fn main() -> Result<(), Error> {
@@ -24,19 +24,15 @@ struct Message {
 }
 
 async fn serve(listener: TcpListener, load: Load) -> Result<(), Error> {
-    let hub = Hub::default();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let hub = hub.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| accept(request, load, hub.clone()));
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await
-        });
-    }
+    accept(listener, move |stream, hub| async move {
+        let service = service_fn(move |request| answer(request, load, hub.clone()));
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await?;
+        Ok(())
+    })
+    .await
 }
 
-async fn accept(
+async fn answer(
     mut request: Request<Incoming>,
     load: Load,
     hub: Hub<Message>,

@@ -1,7 +1,7 @@
 //! tokio-websockets. Whatever can be answered at once leaves in few writes: all that is ready is fed, then flushed.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use switchboard_bench_peers::{Error, Hub, Load};
+use switchboard_bench_peers::{Error, Hub, Load, accept, forward};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{Message, ServerBuilder, WebSocketStream};
 
@@ -10,19 +10,14 @@ fn main() -> Result<(), Error> {
 }
 
 async fn serve(listener: TcpListener, load: Load) -> Result<(), Error> {
-    let hub = Hub::default();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let hub = hub.clone();
-        tokio::spawn(async move {
-            let (_request, socket) = ServerBuilder::new().accept(stream).await?;
-            match load {
-                Load::Echo => tokio::task::unconstrained(echo(socket)).await,
-                Load::Broadcast => broadcast(socket, hub).await,
-            }
-        });
-    }
+    accept(listener, move |stream, hub| async move {
+        let (_request, socket) = ServerBuilder::new().accept(stream).await?;
+        match load {
+            Load::Echo => tokio::task::unconstrained(echo(socket)).await,
+            Load::Broadcast => broadcast(socket, hub).await,
+        }
+    })
+    .await
 }
 
 async fn echo(mut socket: WebSocketStream<TcpStream>) -> Result<(), Error> {
@@ -43,18 +38,9 @@ async fn echo(mut socket: WebSocketStream<TcpStream>) -> Result<(), Error> {
 }
 
 async fn broadcast(socket: WebSocketStream<TcpStream>, hub: Hub<Message>) -> Result<(), Error> {
-    let mut queue = hub.subscribe();
-    let (mut sender, mut receiver) = socket.split();
-    let writer = tokio::spawn(async move {
-        while let Some(message) = queue.recv().await {
-            sender.feed(message).await?;
-            while let Ok(message) = queue.try_recv() {
-                sender.feed(message).await?;
-            }
-            sender.flush().await?;
-        }
-        Ok::<_, tokio_websockets::Error>(())
-    });
+    let queue = hub.subscribe();
+    let (sender, mut receiver) = socket.split();
+    let writer = tokio::spawn(forward(queue, sender));
     while let Some(Ok(message)) = receiver.next().await {
         if message.is_text() || message.is_binary() {
             hub.broadcast(&message);

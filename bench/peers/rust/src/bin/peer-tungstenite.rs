@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Poll, ready};
 
 use futures_util::{SinkExt, StreamExt};
-use switchboard_bench_peers::{Error, Hub, Load};
+use switchboard_bench_peers::{Error, Hub, Load, accept, forward};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -14,19 +14,14 @@ fn main() -> Result<(), Error> {
 }
 
 async fn serve(listener: TcpListener, load: Load) -> Result<(), Error> {
-    let hub = Hub::default();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let hub = hub.clone();
-        tokio::spawn(async move {
-            let socket = tokio_tungstenite::accept_async(stream).await?;
-            match load {
-                Load::Echo => echo(socket).await,
-                Load::Broadcast => broadcast(socket, hub).await,
-            }
-        });
-    }
+    accept(listener, move |stream, hub| async move {
+        let socket = tokio_tungstenite::accept_async(stream).await?;
+        match load {
+            Load::Echo => echo(socket).await,
+            Load::Broadcast => broadcast(socket, hub).await,
+        }
+    })
+    .await
 }
 
 async fn echo(mut socket: WebSocketStream<TcpStream>) -> Result<(), Error> {
@@ -59,19 +54,10 @@ async fn echo(mut socket: WebSocketStream<TcpStream>) -> Result<(), Error> {
 }
 
 async fn broadcast(socket: WebSocketStream<TcpStream>, hub: Hub<Message>) -> Result<(), Error> {
-    let mut queue = hub.subscribe();
-    let (mut sender, mut receiver) = socket.split();
+    let queue = hub.subscribe();
+    let (sender, mut receiver) = socket.split();
     // A task of its own: every poll of the receiver prepares a read buffer of 128 KiB.
-    let writer = tokio::spawn(async move {
-        while let Some(message) = queue.recv().await {
-            sender.feed(message).await?;
-            while let Ok(message) = queue.try_recv() {
-                sender.feed(message).await?;
-            }
-            sender.flush().await?;
-        }
-        Ok::<_, tokio_tungstenite::tungstenite::Error>(())
-    });
+    let writer = tokio::spawn(forward(queue, sender));
     while let Some(Ok(message)) = receiver.next().await {
         if message.is_text() || message.is_binary() {
             hub.broadcast(&message);
