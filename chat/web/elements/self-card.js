@@ -1,15 +1,15 @@
-/** Who one is here, and the dialog that changes it. */
+/** Who one is here, and the way to one's settings. */
 
 import { t } from '../i18n/index.js';
 import { avatar } from './avatar.js';
 import { ChatElement, make } from './chat-element.js';
 import { bdi, h } from './dom.js';
 import { icon } from './icons.js';
-import { NameForm } from './name-form.js';
+import { SettingsPanel } from './settings-panel.js';
 
 export class SelfCard extends ChatElement {
-  #button = h('button', { type: 'button', class: 'self', 'aria-haspopup': 'dialog', title: t.changeName, click: () => this.#open() });
-  #dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'rename-title', close: () => this.#dialog.replaceChildren() });
+  #button = h('button', { type: 'button', class: 'self', 'aria-haspopup': 'dialog', title: t.settings, click: () => this.#open() });
+  #dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'settings-title', close: () => this.#dialog.replaceChildren() });
   #shown = '';
 
   build() {
@@ -23,27 +23,25 @@ export class SelfCard extends ChatElement {
     this.#button.replaceChildren(
       avatar(name),
       bdi(name, 'self-name'),
-      h('span', { class: 'visually-hidden' }, `, ${t.changeName}`),
-      icon('pencil'),
+      h('span', { class: 'visually-hidden' }, `, ${t.settings}`),
+      icon('settings'),
     );
   }
 
   #open() {
-    const form = make(NameForm, this.chat);
-    form.value = this.chat.store.name;
-    form.submitLabel = t.saveName;
-    form.onDone = () => this.#dialog.close();
+    const panel = make(SettingsPanel, this.chat);
+    panel.onDone = () => this.#dialog.close();
     this.#dialog.replaceChildren(
       h(
         'div',
         { class: 'dialog-head' },
-        h('h2', { id: 'rename-title' }, t.changeName),
+        h('h2', { id: 'settings-title' }, t.settings),
         h('button', { type: 'button', class: 'icon-button', 'aria-label': t.close, title: t.close, click: () => this.#dialog.close() }, icon('close')),
       ),
-      form,
+      panel,
     );
     this.#dialog.showModal();
-    form.focus();
+    panel.focus();
   }
 }
 

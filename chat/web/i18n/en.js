@@ -12,6 +12,7 @@ export default {
   nameHint: /** @param {number} max */ (max) => `Up to ${max} characters, in any script.`,
   comeIn: 'Start chatting',
   comingIn: 'Connecting…',
+  settings: 'Settings',
   changeName: 'Change your name',
   saveName: 'Save name',
   cancel: 'Cancel',

@@ -14,6 +14,7 @@ export default {
   nameHint: (max) => `最多 ${max} 个字符，中文、英文都可以。`,
   comeIn: '开始聊天',
   comingIn: '正在连接…',
+  settings: '设置',
   changeName: '修改名字',
   saveName: '保存',
   cancel: '取消',
