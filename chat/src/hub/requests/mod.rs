@@ -1,0 +1,226 @@
+//! What each request does: to the hub's state at once, to everything else by [`Effect`]s that wait for the commit.
+//!
+//! A request that changes a connection's name or rooms changes its session last, after everything that it does to others:
+//! see [`again`](super::again).
+
+mod messages;
+mod people;
+mod rooms;
+
+use std::sync::Arc;
+
+use switchboard::{ConnectionId, Text};
+use tokio::time::Instant;
+
+use super::effect::{Asker, Effect};
+use super::outbox::{Group, Outbox, Outgoing};
+use super::people::Person;
+use super::{Command, Hub, What};
+use crate::protocol::event;
+use crate::protocol::request::shown_room;
+use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
+use crate::rooms::RoomIndex;
+use crate::session::Session;
+use crate::store::Stored;
+use crate::ticket::Ticket;
+
+/// Who asks for something.
+#[derive(Clone, Debug)]
+struct Caller {
+    conn: ConnectionId,
+    ticket: Ticket,
+    /// The client's name for the request.
+    id: Option<String>,
+}
+
+impl<O: Outbox> Hub<O> {
+    pub(super) fn apply(&mut self, command: Command) {
+        let Command { conn, ticket, repeated, session, what, .. } = command;
+        match what {
+            What::Opened => self.opened(conn, &session),
+            What::Closed => self.closed(conn, &session),
+            What::Asked { envelope: Envelope { id, request }, fingerprint } => {
+                let Some(person) = self.person(conn, &session) else { return };
+                if person.has_just_asked(fingerprint, repeated) {
+                    return;
+                }
+                let caller = Caller { conn, ticket, id };
+                if self.was_done(&caller, &request) {
+                    return;
+                }
+                self.asked(caller, request);
+            }
+        }
+    }
+
+    fn opened(&mut self, conn: ConnectionId, session: &[u8]) {
+        if self.person(conn, session).is_some_and(|person| !person.v1) {
+            self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Plain }));
+        }
+    }
+
+    /// Who is at the other end. A hub that was started since does not know connections that have closed meanwhile, but
+    /// what they had asked for before is still carried out.
+    fn person(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Person> {
+        if self.people.get(conn).is_none() {
+            let Some(session) = Session::decode(session) else {
+                tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
+                self.effects.push(Effect::Send(Outgoing::Disconnect { conn }));
+                return None;
+            };
+            self.admit(conn, session);
+        }
+        self.people.get_mut(conn)
+    }
+
+    /// Knows a connection from here on, which is what its session says; nobody is told.
+    pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
+        let person = Person::from_session(session, &self.rooms);
+        if let Some(name) = &person.name {
+            for room in &person.rooms {
+                self.rooms[*room].members.enter(name);
+            }
+        }
+        self.people.add(conn, person);
+    }
+
+    fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
+        match self.people.remove(conn) {
+            Some(Person { name: Some(name), rooms, .. }) => {
+                for room in rooms {
+                    self.depart(room, &name, None);
+                }
+            }
+            Some(_) => {}
+            // It closed before this hub began, and nobody has been told.
+            None => {
+                let Some(Session { name, rooms, .. }) = Session::decode(session) else { return };
+                for room in rooms.into_iter().filter_map(|id| self.rooms.with_id(id)).collect::<Vec<_>>() {
+                    if !name.is_empty() && !self.rooms[room].members.contains(&name) {
+                        self.tell_departure(room, &name, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what is left to do of a request that comes again, if a hub that has died had carried it out.
+    fn was_done(&mut self, caller: &Caller, request: &Request) -> bool {
+        if request.changes_session()
+            && self.people.get(caller.conn).is_some_and(|person| person.was_changed_by(caller.ticket))
+        {
+            return true;
+        }
+        match self.writer.find_repeat(caller.ticket) {
+            None => return false,
+            Some(Stored::Message { .. }) => {}
+            Some(Stored::Room { row }) => {
+                if let Some(room) = self.rooms.with_id(row) {
+                    self.tell_creation(caller, room);
+                }
+            }
+        }
+        true
+    }
+
+    fn asked(&mut self, caller: Caller, request: Request) {
+        let Some(person) = self.people.get(caller.conn) else { return };
+        let asked = may_ask(person, &request).and_then(|()| self.keep_pace(caller.conn, &request));
+        if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
+            self.push(caller.conn, refusal.id(caller.id).to_json());
+        }
+    }
+
+    /// Does a client not ask more often than it may?
+    fn keep_pace(&mut self, conn: ConnectionId, request: &Request) -> Result<(), Refusal> {
+        if self.pace.is_off() {
+            return Ok(());
+        }
+        let address = self.outbox.address(conn);
+        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
+        let kept = self.pace.admit(request, &mut person.buckets, address, Instant::now());
+        kept.map_err(|refusal| match request.room() {
+            Some(room) => refusal.room(shown_room(room)),
+            None => refusal,
+        })
+    }
+
+    fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {
+        let id = caller.id.as_deref();
+        match request {
+            Request::Connect { name, client } => return self.connect(caller, name.into(), client),
+            Request::Message { room, text } => return self.message(caller, &room, text),
+            Request::Join { room } => return self.join(caller, &room),
+            Request::Leave { room } => return self.leave(caller, &room),
+            Request::Create { title, key } => return self.create(caller, &title, key),
+            Request::Rooms => {
+                let frame = event::rooms(id, self.summaries(caller.conn));
+                self.push(caller.conn, frame);
+            }
+            Request::History { room, before, limit } => {
+                let room = self.find(&room)?;
+                let before = before.unwrap_or(u64::MAX);
+                self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
+            }
+            Request::Resume { rooms } => self.resume(caller, rooms),
+            Request::Who { room } => {
+                let room = &self.rooms[self.find(&room)?];
+                let frame = event::who(id, &room.key, &room.members.list());
+                self.push(caller.conn, frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// The server keeps what has become of a connection, once all else has been done.
+    fn changed(&mut self, caller: &Caller) {
+        let Some(person) = self.people.get_mut(caller.conn) else { return };
+        person.change(caller.ticket);
+        let session = person.session(&self.rooms).encode();
+        self.effects.push(Effect::Send(Outgoing::Session { conn: caller.conn, session }));
+    }
+
+    fn push(&mut self, conn: ConnectionId, frame: String) {
+        self.effects_bytes += frame.len();
+        self.effects.push(Effect::Send(Outgoing::Push { conn, frame: frame.into() }));
+    }
+
+    fn publish(&mut self, group: Group, frame: Text, except: Option<ConnectionId>) {
+        self.effects.push(Effect::Send(Outgoing::Publish { group, frame, except }));
+    }
+
+    fn find(&self, room: &str) -> Result<RoomIndex, Refusal> {
+        self.rooms.find(room).ok_or_else(|| Refusal::no_such_room().room(shown_room(room)))
+    }
+
+    fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {
+        let client = self.people.get(*conn).map_or_else(|| Arc::from(""), |person| person.client.clone());
+        Asker { conn: *conn, id: id.clone(), client }
+    }
+}
+
+/// What a client must have done, or be, before it can ask for something.
+fn may_ask(person: &Person, request: &Request) -> Result<(), Refusal> {
+    if !person.v1 && request.is_v1_only() {
+        let sentence = format!(
+            "This type needs the subprotocol {SUBPROTOCOL_V1}. Plain clients send connect and message."
+        );
+        return Err(Refusal::new(Code::UnknownType, sentence));
+    }
+    if person.v1 && person.name.is_none() && !matches!(request, Request::Connect { .. }) {
+        let sentence = "Give a name first, with {\"type\":\"connect\",\"text\":\"Ann\"}.";
+        return Err(Refusal::new(Code::NotConnected, sentence));
+    }
+    Ok(())
+}
+
+fn not_joined(room: &str, v1: bool) -> Refusal {
+    let sentence = if v1 {
+        "You are not in this room. Join it first.".to_owned()
+    } else {
+        format!(
+            "Rooms other than the lobby need the subprotocol {SUBPROTOCOL_V1}. Leave `room` away to write to the lobby."
+        )
+    };
+    Refusal::new(Code::NotJoined, sentence).room(shown_room(room))
+}
