@@ -64,6 +64,8 @@ mod trusted;
 // The two sides, and what starts them.
 mod base;
 mod certificates;
+#[cfg(all(test, feature = "counting"))]
+mod counted;
 mod descriptors;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

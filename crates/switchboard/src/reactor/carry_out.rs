@@ -9,12 +9,14 @@ use super::groups::{Memberships, Moved};
 use super::{PROCESS_BELL_TOKEN, Reactor};
 use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
-use crate::frame::Frame;
 use crate::{ConnectionId, ConnectionState};
 
 /// What is done in one turn of the loop for other threads, and for other processes: in commands, and deliveries of what they
 /// publish. Some two milliseconds. A command is never divided: one that publishes to a hundred thousand takes some twenty.
 const COMMAND_WORK_MAX: usize = 16 << 10;
+
+/// Connections that are found by their ids in the time of one command, or frame that is read.
+const LOOKUPS_A_FRAME: usize = 4;
 
 impl Reactor {
     /// What other threads have sent, up to what may be done in one turn.
@@ -122,7 +124,7 @@ impl Reactor {
                 self.with_open(id, |reactor, key| reactor.push_unreserved(key, &frame, overflow));
             }
             Command::PushMany { ids, frame } => {
-                self.work += ids.len();
+                self.work += ids.len() / LOOKUPS_A_FRAME;
                 let mut shared = Shared::of(&frame);
                 for id in ids {
                     self.with_open(id, |reactor, key| reactor.push_shared(key, &mut shared));
@@ -253,20 +255,6 @@ impl Reactor {
         keys
     }
 
-    fn fan_out(&mut self, keys: Vec<u32>, frame: &Frame, except: &[ConnectionId]) {
-        self.work += keys.len();
-        let mut shared = Shared::of(frame);
-        for key in &keys {
-            let connection = self.connections.get(*key as usize);
-            let receives =
-                connection.is_some_and(|found| found.is_open() && except.binary_search(&found.id).is_err());
-            if receives {
-                self.push_shared(*key, &mut shared);
-            }
-        }
-        self.give_keys_back(keys);
-    }
-
     fn join(&mut self, id: ConnectionId, group: &Arc<str>, counted: bool) {
         let entry = self.core.table.slot(id);
         if !counted {
@@ -382,7 +370,7 @@ impl Reactor {
     }
 
     /// Keeps the list's memory for the next one.
-    fn give_keys_back(&mut self, mut keys: Vec<u32>) {
+    pub(super) fn give_keys_back(&mut self, mut keys: Vec<u32>) {
         keys.clear();
         self.scratch.keys = keys;
     }

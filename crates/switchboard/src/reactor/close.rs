@@ -105,6 +105,8 @@ impl Reactor {
         if !connection.is_open() {
             return;
         }
+        self.drop_part(key);
+        let connection = &mut self.connections[key as usize];
         if let Some(output) = &mut connection.output {
             let dropped = output.drop_all();
             self.core.table.slot(connection.id).subtract_queued(dropped);
@@ -137,6 +139,7 @@ impl Reactor {
             return self.transport_failed(key, reason);
         }
         connection.hung_up = true;
+        self.logs.release(std::mem::take(&mut connection.part));
         // The hang-up would be reported again and again.
         let _ = self.poller.remove(&connection.socket);
         if let Some(output) = connection.output.take() {

@@ -8,6 +8,7 @@ use switchboard_proto as proto;
 use switchboard_proto::handshake::HeadReader;
 
 use super::groups::Memberships;
+use super::logs::Part;
 use super::output::{Flushed, OutputQueue, Sent};
 use super::relay::Relay;
 use super::throttle::Meter;
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) tls: Option<Box<Session>>,
     /// What waits to be sent.
     pub(super) output: Option<Box<OutputQueue>>,
+    /// What it is to be sent of a log. Then it has no output of its own, and is dirty.
+    pub(super) part: Part,
     /// What has been read and not looked at, because reading is on hold.
     pub(super) stash: Option<Box<Stash>>,
     session: Option<Box<Bytes>>,
@@ -116,7 +119,7 @@ impl Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 176);
+const _: () = assert!(size_of::<Connection>() <= 184);
 
 impl Connection {
     pub(super) fn new(
@@ -133,6 +136,7 @@ impl Connection {
             protocol: proto::Connection::new(proto::Role::Server, message_bytes_max),
             tls: None,
             output: None,
+            part: Part::default(),
             stash: None,
             session: None,
             meter: None,
@@ -204,6 +208,12 @@ impl Connection {
             (None, Some(output)) => output.flush(&self.socket),
             (None, None) => (Flushed::All, Sent::default()),
         }
+    }
+
+    /// May it be sent what stands in a log: nothing of its own comes before, and TLS does not seal for it alone?
+    #[inline]
+    pub(super) fn has_no_output(&self) -> bool {
+        self.output.is_none() && self.tls.is_none() && !self.blocked && !self.hung_up
     }
 
     /// What the socket should be watched for.

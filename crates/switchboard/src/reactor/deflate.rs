@@ -3,67 +3,99 @@
 use switchboard_proto::{self as proto, HeaderBytes, MessageKind};
 
 use super::Reactor;
+use super::connection::Connection;
+use super::logs::{FORMS, Form};
+use crate::Deflate;
 use crate::frame::{Frame, opcode};
 
 /// A message for many connections, and what it has become for the windows that some of them have agreed upon: each is made
 /// once, when it is first needed.
 pub(super) struct Shared<'a> {
     plain: &'a Frame,
-    /// By bits of the window. None: it would not become smaller.
-    compressed: Vec<(u8, Option<Frame>)>,
+    /// By the form that is wanted.
+    compressed: [Made; FORMS],
+    logged: [Option<(Form, u16)>; FORMS],
+}
+
+/// What became of a message that was to be compressed.
+#[derive(Default)]
+enum Made {
+    #[default]
+    NotYet,
+    Smaller(Frame),
+    /// It is sent plain.
+    NotSmaller,
 }
 
 impl<'a> Shared<'a> {
     pub(super) fn of(plain: &'a Frame) -> Shared<'a> {
-        Shared { plain, compressed: Vec::new() }
+        Shared { plain, compressed: Default::default(), logged: Default::default() }
     }
 
-    fn within(&mut self, window_bits: u8, codec: &mut proto::deflate::Codec) -> &Frame {
-        let found = self.compressed.iter().position(|(bits, _)| *bits == window_bits);
-        let index = found.unwrap_or_else(|| {
-            let compressed = codec.compress(window_bits, self.plain.payload());
-            let frame = compressed.map(|payload| Frame::compressed(self.plain.kind(), payload));
-            self.compressed.push((window_bits, frame));
-            self.compressed.len() - 1
-        });
-        self.compressed[index].1.as_ref().unwrap_or(self.plain)
+    pub(super) fn plain(&self) -> &'a Frame {
+        self.plain
+    }
+
+    /// In which form a connection is sent it. None: in one of its own.
+    #[inline]
+    pub(super) fn form_for(&self, connection: &Connection, deflate: Option<&Deflate>) -> Option<Form> {
+        match connection.protocol.deflate() {
+            None => Some(Form::PLAIN),
+            Some(parameters) if !parameters.server_no_context_takeover => None,
+            Some(parameters) if is_worth_it(deflate, self.plain.payload().len()) => {
+                Some(Form::compressed(parameters.server_max_window_bits))
+            }
+            Some(_) => Some(Form::PLAIN),
+        }
+    }
+
+    /// Where it stands for connections that want this form: in which log, and there.
+    #[inline]
+    pub(super) fn logged(&self, wanted: Form) -> Option<(Form, u16)> {
+        self.logged[wanted.index()]
+    }
+
+    pub(super) fn set_logged(&mut self, wanted: Form, form: Form, at: u16) {
+        self.logged[wanted.index()] = Some((form, at));
+        if form == Form::PLAIN {
+            self.logged[Form::PLAIN.index()] = Some((form, at));
+        }
+    }
+
+    /// Compresses it for this form, unless that has been done. Answers what that has cost, in frames that are read.
+    pub(super) fn make(&mut self, wanted: Form, codec: &mut proto::deflate::Codec) -> usize {
+        let made = &mut self.compressed[wanted.index()];
+        let (Some(window_bits), Made::NotYet) = (wanted.window_bits(), &made) else { return 0 };
+        let payload = self.plain.payload();
+        *made = match codec.compress(window_bits, payload) {
+            Some(compressed) => Made::Smaller(Frame::compressed(self.plain.kind(), compressed)),
+            None => {
+                self.logged[wanted.index()] = self.logged[Form::PLAIN.index()];
+                Made::NotSmaller
+            }
+        };
+        work_of_compressing(payload.len())
+    }
+
+    /// What a connection that wants this form is sent, and in which form that is.
+    pub(super) fn made(&self, wanted: Form) -> (Form, &Frame) {
+        match &self.compressed[wanted.index()] {
+            Made::Smaller(frame) => (wanted, frame),
+            Made::NotYet | Made::NotSmaller => (Form::PLAIN, self.plain),
+        }
     }
 }
 
+fn is_worth_it(deflate: Option<&Deflate>, payload_len: usize) -> bool {
+    deflate.is_some_and(|deflate| payload_len >= deflate.message_bytes_min)
+}
+
 impl Reactor {
-    /// Queues a message that many connections are sent, if this one has room for it.
-    pub(super) fn push_shared(&mut self, key: u32, shared: &mut Shared<'_>) {
-        let overflow = self.core.config.overflow;
-        match self.connections[key as usize].protocol.deflate() {
-            // It refers to what this connection alone was sent.
-            Some(parameters) if !parameters.server_no_context_takeover => {
-                self.push_unreserved(key, shared.plain, overflow);
-            }
-            Some(parameters) if self.is_worth_it(shared.plain.payload().len()) => {
-                self.push_within(key, shared, parameters.server_max_window_bits);
-            }
-            _ => self.push_encoded(key, shared.plain, overflow),
-        }
-    }
-
-    fn push_within(&mut self, key: u32, shared: &mut Shared<'_>, window_bits: u8) {
-        let (overflow, made) = (self.core.config.overflow, shared.compressed.len());
-        let mut codec = std::mem::take(&mut self.codec);
-        self.push_encoded(key, shared.within(window_bits, &mut codec), overflow);
-        self.codec = codec;
-        if shared.compressed.len() > made {
-            self.work += work_of_compressing(shared.plain.payload().len());
-        }
-    }
-
-    fn is_worth_it(&self, payload_len: usize) -> bool {
-        self.core.config.deflate.as_ref().is_some_and(|deflate| payload_len >= deflate.message_bytes_min)
-    }
-
     /// Is it tried to compress what this connection is sent?
     #[inline]
     pub(super) fn compresses(&self, key: u32, payload_len: usize) -> bool {
-        self.connections[key as usize].protocol.deflate().is_some() && self.is_worth_it(payload_len)
+        self.connections[key as usize].protocol.deflate().is_some()
+            && is_worth_it(self.core.config.deflate.as_ref(), payload_len)
     }
 
     /// Queues a message compressed, if that was agreed upon and makes it smaller; else nothing happens, and the answer is
@@ -136,12 +168,15 @@ mod tests {
         let plain = Frame::shared_of(MessageKind::Text, &b"once ".repeat(1_000));
         let mut shared = Shared::of(&plain);
         let mut codec = proto::deflate::Codec::default();
-        let mut body = |bits| shared.within(bits, &mut codec).body().clone();
+        let mut body = |bits| {
+            let form = Form::compressed(bits);
+            shared.make(form, &mut codec);
+            shared.made(form).1.body().clone()
+        };
         let first: Vec<Bytes> = [15, 9].map(&mut body).into();
         for _ in 0..1_000 {
             assert_eq!([15, 9].map(|bits| body(bits).as_ptr()), [first[0].as_ptr(), first[1].as_ptr()]);
         }
-        assert_eq!(shared.compressed.len(), 2);
         assert!(first.iter().all(|body| body.len() < 200));
     }
 
@@ -149,9 +184,10 @@ mod tests {
     fn what_does_not_become_smaller_is_tried_once() {
         let plain = Frame::shared_of(MessageKind::Binary, b"?");
         let (mut shared, mut codec) = (Shared::of(&plain), proto::deflate::Codec::default());
-        for _ in 0..3 {
-            assert_eq!(shared.within(15, &mut codec).body().as_ptr(), plain.body().as_ptr());
-        }
-        assert_eq!(shared.compressed.len(), 1);
+        let form = Form::compressed(15);
+        assert!(shared.make(form, &mut codec) > 0);
+        assert_eq!(shared.make(form, &mut codec), 0);
+        let (as_sent, frame) = shared.made(form);
+        assert_eq!((as_sent, frame.body().as_ptr()), (Form::PLAIN, plain.body().as_ptr()));
     }
 }

@@ -11,9 +11,11 @@ mod close;
 mod connection;
 mod deadlines;
 mod deflate;
+mod fan_out;
 mod groups;
 mod handshake;
 mod inflate;
+mod logs;
 mod output;
 mod proxy;
 mod read;
@@ -24,6 +26,8 @@ mod send;
 mod shutdown;
 mod small_push;
 mod spare;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod tls;
 mod wheel;
@@ -51,6 +55,7 @@ pub(crate) use adopt::Adopted;
 use connection::{Connection, Link, Phase};
 use groups::Groups;
 pub(crate) use handshake::{agree, check_accept, head_limits};
+use logs::Logs;
 pub(crate) use relay::Relays;
 pub(crate) use run::run;
 use spare::SpareOutputs;
@@ -88,6 +93,8 @@ pub(crate) struct Reactor {
     ready: VecDeque<(u32, ConnectionId)>,
     inflating: inflate::Inflating,
     spare_outputs: SpareOutputs,
+    /// What many connections are sent.
+    logs: Logs,
     read_buffer: Vec<u8>,
     /// Compresses and inflates for all connections that have agreed to it.
     codec: Codec,
@@ -179,6 +186,7 @@ impl Reactor {
             ready: VecDeque::new(),
             inflating: inflate::Inflating::default(),
             spare_outputs: SpareOutputs::default(),
+            logs: Logs::default(),
             read_buffer: vec![0; READ_BYTES],
             codec,
             tls: None,
@@ -210,6 +218,7 @@ impl Reactor {
         self.continue_ready();
         let more = self.flush_dirty();
         let waiting = !self.remote.is_empty() || !self.postponed.is_empty();
+        self.logs.trim();
         self.codec.trim();
         self.dispatch.publish(self.connections.is_empty() && !waiting);
         self.publish_tally();
@@ -292,6 +301,7 @@ impl Reactor {
 
     /// Forgets a connection and gives its socket back.
     fn remove(&mut self, key: u32) -> OwnedFd {
+        self.drop_part(key);
         let mut connection = self.connections.remove(key as usize);
         self.dispatch.forget(key, connection.id);
         if let Some(output) = connection.output.take() {

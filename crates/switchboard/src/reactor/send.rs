@@ -17,6 +17,7 @@ const FLUSH_TURN_BYTES_MAX: u64 = 8 << 20;
 impl Reactor {
     /// Queues a frame for which room has been reserved in the connection's entry.
     pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, reserved: usize, overflow: Overflow) {
+        self.own_part(key);
         let max = self.core.config.output_bytes_max;
         let connection = &mut self.connections[key as usize];
         if !connection.is_open() || connection.hung_up {
@@ -45,6 +46,7 @@ impl Reactor {
 
     /// Adds `len` bytes to what is queued, or deals with it that there is no room for them.
     fn take_room(&mut self, key: u32, len: usize, overflow: Overflow) -> bool {
+        self.own_part(key);
         let max = self.core.config.output_bytes_max;
         let connection = &self.connections[key as usize];
         if connection.hung_up {
@@ -118,10 +120,12 @@ impl Reactor {
         }
     }
 
-    fn count_sent(&mut self, id: ConnectionId, sent: Sent) {
+    pub(super) fn count_sent(&mut self, id: ConnectionId, sent: Sent) {
         if sent.bytes > 0 || sent.data_bytes > 0 {
             let entry = self.core.table.slot(id);
-            entry.subtract_queued(sent.data_bytes);
+            if sent.data_bytes > 0 {
+                entry.subtract_queued(sent.data_bytes);
+            }
             entry.sent(sent.bytes, self.now_ms);
             self.tally.sent_bytes += sent.bytes as u64;
             self.tally.writes += 1;
@@ -154,6 +158,8 @@ impl Reactor {
         if connection.hung_up {
             return;
         }
+        self.own_part(key);
+        let connection = &mut self.connections[key as usize];
         let spare = &mut self.spare_outputs;
         let mut output = connection.output.take().unwrap_or_else(|| spare.take());
         output.push_control(|out| write(connection, out));
@@ -228,6 +234,9 @@ impl Reactor {
             self.after_flush(key);
             return false;
         }
+        if !connection.part.is_empty() {
+            return self.flush_part(key);
+        }
         if connection.wants_flush() {
             let (flushed, sent) = connection.flush(&mut self.tls);
             connection.blocked = matches!(flushed, Flushed::Blocked);
@@ -252,7 +261,7 @@ impl Reactor {
         false
     }
 
-    fn flushed_all(&mut self, key: u32) -> bool {
+    pub(super) fn flushed_all(&mut self, key: u32) -> bool {
         if let Some(output) = self.connections[key as usize].output.take() {
             self.spare_outputs.keep(output);
         }
@@ -271,7 +280,7 @@ impl Reactor {
     }
 
     /// Slows down a client that does not read what it is sent, and tells the worker when there is room again.
-    fn after_flush(&mut self, key: u32) {
+    pub(super) fn after_flush(&mut self, key: u32) {
         let max = self.core.config.output_bytes_max;
         let connection = &mut self.connections[key as usize];
         let queued = connection.queued();

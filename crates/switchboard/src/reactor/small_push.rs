@@ -12,6 +12,7 @@ impl Reactor {
         let header = HeaderBytes::server(opcode(push.kind), true, push.len);
         let (max, len) = (self.core.config.output_bytes_max, header.as_slice().len() + push.len);
         let is_compressed = self.compresses(key, push.len);
+        self.own_part(key);
         let connection = &mut self.connections[key as usize];
         let entry = self.core.table.slot(connection.id);
         let queued = entry.queued() as usize;

@@ -1,3 +1,5 @@
+#[cfg(feature = "counting")]
+mod counted;
 mod events;
 mod outward;
 mod rig;

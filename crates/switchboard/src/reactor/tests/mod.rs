@@ -1,0 +1,6 @@
+//! A reactor in Base mode whose turns the test takes, and whose sockets are ends of pairs.
+
+#[cfg(feature = "counting")]
+mod counted;
+mod fan_out;
+mod rig;
