@@ -1,5 +1,14 @@
 //! UTF-8 of text messages whose octets arrive in parts (RFC 6455 §5.6, §8.1).
 
+/// Below this the checker by vectors leaves it to the standard library, which is slow to begin.
+const VECTOR_BYTES: usize = 64;
+
+/// Is it UTF-8? Most short texts are ASCII, which is soon seen.
+#[inline]
+pub(crate) fn is_valid(text: &[u8]) -> bool {
+    (text.len() < VECTOR_BYTES && text.is_ascii()) || simdutf8::basic::from_utf8(text).is_ok()
+}
+
 /// Decides, octet by octet, whether what has arrived can still become valid UTF-8.
 ///
 /// Only the octets of a code point that is not complete yet are kept; everything before them was checked.

@@ -17,11 +17,11 @@ use crate::{ConnectionId, ConnectionState, Decision, Overflow};
 /// Everything that can be asked of a reactor, by a handler on its own thread or from anywhere else.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// `reserved` bytes have been added to the connection's `queued` by the sender.
+    /// The sender has made room for it in the connection's entry; `by_owner`: on the reactor's own thread.
     Push {
         id: ConnectionId,
         frame: Frame,
-        reserved: usize,
+        by_owner: bool,
         overflow: Overflow,
     },
     /// A push from a process that cannot reserve anything, as it came from its ring.

@@ -312,7 +312,7 @@ impl Config {
         if let Some(deflate) = &self.deflate {
             deflate.validate()?;
         }
-        within("output_bytes_max", self.output_bytes_max, 1, 1 << 40)?;
+        within("output_bytes_max", self.output_bytes_max, 1, 1 << 30)?;
         within("command_bytes_max", self.command_bytes_max, self.message_bytes_max + 1_024, 1 << 40)?;
         within("handler_backlog_max", self.handler_backlog_max, 1, 1 << 20)?;
         within("session_bytes_max", self.session_bytes_max, 0, 1 << 20)?;

@@ -92,7 +92,7 @@ impl Core {
     ) -> io::Result<Core> {
         let table = Table::new(config.sockets_max(), config.first_connection_id)?;
         let clock = Clock::start(table.header());
-        let inboxes = (0..config.reactors).map(|_| Inbox::new(config.command_bytes_max));
+        let inboxes = (0..config.reactors).map(|_| Inbox::new(&config));
         let inboxes = inboxes.collect::<io::Result<Vec<_>>>()?;
         let addresses = Addresses::new(&config);
         let (on_stop, conductor) = (OnceLock::new(), OnceLock::new());

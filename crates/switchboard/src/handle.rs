@@ -57,13 +57,22 @@ impl Handle {
         let max = self.core.config.output_bytes_max;
         // The reactor drops the oldest; this bounds what may be on the way to it.
         let max = if overflow == Overflow::DropOldest { max.saturating_mul(2) } else { max };
-        if !entry.reserve(reserved, max) {
+        let inbox = self.core.inbox(entry.reactor());
+        let by_owner = inbox.is_own();
+        let has_room = match by_owner {
+            true => entry.reserve_as_owner(reserved, max),
+            false => entry.reserve(reserved, max),
+        };
+        if !has_room {
             self.push_refused(id, entry, overflow == Overflow::Close);
             return Err(PushError::QueueFull);
         }
-        let sent = self.send(entry.reactor(), Command::Push { id, frame, reserved, overflow });
+        let sent = inbox.send(Command::Push { id, frame, by_owner, overflow });
         sent.map_err(|refused| {
-            entry.subtract_queued(reserved);
+            match by_owner {
+                true => entry.subtract_queued(reserved),
+                false => entry.unreserve(reserved),
+            }
             if refused == Refused::Stopped {
                 return PushError::Closed;
             }

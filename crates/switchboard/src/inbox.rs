@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use crate::Config;
 use crate::command::Command;
 use crate::sys::Doorbell;
 
@@ -13,9 +14,11 @@ use crate::sys::Doorbell;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
-    /// What waits here and in the owner's [`LOCAL`] queue, by [`Command::weight`].
+    /// What waits here, by [`Command::weight`].
     weight: AtomicUsize,
     weight_max: usize,
+    /// Pushes of the reactor's own thread that weigh more than this are carried out before it handles another event.
+    batch_weight_max: usize,
     bell: Doorbell,
 }
 
@@ -37,9 +40,27 @@ pub(crate) enum Refused {
 struct Local {
     inbox: *const Inbox,
     commands: Vec<Command>,
+    /// What they weigh.
+    weight: usize,
+    /// One of them is no push: it may concern what the reactor is about to do.
+    is_urgent: bool,
     /// Set while the reactor sleeps on this thread.
     waker: Option<Waker>,
 }
+
+impl Local {
+    fn queue(&mut self, command: Command, weight: usize, batch_weight_max: usize) {
+        self.weight += weight;
+        self.is_urgent |= !matches!(command, Command::Push { .. }) || self.weight > batch_weight_max;
+        self.commands.push(command);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The most that [`Inbox::batch_weight_max`] is.
+const BATCH_WEIGHT_MAX: usize = 64 << 10;
 
 thread_local! {
     /// Commands from this thread, which is a reactor's, to itself: no lock and no doorbell.
@@ -47,23 +68,48 @@ thread_local! {
 }
 
 impl Inbox {
-    pub(crate) fn new(weight_max: usize) -> io::Result<Inbox> {
-        Ok(Inbox { queue: Mutex::default(), weight: AtomicUsize::new(0), weight_max, bell: Doorbell::new()? })
+    /// For one of the reactors.
+    pub(crate) fn new(config: &Config) -> io::Result<Inbox> {
+        // What one event after the other pushes to a connection that reads must not fill its queue.
+        let batch_weight_max = BATCH_WEIGHT_MAX.min(config.output_bytes_max / 4);
+        Ok(Inbox {
+            queue: Mutex::default(),
+            weight: AtomicUsize::new(0),
+            weight_max: config.command_bytes_max,
+            batch_weight_max,
+            bell: Doorbell::new()?,
+        })
     }
 
     /// Queues a command. What the server itself sends (`Shutdown`, `HandlerReady`, …) is never refused for want
     /// of room; use [`send_always`](Inbox::send_always) for it.
     pub(crate) fn send(&self, command: Command) -> Result<(), Refused> {
-        if self.weight.load(Ordering::Relaxed) + command.weight() > self.weight_max {
-            return Err(Refused::Full);
-        }
-        self.send_always(command)
+        self.queue(command, self.weight_max)
     }
 
     /// Queues a command however full the inbox is.
     pub(crate) fn send_always(&self, command: Command) -> Result<(), Refused> {
-        self.weight.fetch_add(command.weight(), Ordering::Relaxed);
-        let Some(command) = self.send_local(command) else { return Ok(()) };
+        self.queue(command, usize::MAX)
+    }
+
+    fn queue(&self, command: Command, weight_max: usize) -> Result<(), Refused> {
+        let weight = command.weight();
+        let waiting = self.weight.load(Ordering::Relaxed) + weight;
+        let own = self.with_local(command, |local, command| {
+            if waiting + local.weight > weight_max {
+                return Err(Refused::Full);
+            }
+            local.queue(command, weight, self.batch_weight_max);
+            Ok(())
+        });
+        let command = match own {
+            Ok(queued) => return queued,
+            Err(command) => command,
+        };
+        if waiting > weight_max {
+            return Err(Refused::Full);
+        }
+        self.weight.fetch_add(weight, Ordering::Relaxed);
         let mut queue = self.lock();
         if queue.closed {
             return Err(Refused::Stopped);
@@ -79,39 +125,42 @@ impl Inbox {
     /// Would a command of this weight find room? For a command to several reactors, of which none should get it
     /// if one cannot.
     pub(crate) fn has_room(&self, weight: usize) -> bool {
-        self.weight.load(Ordering::Relaxed) + weight <= self.weight_max
+        let local = self.with_local((), |local, ()| local.weight).unwrap_or(0);
+        self.weight.load(Ordering::Relaxed) + local + weight <= self.weight_max
     }
 
-    /// Gives the command back when this is not the reactor's own thread.
-    fn send_local(&self, command: Command) -> Option<Command> {
+    /// Is this the reactor's own thread?
+    pub(crate) fn is_own(&self) -> bool {
+        self.with_local((), |_, ()| ()).is_ok()
+    }
+
+    /// Gives `with` back when this is not the reactor's own thread.
+    fn with_local<W, T>(&self, with: W, act: impl FnOnce(&mut Local, W) -> T) -> Result<T, W> {
         LOCAL.with(|local| match local.borrow_mut().as_mut() {
-            Some(local) if std::ptr::eq(local.inbox, self) => {
-                local.commands.push(command);
-                if let Some(waker) = local.waker.take() {
-                    waker.wake();
-                }
-                None
-            }
-            _ => Some(command),
+            Some(local) if std::ptr::eq(local.inbox, self) => Ok(act(local, with)),
+            _ => Err(with),
         })
     }
 
     /// Makes the calling thread the owner, until the guard is dropped.
     pub(crate) fn own(&self) -> OwnerGuard<'_> {
-        let local = Local { inbox: self, commands: Vec::new(), waker: None };
+        let local = Local { inbox: self, commands: Vec::new(), weight: 0, is_urgent: false, waker: None };
         LOCAL.with(|slot| *slot.borrow_mut() = Some(local));
         OwnerGuard(self)
     }
 
     /// Takes the commands that this thread sent to itself. `into` must be empty; its memory is reused.
     pub(crate) fn take_local(&self, into: &mut Vec<Command>) -> bool {
-        LOCAL.with(|local| match local.borrow_mut().as_mut() {
-            Some(local) if !local.commands.is_empty() => {
-                std::mem::swap(&mut local.commands, into);
-                true
-            }
-            _ => false,
-        })
+        let taken = self.with_local((), |local, ()| {
+            (local.weight, local.is_urgent) = (0, false);
+            std::mem::swap(&mut local.commands, into);
+        });
+        taken.is_ok() && !into.is_empty()
+    }
+
+    /// Are there commands of this thread to itself that should not wait for the next ones?
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.with_local((), |local, ()| local.is_urgent).unwrap_or(false)
     }
 
     /// Takes what other threads sent. `into` must be empty; its memory is reused.

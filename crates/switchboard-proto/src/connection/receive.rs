@@ -9,6 +9,7 @@ use crate::deflate;
 use crate::error::{self, Violation};
 use crate::frame::{FrameHeader, OpCode};
 use crate::mask::apply_mask;
+use crate::utf8;
 
 /// An event, before its bytes are borrowed.
 pub(super) enum Found {
@@ -319,7 +320,7 @@ impl Connection {
 /// RFC 6455 §8.1, for a message that is there at once.
 #[inline(always)]
 fn check_text(kind: MessageKind, payload: &[u8]) -> Result<(), Violation> {
-    if kind == MessageKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
+    if kind == MessageKind::Text && !utf8::is_valid(payload) {
         return Err(error::TEXT_UTF8);
     }
     Ok(())

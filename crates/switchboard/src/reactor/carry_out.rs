@@ -35,7 +35,9 @@ impl Reactor {
             weight += command.weight();
             self.carry_out(command);
         }
-        self.finished(weight);
+        if weight > 0 {
+            self.core.inboxes[self.index].finished(weight);
+        }
         self.remote = commands;
     }
 
@@ -43,7 +45,9 @@ impl Reactor {
     pub(super) fn carry_out_local(&mut self) {
         let mut commands = std::mem::take(&mut self.scratch.local_commands);
         while self.core.inboxes[self.index].take_local(&mut commands) {
-            self.carry_out_all(&mut commands);
+            for command in commands.drain(..) {
+                self.carry_out(command);
+            }
         }
         self.scratch.local_commands = commands;
     }
@@ -98,28 +102,21 @@ impl Reactor {
         }
     }
 
-    fn finished(&self, weight: usize) {
-        if weight > 0 {
-            self.core.inboxes[self.index].finished(weight);
-        }
-    }
-
-    fn carry_out_all(&mut self, commands: &mut Vec<Command>) {
-        let mut weight = 0;
-        for command in commands.drain(..) {
-            weight += command.weight();
-            self.carry_out(command);
-        }
-        self.finished(weight);
-    }
-
     fn carry_out(&mut self, command: Command) {
         self.work += 1;
         match command {
-            Command::Push { id, frame, reserved, overflow } => match self.key_of(id) {
-                Some(key) => self.push_reserved(key, &frame, reserved, overflow),
-                None => self.entry(id).subtract_queued(reserved),
-            },
+            Command::Push { id, frame, by_owner, overflow } => {
+                let key = self.key_of(id);
+                match key {
+                    Some(_) if !by_owner => self.entry(id).arrived(frame.len()),
+                    None if !by_owner => self.entry(id).unreserve(frame.len()),
+                    // What the owner has counted is gone with the connection.
+                    _ => {}
+                }
+                if let Some(key) = key {
+                    self.push_reserved(key, &frame, overflow);
+                }
+            }
             Command::RemotePush { id, frame, overflow } => {
                 self.with_open(id, |reactor, key| reactor.push_unreserved(key, &frame, overflow));
             }

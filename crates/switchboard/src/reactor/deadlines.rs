@@ -11,6 +11,9 @@ use super::{Reactor, Timer};
 use crate::event::ClosedBy;
 use crate::sys;
 
+/// Entries for which the list of those that are due keeps its memory.
+const TIMERS_KEPT: usize = 1_024;
+
 /// How long the answer to a ping may take, at the least, before its absence counts.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
@@ -32,6 +35,7 @@ impl Reactor {
                 Timer::Stop => self.go_on_stopping(),
             }
         }
+        timers.shrink_to(TIMERS_KEPT);
         self.scratch.timers = timers;
         self.carry_out_local();
     }

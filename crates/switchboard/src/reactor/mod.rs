@@ -304,9 +304,6 @@ impl Reactor {
         self.drop_part(key);
         let mut connection = self.connections.remove(key as usize);
         self.dispatch.forget(key, connection.id);
-        if let Some(output) = connection.output.take() {
-            self.entry(connection.id).subtract_queued(output.data_len());
-        }
         if std::mem::take(&mut connection.has_place) {
             self.core.give_place_back();
         }

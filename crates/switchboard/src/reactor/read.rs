@@ -78,6 +78,11 @@ impl Reactor {
 
     /// Messages in a connection's bytes, up to what it may have done in one turn.
     fn read_frames(&mut self, key: u32, bytes: &mut [u8]) {
+        self.read_messages(key, bytes);
+        self.carry_out_local();
+    }
+
+    fn read_messages(&mut self, key: u32, bytes: &mut [u8]) {
         let id = self.connections[key as usize].id;
         let (mut at, end) = (0, self.work + READ_WORK_MAX);
         // The connection may be closed by the handler of one of its messages, and its key be used again.
@@ -95,7 +100,10 @@ impl Reactor {
             let received =
                 match connection.protocol.receive_within(&mut bytes[at..], &mut self.codec, &mut left) {
                     Ok(received) => received,
-                    Err(error) => return self.end_in_order(key, End::Violation(error)),
+                    Err(error) => {
+                        self.carry_out_local();
+                        return self.end_in_order(key, End::Violation(error));
+                    }
                 };
             let consumed = received.consumed;
             self.work += 1 + inflate::work_of_inflating(slice - left);
@@ -111,10 +119,15 @@ impl Reactor {
                     let flow = self.dispatch.deliver_message(key, id, session, payload, &mut context);
                     self.message_delivered(key, flow);
                 }
-                Some(proto::Event::Ping(_)) => self.transmit(key),
+                Some(proto::Event::Ping(_)) => {
+                    // The answers to what came before it first.
+                    self.carry_out_local();
+                    self.transmit(key);
+                }
                 Some(proto::Event::Pong(_)) => {}
                 Some(proto::Event::Close { code, reason }) => {
                     let reason = reason.to_owned();
+                    self.carry_out_local();
                     return self.end_in_order(key, End::Close { code, reason });
                 }
                 None => {
@@ -166,7 +179,10 @@ impl Reactor {
         if flow == Flow::Hold {
             self.hold(key, Hold::HANDLER);
         }
-        self.carry_out_local();
+        // Pushes wait for each other, and for the end of what was read.
+        if self.core.inboxes[self.index].has_urgent() {
+            self.carry_out_local();
+        }
     }
 
     /// Does not read from a connection any more until [`release`](Reactor::release) of the same reason.

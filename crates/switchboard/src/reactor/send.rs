@@ -16,12 +16,12 @@ const FLUSH_TURN_BYTES_MAX: u64 = 8 << 20;
 
 impl Reactor {
     /// Queues a frame for which room has been reserved in the connection's entry.
-    pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, reserved: usize, overflow: Overflow) {
+    pub(super) fn push_reserved(&mut self, key: u32, frame: &Frame, overflow: Overflow) {
         self.own_part(key);
         let max = self.core.config.output_bytes_max;
         let connection = &mut self.connections[key as usize];
         if !connection.is_open() || connection.hung_up {
-            return self.core.table.slot(connection.id).subtract_queued(reserved);
+            return self.core.table.slot(connection.id).subtract_queued(frame.len());
         }
         let excess = (connection.queued() + frame.len()).saturating_sub(max);
         if overflow == Overflow::DropOldest && excess > 0 {

@@ -4,6 +4,8 @@
 const TICK_MS: u64 = 64;
 /// Ticks that the wheel holds: a little over half a minute. What is due later is looked at once a round.
 const SLOTS: usize = 512;
+/// Entries for which a slot keeps its memory: else each would keep what the largest burst of its ticks has needed.
+const KEPT_ENTRIES: usize = 16;
 
 /// Entries are never removed: whoever is told that its time has come checks whether that is still so.
 #[derive(Debug)]
@@ -38,7 +40,9 @@ impl<T> Wheel<T> {
         for tick in self.tick..self.tick + behind {
             let slot = tick as usize % SLOTS;
             if self.occupied[slot / 64] & (1 << (slot % 64)) != 0 {
-                due.append(&mut self.slots[slot]);
+                let entries = &mut self.slots[slot];
+                due.append(entries);
+                entries.shrink_to(KEPT_ENTRIES);
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
             }
         }
@@ -72,6 +76,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back() {
+        let (mut wheel, mut due) = (Wheel::new(0), Vec::new());
+        for tick in 0..SLOTS as u64 {
+            for _ in 0..1_000 {
+                wheel.schedule(tick * TICK_MS, tick);
+            }
+            wheel.advance(tick * TICK_MS, &mut due);
+            assert_eq!(due.drain(..).len(), 1_000);
+        }
+        let kept: usize = wheel.slots.iter().map(Vec::capacity).sum();
+        assert!(kept <= SLOTS * KEPT_ENTRIES, "{kept} entries");
+    }
 
     proptest! {
         #[test]

@@ -41,9 +41,11 @@ shared_struct! {
         refused: AtomicU8,
         /// What is or is not: [`BOUND`], [`UNIX`].
         flags: AtomicU8,
-        /// Bytes accepted for the client that the kernel has not taken yet. Whoever adds to it subtracts it again, so
-        /// it stays right when a slot passes from one connection to another.
-        queued: AtomicU64,
+        /// Bytes accepted for the client that the kernel has not taken yet, as the owner has them.
+        queued: AtomicU32,
+        /// Those that other threads have accepted, on their way to the owner. Whoever adds to it subtracts it again, so it
+        /// stays right when a slot passes from one connection to another.
+        reserved: AtomicU32,
         /// An IPv6 address or a mapped IPv4 one. (There is none that a proxy could not name, so none means a Unix socket.)
         address: [AtomicU64; 2],
         /// Milliseconds since the Unix epoch.
@@ -82,6 +84,7 @@ impl Entry {
             counter.store(0, Ordering::Relaxed);
         }
         self.refused.store(0, Ordering::Relaxed);
+        self.queued.store(0, Ordering::Relaxed);
         self.id.store(0, Ordering::Release);
     }
 
@@ -150,26 +153,53 @@ impl Entry {
         self.flags.store(if on { flags | flag } else { flags & !flag }, Ordering::Release);
     }
 
-    /// Bytes queued for the client.
+    /// Bytes queued for the client, or on their way there.
     pub(crate) fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
+        u64::from(self.queued.load(Ordering::Relaxed)) + u64::from(self.reserved.load(Ordering::Relaxed))
     }
 
+    /// Only the owner does.
     pub(crate) fn add_queued(&self, bytes: usize) {
-        self.queued.fetch_add(bytes as u64, Ordering::Relaxed);
+        let queued = self.queued.load(Ordering::Relaxed);
+        self.queued.store(queued.wrapping_add(bytes as u32), Ordering::Relaxed);
     }
 
+    /// Only the owner does.
     pub(crate) fn subtract_queued(&self, bytes: usize) {
-        self.queued.fetch_sub(bytes as u64, Ordering::Relaxed);
+        let queued = self.queued.load(Ordering::Relaxed);
+        self.queued.store(queued.wrapping_sub(bytes as u32), Ordering::Relaxed);
     }
 
-    /// Reserves room for `bytes` unless the queue would then hold more than `max`; an empty queue always has room.
+    /// On the owner's thread: makes room for `bytes` unless the queue would then hold more than `max`; an empty queue always
+    /// has room.
+    pub(crate) fn reserve_as_owner(&self, bytes: usize, max: usize) -> bool {
+        let queued = self.queued();
+        let fits = queued == 0 || queued + bytes as u64 <= max as u64;
+        if fits {
+            self.add_queued(bytes);
+        }
+        fits
+    }
+
+    /// The same on other threads: [`arrived`](Entry::arrived) or [`unreserve`](Entry::unreserve) follows.
     pub(crate) fn reserve(&self, bytes: usize, max: usize) -> bool {
-        let add = |queued: u64| {
-            let after = queued + bytes as u64;
-            (queued == 0 || after <= max as u64).then_some(after)
+        let add = |reserved: u32| {
+            let queued = u64::from(self.queued.load(Ordering::Relaxed)) + u64::from(reserved);
+            let fits = queued == 0 || queued + bytes as u64 <= max as u64;
+            fits.then(|| reserved.wrapping_add(bytes as u32))
         };
-        self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+        self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+    }
+
+    /// What was reserved is not going to be queued.
+    pub(crate) fn unreserve(&self, bytes: usize) {
+        self.reserved.fetch_sub(bytes as u32, Ordering::Relaxed);
+    }
+
+    /// The owner has it, and counts it itself.
+    pub(crate) fn arrived(&self, bytes: usize) {
+        self.add_queued(bytes);
+        self.unreserve(bytes);
     }
 
     /// A push was refused for want of room; with `closes` the connection is to be closed for it. True if the owner

@@ -1,6 +1,6 @@
 //! The connection table: what every thread may know of every connection without asking its reactor.
 //!
-//! An entry is written by the reactor that owns the connection (`queued` and `groups` by whoever adds to them) and
+//! An entry is written by the reactor that owns the connection (`reserved` and `groups` by whoever adds to them) and
 //! read by anybody. It is plain old data in one mapping, so that other processes can read it too.
 
 mod entry;
@@ -19,7 +19,7 @@ use crate::sys::{Access, Mapping, Memory};
 use crate::{ClientInfo, ConnectionId};
 
 /// What the header begins with. The last byte is raised with every change of the layout or of what the fields mean.
-const MAGIC: u64 = u64::from_le_bytes(*b"swbtabl\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"swbtabl\x02");
 
 /// Each of the three parts begins at a multiple of this.
 const PAGE: usize = 4096;

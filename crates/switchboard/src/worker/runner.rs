@@ -13,16 +13,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::Dispatch;
 use super::guard::{Panic, poll_guarded};
 use super::http::HttpServer;
+use super::{Dispatch, Payload};
 use crate::command::Command;
 use crate::event::{ClosedBy, Event, EventKind, EventSource, Flow};
 use crate::handle::Handle;
 use crate::instance::InstanceId;
 use crate::pipe::{PipeMessage, Receipt, Slot};
 use crate::places::{HttpPlace, Source};
-use crate::{Conn, ConnectionId, Decision, Handler};
+use crate::{Conn, ConnectionId, Decision, Handler, Message};
 
 /// Close code of a connection whose handler panicked (RFC 6455 §7.4.1).
 const INTERNAL_ERROR: u16 = 1011;
@@ -33,8 +33,9 @@ const INTERNAL_ERROR: u16 = 1011;
 /// become a task. While it is one, the later events of its connection wait in a queue, or they would overtake it.
 pub(crate) struct Runner<H> {
     shared: Rc<Shared<H>>,
-    /// The box, empty between events.
+    /// The box, empty between events, and one for messages.
     slot: Option<Box<dyn Any>>,
+    message_slot: Option<Box<dyn Any>>,
     http: Option<HttpServer>,
     backlog_max: usize,
     backlog_bytes_max: usize,
@@ -57,6 +58,12 @@ pub(crate) trait Journal {
     fn finishes(&self, receipt: Receipt);
     /// Something that a stop waits for is over.
     fn calms_down(&self);
+}
+
+/// How an event was given out.
+struct Given {
+    attempt: u32,
+    receipt: Receipt,
 }
 
 /// While it lives, a suspect event is being handled.
@@ -119,7 +126,7 @@ impl<H: Handler> Runner<H> {
         let (suspects, serving) = (Mutex::new(()), Cell::new(0));
         let shared = Rc::new(Shared { handler, handle, journal, reactor, pending, suspects, serving });
         let http = service.map(|service| HttpServer::new(service, &shared.handle));
-        Runner { shared, slot: None, http, backlog_max, backlog_bytes_max }
+        Runner { shared, slot: None, message_slot: None, http, backlog_max, backlog_bytes_max }
     }
 
     /// Runs the user's `worker_stop`.
@@ -136,17 +143,51 @@ impl<H: Handler> Runner<H> {
     }
 
     /// Takes an event.
-    pub(crate) fn handle(&mut self, mut event: Event, context: &mut Context<'_>) -> Flow {
+    pub(crate) fn handle(&mut self, event: Event, context: &mut Context<'_>) -> Flow {
         let source = event.source;
         if self.is_pending(source) {
             return self.queue(event);
         }
-        let receipt = std::mem::take(&mut event.receipt);
-        match event.suspect.then(|| receipt.place()).flatten() {
-            None => self.run(source, receipt, self.shared.clone().dispatch(event), context),
-            Some(place) => self.run(source, receipt, self.shared.clone().handle_alone(event, place), context),
+        match event {
+            Event {
+                source: EventSource::Connection(id),
+                kind: EventKind::Message(message),
+                suspect: false,
+                session,
+                attempt,
+                receipt,
+            } => self.handle_message(id, session, message, Given { attempt, receipt }, context),
+            event => self.handle_rare(event, context),
         }
         Flow::Go
+    }
+
+    fn handle_rare(&mut self, mut event: Event, context: &mut Context<'_>) {
+        let source = event.source;
+        let receipt = std::mem::take(&mut event.receipt);
+        let (shared, slot) = (self.shared.clone(), &mut self.slot);
+        match event.suspect.then(|| receipt.place()).flatten() {
+            None => self.shared.run(slot, source, receipt, shared.dispatch(event), context),
+            Some(place) => self.shared.run(slot, source, receipt, shared.handle_alone(event, place), context),
+        }
+    }
+
+    /// Takes the usual event: a message, on a connection with nothing pending, that is no suspect.
+    fn handle_message(
+        &mut self,
+        id: ConnectionId,
+        session: Bytes,
+        message: Message,
+        given: Given,
+        context: &mut Context<'_>,
+    ) {
+        let Given { attempt, receipt } = given;
+        let shared = self.shared.clone();
+        let future = async move {
+            let conn = Conn::new(id, shared.handle.clone(), session, attempt);
+            shared.handler.on_message(conn, message).await;
+        };
+        self.shared.run(&mut self.message_slot, id.into(), receipt, future, context);
     }
 
     fn queue(&self, event: Event) -> Flow {
@@ -164,36 +205,6 @@ impl<H: Handler> Runner<H> {
         let behind = pending.waiting.len() >= self.backlog_max;
         pending.held |= behind || pending.waiting_bytes >= self.backlog_bytes_max;
         if pending.held { Flow::Hold } else { Flow::Go }
-    }
-
-    /// Polls the future of one event; it goes on as a task if it is pending.
-    fn run<F: Future<Output = ()> + 'static>(
-        &mut self,
-        source: EventSource,
-        receipt: Receipt,
-        future: F,
-        context: &mut Context<'_>,
-    ) {
-        let slot = self.slot.take().and_then(|slot| slot.downcast::<Room<F>>().ok());
-        let mut slot = slot.unwrap_or_else(|| Box::new(Room(Box::pin(None))));
-        slot.0.set(Some(future));
-        let Some(running) = slot.0.as_mut().as_pin_mut() else { return };
-        match self.shared.poll(&receipt, running, context) {
-            Poll::Ready(result) => {
-                slot.0.set(None);
-                self.slot = Some(slot);
-                if let Err(panic) = result {
-                    self.shared.panicked(source, &panic.0);
-                }
-            }
-            Poll::Pending => {
-                if let Some(journal) = &self.shared.journal {
-                    journal.goes_on(&receipt);
-                }
-                self.shared.pending.borrow_mut().insert(source, Pending::default());
-                tokio::task::spawn_local(self.shared.clone().finish(source, receipt, slot.0));
-            }
-        }
     }
 }
 
@@ -222,6 +233,37 @@ impl<H: Handler> Drop for Serving<H> {
 struct Room<F>(Pin<Box<Option<F>>>);
 
 impl<H: Handler> Shared<H> {
+    /// Polls the future of one event, in the box if that fits; it goes on as a task if it is pending.
+    fn run<F: Future<Output = ()> + 'static>(
+        self: &Rc<Self>,
+        spare: &mut Option<Box<dyn Any>>,
+        source: EventSource,
+        receipt: Receipt,
+        future: F,
+        context: &mut Context<'_>,
+    ) {
+        let slot = spare.take().and_then(|slot| slot.downcast::<Room<F>>().ok());
+        let mut slot = slot.unwrap_or_else(|| Box::new(Room(Box::pin(None))));
+        slot.0.set(Some(future));
+        let Some(running) = slot.0.as_mut().as_pin_mut() else { return };
+        match self.poll(&receipt, running, context) {
+            Poll::Ready(result) => {
+                slot.0.set(None);
+                *spare = Some(slot);
+                if let Err(panic) = result {
+                    self.panicked(source, &panic.0);
+                }
+            }
+            Poll::Pending => {
+                if let Some(journal) = &self.journal {
+                    journal.goes_on(&receipt);
+                }
+                self.pending.borrow_mut().insert(source, Pending::default());
+                tokio::task::spawn_local(self.clone().finish(source, receipt, slot.0));
+            }
+        }
+    }
+
     /// Handles an event, and no other suspect meanwhile; that is written down under this receipt.
     async fn handle_alone(self: Rc<Self>, event: Event, receipt: Receipt) {
         let _alone = self.suspects.lock().await;
@@ -435,6 +477,23 @@ impl<H: Handler> Runner<H> {
 impl<H: Handler> Dispatch for Runner<H> {
     fn deliver(&mut self, _key: u32, event: Event, context: &mut Context<'_>) -> Flow {
         self.handle(event, context)
+    }
+
+    fn deliver_message(
+        &mut self,
+        _key: u32,
+        id: ConnectionId,
+        session: Bytes,
+        payload: Payload<'_>,
+        context: &mut Context<'_>,
+    ) -> Flow {
+        let message = Message::from_checked(payload.kind, payload.bytes);
+        if self.is_pending(id.into()) {
+            return self.queue(Event::new(id, session, EventKind::Message(message)));
+        }
+        let given = Given { attempt: 1, receipt: Receipt::None };
+        self.handle_message(id, session, message, given, context);
+        Flow::Go
     }
 
     fn pipe(&mut self, from: Slot, _to: Slot, body: Bytes, receipt: Receipt, context: &mut Context<'_>) {

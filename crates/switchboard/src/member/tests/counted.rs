@@ -115,8 +115,3 @@ fn event_and_push(runs: usize, bytes: usize) {
 fn event_and_push_of_16_bytes() {
     event_and_push(32, 16);
 }
-
-#[test]
-fn event_and_push_of_128_bytes() {
-    event_and_push(32, 128);
-}
