@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::store::Store;
+
 /// Sets of slab keys under names. Each set is a dense array, so that walking it is as fast as memory allows; a
 /// set is forgotten with its last member.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     by_name: HashMap<Arc<str>, u32>,
-    groups: slab::Slab<Group>,
+    groups: Store<Group>,
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Values under small numbers, in chunks: growing moves nothing, and no more is set aside than one chunk.
+//! Values under small numbers, their keys, in chunks: growing moves nothing, and no more is set aside than one chunk.
 
 use std::ops::{Index, IndexMut};
 
@@ -36,8 +36,8 @@ impl<T> Store<T> {
         self.vacant.map_or(self.chunks.len() * CHUNK, |key| key as usize)
     }
 
-    /// Puts a value where [`vacant_key`](Store::vacant_key) has said.
-    pub(super) fn insert(&mut self, value: T) {
+    /// Puts a value where [`vacant_key`](Store::vacant_key) has said, and answers that.
+    pub(super) fn insert(&mut self, value: T) -> usize {
         let key = self.vacant_key();
         if self.vacant.is_none() {
             let end = key + CHUNK;
@@ -51,6 +51,7 @@ impl<T> Store<T> {
             self.vacant = next;
             self.len += 1;
         }
+        key
     }
 
     /// Takes out a value that is known to be there.
@@ -141,7 +142,7 @@ mod tests {
             for (number, (insert, key)) in steps.into_iter().enumerate() {
                 if insert {
                     let key = store.vacant_key();
-                    store.insert(number);
+                    prop_assert_eq!(store.insert(number), key);
                     prop_assert_eq!(model.insert(key, number), None);
                 } else {
                     let taken = store.get(key).is_some().then(|| store.remove(key));
