@@ -63,7 +63,7 @@ pub struct ClientInfo {
     pub received_messages: u64,
     /// Bytes sent on the wire.
     pub sent_bytes: u64,
-    /// Bytes that wait for the client.
+    /// Bytes that wait for the client, apart from what it is sent, with many others, at the end of the turn.
     pub queued_bytes: u64,
 }
 

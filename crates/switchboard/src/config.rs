@@ -83,13 +83,14 @@ pub struct Config {
     /// what they inflate to. Default: none.
     pub deflate: Option<Deflate>,
     /// Bytes that may wait for one slow reader (Swoole: `socket_buffer_size`). An empty queue takes one message of
-    /// any allowed size, so that a small limit does not make large messages impossible. Default: 4 MiB: two of the
-    /// largest messages.
+    /// any allowed size, so that a small limit does not make large messages impossible; and what many are sent in one turn of the loop is only
+    /// counted if it does not leave at its end, so that half of the limit may come on top for that long. At most 1 GiB. Default:
+    /// 4 MiB: two of the largest messages.
     pub output_bytes_max: usize,
     /// What happens to a push that would exceed `output_bytes_max`. Default: [`Overflow::Close`].
     pub overflow: Overflow,
-    /// Bytes of commands (pushes, publishes, …) that may wait for one reactor; in Process mode, in each process. Beyond it
-    /// `push` and its kin answer `QueueFull`. Default: 64 MiB.
+    /// Bytes of commands (pushes, publishes, …) that may wait for one reactor: as many of other threads, and of its own; in
+    /// Process mode, in each process. Beyond it `push` and its kin answer `QueueFull`. Default: 64 MiB.
     pub command_bytes_max: usize,
     /// Messages that may wait for a connection's handler while an earlier one is still being handled; then the
     /// socket is not read until it has caught up. `message_bytes_max` bytes are enough to stop it, too. Default: 16.

@@ -66,6 +66,16 @@ fn parse_1000_small_messages() {
 }
 
 #[test]
+fn parse_1000_small_messages_of_ascii() {
+    let frames = masked(1_000, &"ascii ".repeat(8));
+    let (mut connection, mut wire) = (Connection::new(Role::Server, 1 << 20), Vec::new());
+    count(4, 1_000, || {
+        wire.clone_from(&frames);
+        assert_eq!(receive(&mut connection, &mut wire), 1_000);
+    });
+}
+
+#[test]
 fn parse_one_message_of_1_mib() {
     let frames = masked(1, &text(1 << 20));
     let (mut connection, mut wire) = (Connection::new(Role::Server, 1 << 20), Vec::new());

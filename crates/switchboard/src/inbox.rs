@@ -70,8 +70,9 @@ thread_local! {
 impl Inbox {
     /// For one of the reactors.
     pub(crate) fn new(config: &Config) -> io::Result<Inbox> {
-        // What one event after the other pushes to a connection that reads must not fill its queue.
-        let batch_weight_max = BATCH_WEIGHT_MAX.min(config.output_bytes_max / 4);
+        // What one event after the other pushes to a connection that reads must not be much of its queue's limit.
+        let is_small = config.output_bytes_max < 64 * BATCH_WEIGHT_MAX;
+        let batch_weight_max = if is_small { 0 } else { BATCH_WEIGHT_MAX };
         Ok(Inbox {
             queue: Mutex::default(),
             weight: AtomicUsize::new(0),
@@ -95,15 +96,17 @@ impl Inbox {
     fn queue(&self, command: Command, weight_max: usize) -> Result<(), Refused> {
         let weight = command.weight();
         let waiting = self.weight.load(Ordering::Relaxed) + weight;
+        // A command that is refused is dropped outside: what it holds may send something when it is.
         let own = self.with_local(command, |local, command| {
             if waiting + local.weight > weight_max {
-                return Err(Refused::Full);
+                return Some(command);
             }
             local.queue(command, weight, self.batch_weight_max);
-            Ok(())
+            None
         });
         let command = match own {
-            Ok(queued) => return queued,
+            Ok(None) => return Ok(()),
+            Ok(Some(_refused)) => return Err(Refused::Full),
             Err(command) => command,
         };
         if waiting > weight_max {

@@ -11,8 +11,9 @@ use crate::admission::Refusal;
 use crate::command::{Answer, Asked, Command, Question, Reply};
 use crate::{ConnectionId, ConnectionState};
 
-/// What is done in one turn of the loop for other threads, and for other processes: in commands, and deliveries of what they
-/// publish. Some two milliseconds. A command is never divided: one that publishes to a hundred thousand takes some twenty.
+/// What is done in one turn of the loop for other threads, and for other processes: in commands, with 16 deliveries of what they
+/// publish for one. Some two to six milliseconds. A command is never divided: one that publishes to a hundred thousand takes some
+/// three, and the writes, which have a bound of their own.
 const COMMAND_WORK_MAX: usize = 16 << 10;
 
 /// Connections that are found by their ids in the time of one command, or frame that is read.

@@ -91,6 +91,7 @@ impl Reactor {
         let connection = &mut self.connections[key as usize];
         let spare = &mut self.spare_outputs;
         let output = connection.output.get_or_insert_with(|| spare.take());
+        self.work += 1 + self.logs.frames(part).len() / DELIVERIES_A_FRAME;
         for frame in self.logs.frames(part) {
             output.push_frame(frame.head(), frame.body());
         }
@@ -106,6 +107,7 @@ impl Reactor {
     /// Sends a connection its part of a log. True: there is more to do for it at once.
     pub(super) fn flush_part(&mut self, key: u32) -> bool {
         let connection = &mut self.connections[key as usize];
+        debug_assert!(connection.output.is_none(), "what is queued comes behind a part");
         let (id, part) = (connection.id, std::mem::take(&mut connection.part));
         let bytes = self.logs.bytes(part);
         match send_some(connection, bytes) {

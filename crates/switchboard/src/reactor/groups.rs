@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::store::Store;
 
-/// Sets of slab keys under names. Each set is a dense array, so that walking it is as fast as memory allows; a
+/// Sets of connections' keys under names. Each set is a dense array, so that walking it is as fast as memory allows; a
 /// set is forgotten with its last member.
 #[derive(Debug, Default)]
 pub(super) struct Groups {

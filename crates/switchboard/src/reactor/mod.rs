@@ -106,7 +106,7 @@ pub(crate) struct Reactor {
     waker: Waker,
     tally: Tally,
     throttle: Option<Throttle>,
-    /// What has been done so far, in frames read and deliveries made: what a connection's turn is measured by.
+    /// What has been done so far, in frames read and what takes as long: what a connection's turn is measured by.
     work: usize,
     /// Until so much has been done connections are read in this turn.
     read_end: usize,

@@ -14,7 +14,7 @@ use crate::ConnectionId;
 use crate::event::Flow;
 use crate::worker::Payload;
 
-/// What one connection may have done in one turn of the loop, in frames, and deliveries of what its messages have published:
+/// What one connection may have done in one turn of the loop, in frames, with 16 deliveries of what its messages have published for one:
 /// a buffer of empty messages holds ten thousand.
 const READ_WORK_MAX: usize = 1_024;
 /// The same for all connections together; those that it does not suffice for are read first in the next turn.
@@ -85,6 +85,8 @@ impl Reactor {
     fn read_messages(&mut self, key: u32, bytes: &mut [u8]) {
         let id = self.connections[key as usize].id;
         let (mut at, end) = (0, self.work + READ_WORK_MAX);
+        // What handlers of others have asked for may concern this connection.
+        self.carry_out_local();
         // The connection may be closed by the handler of one of its messages, and its key be used again.
         while self.takes_frames(key, id) {
             if at < bytes.len() && !self.goes_on(key, id, end) {
@@ -100,10 +102,7 @@ impl Reactor {
             let received =
                 match connection.protocol.receive_within(&mut bytes[at..], &mut self.codec, &mut left) {
                     Ok(received) => received,
-                    Err(error) => {
-                        self.carry_out_local();
-                        return self.end_in_order(key, End::Violation(error));
-                    }
+                    Err(error) => return self.end_after_answers(key, id, End::Violation(error)),
                 };
             let consumed = received.consumed;
             self.work += 1 + inflate::work_of_inflating(slice - left);
@@ -122,13 +121,14 @@ impl Reactor {
                 Some(proto::Event::Ping(_)) => {
                     // The answers to what came before it first.
                     self.carry_out_local();
-                    self.transmit(key);
+                    if self.takes_frames(key, id) {
+                        self.transmit(key);
+                    }
                 }
                 Some(proto::Event::Pong(_)) => {}
                 Some(proto::Event::Close { code, reason }) => {
                     let reason = reason.to_owned();
-                    self.carry_out_local();
-                    return self.end_in_order(key, End::Close { code, reason });
+                    return self.end_after_answers(key, id, End::Close { code, reason });
                 }
                 None => {
                     if self.connections[key as usize].protocol.is_inflating() {
@@ -141,6 +141,14 @@ impl Reactor {
                 }
             }
             at += consumed;
+        }
+    }
+
+    /// The client ends the connection; what it was answered before is queued first.
+    fn end_after_answers(&mut self, key: u32, id: ConnectionId, end: End) {
+        self.carry_out_local();
+        if self.takes_frames(key, id) {
+            self.end_in_order(key, end);
         }
     }
 

@@ -34,7 +34,7 @@ shared_struct! {
         reactor: AtomicU8,
         port: AtomicU16,
         /// Groups that it is in, counting joins and leaves that are on their way. Whoever adds subtracts, as with
-    /// `queued`.
+    /// `reserved`.
     groups: AtomicU16,
         /// 1: a push was refused for want of room; the owner tells when there is some again. 2: the connection is
         /// to be closed for it.
@@ -181,7 +181,8 @@ impl Entry {
         fits
     }
 
-    /// The same on other threads: [`arrived`](Entry::arrived) or [`unreserve`](Entry::unreserve) follows.
+    /// The same on other threads: [`arrived`](Entry::arrived) or [`unreserve`](Entry::unreserve) follows. What the owner adds
+    /// or takes over in the very same moment may not be seen, so that `max` can be exceeded by that.
     pub(crate) fn reserve(&self, bytes: usize, max: usize) -> bool {
         let add = |reserved: u32| {
             let queued = u64::from(self.queued.load(Ordering::Relaxed)) + u64::from(reserved);
@@ -198,8 +199,9 @@ impl Entry {
 
     /// The owner has it, and counts it itself.
     pub(crate) fn arrived(&self, bytes: usize) {
-        self.add_queued(bytes);
+        // In this order, so that nobody sees it twice.
         self.unreserve(bytes);
+        self.add_queued(bytes);
     }
 
     /// A push was refused for want of room; with `closes` the connection is to be closed for it. True if the owner

@@ -19,8 +19,6 @@ use crate::sys::Doorbell;
 use crate::worker::{Dispatch, Payload};
 use crate::{Config, Conn, ConnectionId, Message};
 
-const CONNECTIONS: usize = 16;
-
 #[derive(Debug)]
 struct NoHttp;
 
@@ -84,12 +82,13 @@ fn take(lanes: &mut Lanes, out: &mut Vec<u8>) -> usize {
     pushes
 }
 
-fn event_and_push(runs: usize, bytes: usize) {
+/// As many connections send a message in each turn.
+fn event_and_push(runs: usize, connections: usize, bytes: usize) {
     in_runtime(async {
         let handler = script(|conn: Conn, message: Message| async move { conn.push(message).unwrap() });
         let (mut master, mut member, _handle) = worker(Config::default(), handler);
         let mut lanes = lanes(&mut master);
-        let ids: Vec<_> = (0..CONNECTIONS).map(|_| master.open(0)).collect();
+        let ids: Vec<_> = (0..connections).map(|_| master.open(0)).collect();
         let (bytes, mut out) = (vec![b'a'; bytes], Vec::with_capacity(1 << 16));
         for run in 0..=runs {
             let mut pushes = 0;
@@ -113,5 +112,10 @@ fn event_and_push(runs: usize, bytes: usize) {
 
 #[test]
 fn event_and_push_of_16_bytes() {
-    event_and_push(32, 16);
+    event_and_push(32, 16, 16);
+}
+
+#[test]
+fn event_and_push_of_16_bytes_one_at_a_time() {
+    event_and_push(64, 1, 16);
 }

@@ -72,6 +72,11 @@ fn echo_of_1_kib() {
 }
 
 #[test]
+fn publish_to_10() {
+    publish(10, 32, 1, &"a".repeat(64));
+}
+
+#[test]
 fn publish_to_1000() {
     publish(1_000, 4, 1, &"a".repeat(64));
 }

@@ -3,4 +3,5 @@
 #[cfg(feature = "counting")]
 mod counted;
 mod fan_out;
+mod order;
 mod rig;

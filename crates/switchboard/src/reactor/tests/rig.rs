@@ -12,14 +12,22 @@ use super::super::connection::{Link, Phase};
 use crate::core::Core;
 use crate::pipe::Pipes;
 use crate::worker::Runner;
-use crate::{Config, Conn, Handle, Handler, Message, PeerAddr};
+use crate::{Closed, Config, Conn, ConnectionId, Handle, Handler, Message, PeerAddr};
 
-/// Every message back to its sender.
+/// Every message back to its sender. Whose session is not empty takes another connection along when it ends: that of the
+/// id in it.
 struct Echo;
 
 impl Handler for Echo {
     async fn on_message(&self, conn: Conn, message: Message) {
         conn.push(message).unwrap();
+    }
+
+    async fn on_close(&self, conn: Conn, _: Closed) {
+        let other = std::str::from_utf8(conn.session()).ok().and_then(|id| id.parse().ok());
+        if let Some(other) = other.and_then(ConnectionId::new) {
+            let _ = conn.handle().abort(other);
+        }
     }
 }
 
@@ -31,6 +39,8 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn new(config: Config) -> Rig {
         let config = Config { reactors: 1, max_connections: 2_000, ..config };
+        // Both ends of each connection are here.
+        crate::descriptors::raise_limit(&config, 0);
         let core = Core::new(config, Vec::new(), Pipes::new(1, Vec::new(), 1 << 20), usize::MAX).unwrap();
         let handle = Handle::new(Arc::new(core));
         // The thread is its reactor's, for as long as the process lives.
