@@ -95,8 +95,7 @@ fn a_message_is_visible_to_others_only_once_it_is_committed() {
 fn the_same_client_and_id_is_the_same_message() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
-    let with =
-        |seq, text, client, id| NewMessage { client: client, client_id: Some(id), ..message(seq, text) };
+    let with = |seq, text, client, id| NewMessage { client, client_id: Some(id), ..message(seq, text) };
     let known = |seq, text: &str| Recorded::Known {
         room_id: 1,
         message: crate::protocol::Message {

@@ -105,9 +105,10 @@ export class MessageList extends ChatElement {
       this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, this.chat.session.changes.of(room.key)) : []);
       this.#showTop(room);
     });
-    this.#afterMoving(room);
     const { sought } = this.chat;
-    if (sought !== null && room.joined) {
+    if (sought === null || !room.joined || room.loading !== null) {
+      this.#afterMoving(room);
+    } else {
       this.chat.sought = null;
       this.goTo(sought);
     }
@@ -134,6 +135,10 @@ export class MessageList extends ChatElement {
   async goTo(seq) {
     const room = this.#room;
     if (room === null) return;
+    if (room.loading !== null && !room.messages.some((message) => message.seq === seq)) {
+      this.chat.sought = seq; // when the page is here that is on its way
+      return;
+    }
     await this.chat.session.loadAround(room, seq);
     if (room !== this.#room) return;
     this.#place.atBottom = false;

@@ -76,7 +76,7 @@ export class Pages {
    */
   async #load(room, loading, before, apply) {
     if (room.loading !== null || !room.joined) return;
-    room.loading = loading;
+    room.expect(loading);
     room.problem = null;
     this.#store.changed();
     try {

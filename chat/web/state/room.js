@@ -145,6 +145,12 @@ export class Room {
     return true;
   }
 
+  /** A page is on its way. @param {Loading} loading */
+  expect(loading) {
+    this.loading = loading;
+    this.#late = [];
+  }
+
   /** @param {number} change */
   #begin(change) {
     this.change = change;

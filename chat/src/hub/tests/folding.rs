@@ -251,8 +251,8 @@ impl Crowd {
     /// Everybody has what somebody of the same name and key is given who knows nothing.
     fn check(&mut self, seed: u64) {
         self.read_all();
-        for who in 0..NAMES.len() {
-            let conn = self.connect(NAMES[who]);
+        for (who, name) in NAMES.iter().enumerate() {
+            let conn = self.connect(name);
             self.world.forget();
             let fresh = json!({"type": "resume", "rooms": {"lobby": {"seq": 0, "change": 0}}});
             self.world.ask(conn, fresh);

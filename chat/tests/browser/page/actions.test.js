@@ -207,16 +207,17 @@ test('a link leads to its message', async () => {
   assert.equal(new URL(ann.page.url()).search, '', 'and is not in the address any more');
 });
 
-test('an edit that the server refuses can be tried again or given up', async () => {
-  await ann.say('original');
-  await ann.stored('original');
-  await ann.page.evaluate(() => { document.querySelector('chat-frame').chat.session.changes.edit({ room: location.hash.slice(1), seq: 999 }, 'x'); });
-  const menu = await openMenu('original');
-  await menu.getByRole('menuitem', { name: 'Edit' }).click();
-  await ann.box.fill('x'.repeat(3_000));
-  await ann.box.press('Enter');
-  await ann.stored('x'.repeat(3_000));
-  assert.equal(await ann.page.locator('.failure').count(), 0);
+test('an edit that the server refuses is said to be so, and can be given up', async () => {
+  await bob.say(room, 'not hers');
+  await item('not hers').waitFor();
+  await ann.page.evaluate((key) => document.querySelector('chat-frame').chat.session.changes.edit({ room: key, seq: 1 }, 'hers'), room);
+  const failure = ann.page.locator('.message[data-seq="1"] .failure');
+  await failure.getByText('Not changed. Only whoever sent a message can change it.').waitFor();
+  assert.deepEqual(await ann.messages(), ['hers']);
+  await failure.getByRole('button', { name: 'Send again' }).click();
+  await failure.getByRole('button', { name: 'Discard' }).click();
+  await failure.waitFor({ state: 'detached' });
+  assert.deepEqual(await ann.messages(), ['not hers']);
 });
 
 test('a finger that stays on a message opens the menu at the foot of the screen', async (t) => {

@@ -53,7 +53,7 @@ test('a list of names takes the place of the one before', () => {
 
 test('what happens while a page is on its way is put into the page', () => {
   room.open(messages(10, 12), true, 12, 0);
-  room.loading = 'older';
+  room.expect('older');
   tell(changed(1, 8, 'new'));
   tell(reaction(2, 9, 'Bob', true, 1));
   room.prepend([message(7), message(8), { ...message(9), change: 2, reactions: [{ emoji: '👍', count: 1, from: ['Bob'], mine: false }] }], false);
