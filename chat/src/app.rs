@@ -11,6 +11,7 @@ use crate::own_pace::{Kind, OwnPace};
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
+use crate::store::Viewer;
 use crate::store::reader::{ReadError, Reader, Wanted};
 use crate::ticket::random_key;
 
@@ -65,7 +66,7 @@ fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
         room: room.clone(),
         before: before.unwrap_or(u64::MAX),
         limit: *limit,
-        viewer: client,
+        viewer: Viewer { client: client.into(), name: name.into() },
     })
 }
 

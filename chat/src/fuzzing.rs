@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use crate::hub::Command;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+    EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, QUOTE_BYTES_MAX,
+    ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
 };
+use crate::markdown;
 use crate::protocol::{Envelope, Request, event};
 use crate::session::Session;
 
@@ -37,7 +39,15 @@ fn check_request(request: &Request) {
             assert!(client.as_ref().is_none_or(|client| client.len() <= ID_BYTES_MAX));
             check_name(&event::connect(name), name);
         }
-        Request::Message { text, .. } => assert!((1..=TEXT_BYTES_MAX).contains(&text.len())),
+        Request::Message { text, .. } | Request::Edit { text, .. } => {
+            assert!((1..=TEXT_BYTES_MAX).contains(&text.len()));
+            check_html(&markdown::to_html(text).unwrap_or_default());
+            assert!(markdown::quote(text).len() <= QUOTE_BYTES_MAX);
+        }
+        // It is stored between tabs and ends of lines.
+        Request::React { emoji, .. } => {
+            assert!((1..=EMOJI_BYTES_MAX + 3).contains(&emoji.len()) && !emoji.contains(char::is_whitespace));
+        }
         Request::Create { title, key } => {
             assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
             // Lower case may take more bytes.
@@ -46,7 +56,28 @@ fn check_request(request: &Request) {
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
-        Request::Join { .. } | Request::Leave { .. } | Request::Rooms | Request::Who { .. } => {}
+        Request::Delete { .. }
+        | Request::Join { .. }
+        | Request::Leave { .. }
+        | Request::Rooms
+        | Request::Who { .. } => {}
+    }
+}
+
+/// Of an element nobody but the server has written a letter, except in addresses, and those are of three schemes.
+fn check_html(html: &str) {
+    assert!(html.len() <= HTML_BYTES_MAX);
+    for element in html.split('<').skip(1) {
+        let Some((tag, _)) = element.split_once('>') else { panic!("{html}") };
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let name = name.strip_prefix('/').unwrap_or(name);
+        let known = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"];
+        assert!(known.contains(&name), "{tag}");
+        let is_address =
+            name == "a" && attributes.starts_with("href=\"") && attributes.matches('"').count() == 6;
+        let is_number =
+            name == "ol" && attributes.starts_with("start=\"") && attributes.matches('"').count() == 2;
+        assert!(attributes.is_empty() || is_address || is_number, "{tag}");
     }
 }
 

@@ -10,6 +10,7 @@ mod bucket;
 mod characters;
 mod cli;
 mod control;
+mod emoji;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,6 +19,7 @@ mod hub;
 mod limits;
 mod log;
 mod lookalike;
+mod markdown;
 mod names;
 mod own_pace;
 mod presence;

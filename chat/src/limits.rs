@@ -49,10 +49,36 @@ pub(crate) const PAGE_MESSAGES_MAX: usize = 50;
 /// `more` says so.
 pub(crate) const PAGE_BYTES_MAX: usize = 192 * 1024;
 
+/// Bytes of an emoji: the longest families and flags have some forty.
+pub(crate) const EMOJI_BYTES_MAX: usize = 64;
+
+/// Different emoji under one message: two lines of a phone's screen.
+pub(crate) const EMOJI_PER_MESSAGE_MAX: usize = 20;
+
+/// Reactions to one message in all, each a row of the database: everybody of the largest room, and more than once.
+pub(crate) const REACTIONS_PER_MESSAGE_MAX: u64 = 20_000;
+
+/// People who are named of those who have put an emoji under a message; the others are counted.
+pub(crate) const REACTION_NAMES_MAX: usize = 20;
+
+/// Characters, and bytes, of what an answer shows of the message that it answers: a line.
+pub(crate) const QUOTE_CHARS_MAX: usize = 120;
+/// See [`QUOTE_CHARS_MAX`].
+pub(crate) const QUOTE_BYTES_MAX: usize = 4 * QUOTE_CHARS_MAX;
+
+/// Bytes of a message's HTML. Texts of thousands of marks would be longer; they are shown as they were typed.
+pub(crate) const HTML_BYTES_MAX: usize = 40 * 1024;
+
+/// Elements inside each other in a message's HTML: deeper quotes and lists nobody can read.
+pub(crate) const MARKDOWN_DEPTH_MAX: usize = 8;
+
 /// Messages that `resume` returns for one room; whoever missed more is given the last page.
 pub(crate) const RESUME_MESSAGES_MAX: usize = 500;
 
-/// Bytes of JSON for what was missed in one room; whoever missed more is given the last page.
+/// Changed messages that `resume` returns for one room; whoever missed more is given the last page.
+pub(crate) const RESUME_CHANGES_MAX: usize = 500;
+
+/// Bytes of JSON for what was missed in one room, messages and changes together; whoever missed more is given the last page.
 pub(crate) const RESUME_ROOM_BYTES_MAX: usize = 384 * 1024;
 
 /// Bytes of JSON for the messages of one `resume` over all its rooms, so that resuming never fills the queue of the
@@ -154,6 +180,14 @@ pub(crate) mod pace {
     /// way, so that a client that sends them again keeps their order.
     pub(crate) const SILENCE_MS: u64 = 1_000;
 
+    /// Edited and deleted messages: somebody who cleans up deletes some dozens.
+    pub(crate) const CHANGES: Rate = Rate::per_second(2, 40);
+    pub(crate) const CHANGES_OF_ADDRESS: Rate = Rate::per_second(50, 500);
+
+    /// Reactions, taken away again or not; small frames, but to everybody in the room.
+    pub(crate) const REACTIONS: Rate = Rate::per_second(4, 40);
+    pub(crate) const REACTIONS_OF_ADDRESS: Rate = Rate::per_second(100, 1_000);
+
     /// Everybody who is there is told of each `connect`. The first one of a connection counts, too.
     pub(crate) const NAMES: Rate = Rate::every_seconds(5, 6);
     /// When a server has been restarted, a whole office comes back at once.
@@ -177,15 +211,20 @@ pub(crate) mod pace {
     pub(crate) const UNREADABLE: Rate = Rate::per_second(5, 50);
 }
 
-/// A message in JSON: the text with every character escaped (two bytes; control characters, which have six, are left out), and
-/// its other keys.
-const MESSAGE_JSON_BYTES_MAX: usize = TEXT_BYTES_MAX * 2 + 4 * ROOM_BYTES_MAX + 1024;
+/// A name in JSON: one character of each that people count may be one that is escaped.
+const NAME_JSON_BYTES_MAX: usize = NAME_BYTES_MAX + NAME_CHARS_MAX + 3;
+/// A message in JSON: text, HTML and quote with every character escaped (two bytes; control characters, which have six, are left
+/// out), the people of its reactions, and its other keys.
+const MESSAGE_JSON_BYTES_MAX: usize = (TEXT_BYTES_MAX + HTML_BYTES_MAX + 2 * QUOTE_BYTES_MAX) * 2
+    + EMOJI_PER_MESSAGE_MAX * (EMOJI_BYTES_MAX + REACTION_NAMES_MAX * NAME_JSON_BYTES_MAX + 64)
+    + 4 * ROOM_BYTES_MAX
+    + 2048;
 /// A room in a list: key and title, in each of which every character may begin with one that is escaped, and the other keys.
 const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX) + 128;
 
 /// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.
 const REQUEST_BYTES_MAX: usize =
-    TEXT_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (u8::MAX as usize + 16) + SESSION_BYTES_MAX + 1024;
+    TEXT_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (u8::MAX as usize + 24) + SESSION_BYTES_MAX + 1024;
 const _: () = assert!(TEXT_BYTES_MAX <= u16::MAX as usize && NAME_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(REQUEST_BYTES_MAX <= HUB_QUEUE_BYTES_MAX / 16);
 

@@ -8,6 +8,8 @@ const MODE: &str = "base";
 #[allow(dead_code, reason = "some of it is about processes")]
 mod support;
 
+#[path = "chat/changes.rs"]
+mod changes;
 #[path = "chat/control.rs"]
 mod control;
 #[path = "chat/durability.rs"]

@@ -8,6 +8,7 @@ import { Outbox } from './state/outbox.js';
 import { Store } from './state/store.js';
 
 /** @import { Language } from './i18n/index.js' */
+/** @import { Message } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
 
 export class Chat {
@@ -30,10 +31,19 @@ export class Chat {
   });
   /** What is written and not sent, by room. @type {Map<string, string>} */
   drafts = new Map();
+  /** What the drafts answer, by room. @type {Map<string, Message>} */
+  replies = new Map();
+  /** The `seq` of the message to which a link has led. @type {number | null} */
+  sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
   onLanguage = () => {};
 
   constructor() {
+    const sought = Number(new URLSearchParams(location.search).get('m'));
+    if (Number.isSafeInteger(sought) && sought > 0) {
+      this.sought = sought;
+      history.replaceState(null, '', location.pathname + location.hash);
+    }
     this.#speak(pickLanguage(this.memory.language, navigator.languages));
     for (const [key, read] of this.memory.rooms ?? [[LOBBY, null]]) {
       const room = this.store.room(key);

@@ -30,7 +30,7 @@ use switchboard::ConnectionId;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
-use crate::store::{StoreError, Writer};
+use crate::store::{Progress, StoreError, Writer};
 use crate::ticket::Ticket;
 use effect::Effect;
 use outbox::Outbox;
@@ -78,6 +78,8 @@ pub(crate) struct Hub<O> {
     rooms: Rooms,
     people: People,
     pace: Pace,
+    /// How far it has published what is stored.
+    progress: Progress,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -89,7 +91,8 @@ impl<O: Outbox> Hub<O> {
     fn load(outbox: O, writer: Writer, pace: Pace) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
-        Ok(Self { outbox, writer, rooms, people, pace, effects: Vec::new(), effects_bytes: 0 })
+        let progress = Progress::default();
+        Ok(Self { outbox, writer, rooms, people, pace, progress, effects: Vec::new(), effects_bytes: 0 })
     }
 
     /// Carries out a batch of commands, in order.

@@ -10,7 +10,7 @@ use switchboard::{ConnectionError, ConnectionId, Handle, PeerAddr, PublishError,
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::limits::{REACTOR_WAIT_MS_MAX, UNCONFIRMED_BYTES_MAX};
-use crate::store::Published;
+use crate::store::{Progress, Published};
 
 /// What a command takes beside the bytes that it carries: names, numbers, frame and record headers.
 const COMMAND_BYTES: usize = 128;
@@ -105,8 +105,8 @@ enum Attempt {
 pub(crate) trait Outbox {
     async fn send(&self, outgoing: Outgoing);
 
-    /// The message of this row, and all before it, has been sent.
-    fn note_published(&self, row: i64);
+    /// So far everything has been sent.
+    fn note_published(&self, progress: Progress);
 
     /// Where a client is. None: it is gone, or on this machine by a Unix socket.
     fn address(&self, conn: ConnectionId) -> Option<IpAddr>;
@@ -151,8 +151,8 @@ impl Outbox for ToClients {
         send(&self.handle, &outgoing).await;
     }
 
-    fn note_published(&self, row: i64) {
-        self.published.note(row);
+    fn note_published(&self, progress: Progress) {
+        self.published.note(progress);
     }
 
     fn address(&self, conn: ConnectionId) -> Option<IpAddr> {

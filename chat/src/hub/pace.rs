@@ -16,18 +16,22 @@ use crate::protocol::{Refusal, Request};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Message,
+    Change,
+    Reaction,
     Name,
     Join,
     Create,
     Look,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 7;
 
 impl Kind {
     fn of(request: &Request) -> Self {
         match request {
             Request::Message { .. } => Self::Message,
+            Request::Edit { .. } | Request::Delete { .. } => Self::Change,
+            Request::React { .. } => Self::Reaction,
             Request::Connect { .. } => Self::Name,
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
@@ -39,6 +43,8 @@ impl Kind {
     fn rates(self) -> (Rate, Option<Rate>) {
         match self {
             Self::Message => (pace::MESSAGES, Some(pace::MESSAGES_OF_ADDRESS)),
+            Self::Change => (pace::CHANGES, Some(pace::CHANGES_OF_ADDRESS)),
+            Self::Reaction => (pace::REACTIONS, Some(pace::REACTIONS_OF_ADDRESS)),
             Self::Name => (pace::NAMES, Some(pace::NAMES_OF_ADDRESS)),
             Self::Join => (pace::JOINS, Some(pace::JOINS_OF_ADDRESS)),
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
@@ -49,6 +55,8 @@ impl Kind {
     fn what(self) -> &'static str {
         match self {
             Self::Message => "sending messages",
+            Self::Change => "changing messages",
+            Self::Reaction => "reacting",
             Self::Name => "changing names",
             Self::Join => "going in and out of rooms",
             Self::Create => "creating rooms",
@@ -176,9 +184,10 @@ fn bucket_of(address: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request::Known;
 
     fn message() -> Request {
-        Request::Message { room: "lobby".into(), text: "hi".into() }
+        Request::Message { room: "lobby".into(), text: "hi".into(), reply_to: None }
     }
 
     fn address(text: &str) -> Option<IpAddr> {
@@ -238,7 +247,9 @@ mod tests {
     #[test]
     fn a_resume_counts_as_all_its_rooms() {
         let (mut pace, mut own, now) = (Pace::new(1), Buckets::default(), Instant::now());
-        let rooms = |count: u32| Request::Resume { rooms: (0..count).map(|n| (n.to_string(), 0)).collect() };
+        let rooms = |count: u32| Request::Resume {
+            rooms: (0..count).map(|n| (n.to_string(), Known { seq: 0, change: None })).collect(),
+        };
         let half = pace::JOINS.at_once / 2;
         assert!(pace.admit(&rooms(half), &mut own, None, now).is_ok());
         assert!(pace.admit(&rooms(half), &mut own, None, now).is_ok());

@@ -11,6 +11,8 @@ use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
 use crate::testing::TempDirectory;
 
+mod changes;
+mod folding;
 mod imitation;
 mod messages;
 mod paces;
@@ -32,8 +34,8 @@ struct State {
     /// So many commands are carried out; the hub dies before the others.
     lasts_for: Option<usize>,
     carried_out: usize,
-    /// The row of the last message that was published.
-    published: Option<i64>,
+    /// How far messages and changes were published.
+    published: Option<Progress>,
 }
 
 impl Outbox for Clients {
@@ -64,10 +66,10 @@ impl Outbox for Clients {
         }
     }
 
-    fn note_published(&self, row: i64) {
+    fn note_published(&self, progress: Progress) {
         let mut state = self.0.borrow_mut();
         if state.goes_on() {
-            state.published = Some(row);
+            state.published = Some(progress);
         }
     }
 

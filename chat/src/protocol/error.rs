@@ -20,6 +20,9 @@ pub(crate) enum Code {
     BadRoom,
     RoomExists,
     NoSuchRoom,
+    NoSuchMessage,
+    NotYours,
+    TooManyReactions,
     NotJoined,
     NotConnected,
     TooManyRooms,
@@ -44,6 +47,9 @@ impl Code {
             Self::BadRoom => "bad_room",
             Self::RoomExists => "room_exists",
             Self::NoSuchRoom => "no_such_room",
+            Self::NoSuchMessage => "no_such_message",
+            Self::NotYours => "not_yours",
+            Self::TooManyReactions => "too_many_reactions",
             Self::NotJoined => "not_joined",
             Self::NotConnected => "not_connected",
             Self::TooManyRooms => "too_many_rooms",
@@ -106,6 +112,11 @@ impl Refusal {
 
     pub(crate) fn no_such_room() -> Self {
         Self::new(Code::NoSuchRoom, "There is no such room. Ask for the `rooms` there are, or `create` it.")
+    }
+
+    /// It was never written, or it is deleted.
+    pub(crate) fn no_such_message() -> Self {
+        Self::new(Code::NoSuchMessage, "There is no such message in this room, or it has been deleted.")
     }
 
     /// More requests than the server can carry out; nothing was done.

@@ -3,25 +3,33 @@
 use super::json::{self, Object};
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 
-/// A message as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) seq: u64,
-    /// The sender's name when it was sent.
-    pub(crate) from: String,
-    pub(crate) text: String,
-    /// Milliseconds since 1970, by the server's clock.
-    pub(crate) ts: u64,
-}
-
 /// A room in a list of rooms, as one viewer sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomSummary<'a> {
     pub(crate) room: &'a str,
     pub(crate) title: &'a str,
     pub(crate) seq: u64,
+    pub(crate) change: u64,
     pub(crate) members: usize,
     pub(crate) joined: bool,
+}
+
+/// How far a room had come at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Of the last message.
+    pub(crate) seq: u64,
+    /// Of the last thing that happened to a message that was there already.
+    pub(crate) change: u64,
+}
+
+/// Everything that somebody missed in a room.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missed {
+    /// Frames of type `message`, ascending by `seq`.
+    pub(crate) messages: Vec<String>,
+    /// Those that the client had before, and that are not as they were; None for clients that do not ask for it.
+    pub(crate) changes: Option<Vec<String>>,
 }
 
 /// A list of names that may have been cut, and how many there are in all.
@@ -44,18 +52,8 @@ pub(crate) struct Page {
     pub(crate) messages: Vec<String>,
     /// Is there something older in the room?
     pub(crate) more: bool,
-}
-
-/// A message, to its room and in every answer that holds history. `id` only for its sender.
-pub(crate) fn message(room: &str, message: &Message, id: Option<&str>) -> String {
-    Object::of_type("message")
-        .string("data", &message.text)
-        .string("room", room)
-        .number("seq", message.seq)
-        .string("from", &message.from)
-        .number("ts", message.ts)
-        .optional("id", id)
-        .finish()
+    /// The number of the room's last change when it was read.
+    pub(crate) change: u64,
 }
 
 /// To everybody, when somebody gives a name.
@@ -98,6 +96,7 @@ fn room_list<'a>(rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
             .number("seq", room.seq)
             .number("members", room.members as u64)
             .boolean("joined", room.joined)
+            .number("change", room.change)
             .finish()
     }))
 }
@@ -107,7 +106,7 @@ pub(crate) fn joined(
     room: &str,
     title: &str,
     page: &Page,
-    seq: u64,
+    position: Position,
     members: &MemberList,
 ) -> String {
     Object::of_type("joined")
@@ -116,7 +115,8 @@ pub(crate) fn joined(
         .string("title", title)
         .raw("messages", &json::array(&page.messages))
         .boolean("more", page.more)
-        .number("seq", seq)
+        .number("seq", position.seq)
+        .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
         .finish()
@@ -126,8 +126,8 @@ pub(crate) fn joined(
 pub(crate) fn resumed(
     id: Option<&str>,
     room: &str,
-    missed: Result<&[String], &Page>,
-    seq: u64,
+    missed: Result<&Missed, &Page>,
+    position: Position,
     members: &MemberList,
 ) -> String {
     let frame = Object::of_type("resumed")
@@ -135,11 +135,18 @@ pub(crate) fn resumed(
         .string("room", room)
         .boolean("complete", missed.is_ok());
     let frame = match missed {
-        Ok(messages) => frame.raw("messages", &json::array(messages)),
+        Ok(Missed { messages, changes }) => {
+            let frame = frame.raw("messages", &json::array(messages));
+            match changes {
+                Some(changes) => frame.raw("changes", &json::array(changes)),
+                None => frame,
+            }
+        }
         Err(page) => frame.raw("messages", &json::array(&page.messages)).boolean("more", page.more),
     };
     frame
-        .number("seq", seq)
+        .number("seq", position.seq)
+        .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
         .finish()
@@ -151,6 +158,7 @@ pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
         .string("room", room)
         .raw("messages", &json::array(&page.messages))
         .boolean("more", page.more)
+        .number("change", page.change)
         .finish()
 }
 
@@ -169,6 +177,7 @@ pub(crate) fn room(room: &str, title: &str) -> String {
         .string("title", title)
         .number("seq", 0)
         .number("members", 0)
+        .number("change", 0)
         .finish()
 }
 
@@ -202,40 +211,44 @@ mod tests {
     #[test]
     fn the_smallest_protocol_to_the_letter() {
         assert_eq!(connect("Ann"), r#"{"type":"connect","data":"Welcome Ann to join us","from":"Ann"}"#);
-        let hi = Message { seq: 7, from: "Ann".into(), text: "hi".into(), ts: 1_763_800_000_000 };
-        assert_eq!(
-            message("lobby", &hi, None),
-            r#"{"type":"message","data":"hi","room":"lobby","seq":7,"from":"Ann","ts":1763800000000}"#
-        );
-        assert!(message("lobby", &hi, Some("c1-17")).ends_with(r#","id":"c1-17"}"#));
     }
 
     #[test]
     fn answers_have_the_keys_of_the_protocol() {
-        let summary = RoomSummary { room: "lobby", title: "Lobby", seq: 41, members: 3, joined: false };
+        let summary =
+            RoomSummary { room: "lobby", title: "Lobby", seq: 41, change: 2, members: 3, joined: false };
         assert_eq!(
             welcome(Some("1"), "Ann", [summary]),
             concat!(
-                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false}],"#,
+                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false,"change":2}],"#,
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
             )
         );
         let members = MemberList::new(["Ann", "李雷"], 2);
-        let page = Page { messages: vec!["{}".into()], more: true };
+        let page = Page { messages: vec!["{}".into()], more: true, change: 2 };
+        let at = |seq| Position { seq, change: 2 };
         assert_eq!(
-            joined(None, "lobby", "Lobby", &page, 41, &members),
-            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"members":["Ann","李雷"],"member_count":2}"#
+            joined(None, "lobby", "Lobby", &page, at(41), &members),
+            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"change":2,"members":["Ann","李雷"],"member_count":2}"#
         );
         assert_eq!(
-            resumed(None, "t", Ok(&[]), 3, &members),
-            r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+            resumed(None, "t", Ok(&Missed::default()), at(3), &members),
+            r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
+        );
+        let missed = Missed { messages: vec![], changes: Some(vec!["{}".into()]) };
+        assert!(
+            resumed(None, "t", Ok(&missed), at(3), &members)
+                .contains(r#""messages":[],"changes":[{}],"seq":3"#)
         );
         assert_eq!(
-            resumed(None, "t", Err(&page), 3, &members),
-            r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+            resumed(None, "t", Err(&page), at(3), &members),
+            r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
         );
         assert_eq!(join("t", "Ann", 4), r#"{"type":"join","room":"t","from":"Ann","members":4}"#);
         assert_eq!(leave("t", "Ann", 3), r#"{"type":"leave","room":"t","from":"Ann","members":3}"#);
-        assert_eq!(room("t", "T"), r#"{"type":"room","room":"t","title":"T","seq":0,"members":0}"#);
+        assert_eq!(
+            room("t", "T"),
+            r#"{"type":"room","room":"t","title":"T","seq":0,"members":0,"change":0}"#
+        );
     }
 }

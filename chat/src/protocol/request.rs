@@ -7,12 +7,12 @@ use serde_json::error::Category;
 
 use super::field::{Field, Fields};
 use super::{Code, LOBBY, Refusal};
-use crate::characters;
 use crate::limits::{
     ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX,
     TEXT_BYTES_MAX, TEXT_CHARS_MAX,
 };
 use crate::names::{self, BadName};
+use crate::{characters, emoji};
 
 /// A request and the client's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,24 @@ pub(crate) enum Request {
     Message {
         room: String,
         text: String,
+        /// The `seq` of the message that it answers.
+        reply_to: Option<u64>,
+    },
+    Edit {
+        room: String,
+        seq: u64,
+        text: String,
+    },
+    Delete {
+        room: String,
+        seq: u64,
+    },
+    React {
+        room: String,
+        seq: u64,
+        /// In its usual form.
+        emoji: String,
+        on: bool,
     },
     Join {
         room: String,
@@ -49,13 +67,22 @@ pub(crate) enum Request {
         before: Option<u64>,
         limit: usize,
     },
-    /// The last `seq` that the client has of each room, in the order of the frame.
+    /// How far the client has come in each room, in the order of the frame.
     Resume {
-        rooms: Vec<(String, u64)>,
+        rooms: Vec<(String, Known)>,
     },
     Who {
         room: String,
     },
+}
+
+/// What a client has of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The last message.
+    pub(crate) seq: u64,
+    /// The last change; None: it does not follow them.
+    pub(crate) change: Option<u64>,
 }
 
 impl Envelope {
@@ -90,6 +117,21 @@ impl Request {
             "message" => Ok(Self::Message {
                 room: if fields.room.is_none() { LOBBY.to_owned() } else { string("room", fields.room)? },
                 text: text(string("text", fields.text)?)?,
+                reply_to: fields.reply_to.map(|field| whole("reply_to", Some(field))).transpose()?,
+            }),
+            "edit" => Ok(Self::Edit {
+                room: string("room", fields.room)?,
+                seq: whole("seq", fields.seq)?,
+                text: text(string("text", fields.text)?)?,
+            }),
+            "delete" => {
+                Ok(Self::Delete { room: string("room", fields.room)?, seq: whole("seq", fields.seq)? })
+            }
+            "react" => Ok(Self::React {
+                room: string("room", fields.room)?,
+                seq: whole("seq", fields.seq)?,
+                emoji: emoji(&string("emoji", fields.emoji)?)?,
+                on: truth("on", fields.on)?,
             }),
             "join" => Ok(Self::Join { room: string("room", fields.room)? }),
             "leave" => Ok(Self::Leave { room: string("room", fields.room)? }),
@@ -100,7 +142,7 @@ impl Request {
             "rooms" => Ok(Self::Rooms),
             "history" => Ok(Self::History {
                 room: string("room", fields.room)?,
-                before: fields.before.map(|field| whole("before", field)).transpose()?,
+                before: fields.before.map(|field| whole("before", Some(field))).transpose()?,
                 limit: limit(fields.limit)?,
             }),
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
@@ -118,6 +160,9 @@ impl Request {
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
             Self::Message { room, .. }
+            | Self::Edit { room, .. }
+            | Self::Delete { room, .. }
+            | Self::React { room, .. }
             | Self::Join { room }
             | Self::Leave { room }
             | Self::History { room, .. }
@@ -166,12 +211,24 @@ fn string(key: &str, field: Option<Field>) -> Result<String, Refusal> {
     }
 }
 
-fn whole(key: &str, field: Field) -> Result<u64, Refusal> {
+fn whole(key: &str, field: Option<Field>) -> Result<u64, Refusal> {
     match field {
         // SQLite's integers, and those that JavaScript counts exactly, end before u64's.
-        Field::Whole(number) if number <= i64::MAX as u64 => Ok(number),
-        other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", Some(&other))),
+        Some(Field::Whole(number)) if number <= i64::MAX as u64 => Ok(number),
+        other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", other.as_ref())),
     }
+}
+
+fn truth(key: &str, field: Option<Field>) -> Result<bool, Refusal> {
+    match field {
+        Some(Field::Truth(value)) => Ok(value),
+        other => Err(wrong(key, "true or false", other.as_ref())),
+    }
+}
+
+fn emoji(text: &str) -> Result<String, Refusal> {
+    let sentence = "`emoji` must be one emoji, such as \"👍\".";
+    emoji::usual_form(text).ok_or_else(|| Refusal::new(Code::BadValue, sentence))
 }
 
 /// A string of the client's choosing that it may leave out.
@@ -236,29 +293,46 @@ fn text(text: String) -> Result<String, Refusal> {
 
 fn limit(field: Option<Field>) -> Result<usize, Refusal> {
     let Some(field) = field else { return Ok(PAGE_MESSAGES_MAX) };
-    match whole("limit", field)? {
+    match whole("limit", Some(field))? {
         0 => Err(Refusal::new(Code::BadValue, format!("`limit` must be from 1 to {PAGE_MESSAGES_MAX}."))),
         more => Ok(usize::try_from(more).unwrap_or(PAGE_MESSAGES_MAX).min(PAGE_MESSAGES_MAX)),
     }
 }
 
-fn positions(field: Option<Field>) -> Result<Vec<(String, u64)>, Refusal> {
+fn positions(field: Option<Field>) -> Result<Vec<(String, Known)>, Refusal> {
     let entries = match field {
         Some(Field::Object(entries)) => entries,
         other => return Err(wrong("rooms", "an object of room and seq", other.as_ref())),
     };
-    let mut rooms: Vec<(String, u64)> = Vec::new();
-    for (room, seq) in entries {
-        let seq = whole(&format!("rooms.{}", shown_room(&room)), seq)?;
-        match rooms.iter_mut().find(|(known, _)| *known == room) {
-            Some((_, position)) => *position = seq,
-            None => rooms.push((room, seq)),
+    let mut rooms: Vec<(String, Known)> = Vec::new();
+    for (room, value) in entries {
+        let known = known(&format!("rooms.{}", shown_room(&room)), value)?;
+        match rooms.iter_mut().find(|(other, _)| *other == room) {
+            Some((_, position)) => *position = known,
+            None => rooms.push((room, known)),
         }
         if rooms.len() > ROOMS_PER_CONNECTION_MAX {
             return Err(too_many_rooms());
         }
     }
     Ok(rooms)
+}
+
+/// A number, or an object of `seq` and `change`.
+fn known(key: &str, value: Field) -> Result<Known, Refusal> {
+    let Field::Object(entries) = value else {
+        return Ok(Known { seq: whole(key, Some(value))?, change: None });
+    };
+    let (mut seq, mut change) = (None, None);
+    for (name, value) in entries {
+        match name.as_str() {
+            "seq" => seq = Some(value),
+            "change" => change = Some(value),
+            _ => {}
+        }
+    }
+    let change = change.map(|change| whole(&format!("{key}.change"), Some(change))).transpose()?;
+    Ok(Known { seq: whole(&format!("{key}.seq"), seq)?, change })
 }
 
 /// The connection is in as many rooms as it may be, or asks for more.

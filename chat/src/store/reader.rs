@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
-use super::history::{self, RoomRef};
+use super::history::{self, RoomRef, Viewer};
 use super::{StoreError, open_reader};
 use crate::limits::{PAGE_BYTES_MAX, READS_QUEUED_MAX};
 use crate::protocol::event::Page;
@@ -22,8 +22,8 @@ pub(crate) struct Wanted {
     /// Messages with a smaller `seq`.
     pub(crate) before: u64,
     pub(crate) limit: usize,
-    /// The client key of whoever asks.
-    pub(crate) viewer: String,
+    /// Whoever asks.
+    pub(crate) viewer: Viewer,
 }
 
 /// Why there is no page.
@@ -89,9 +89,11 @@ fn read(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -
         Some(connection) => connection,
         None => connection.insert(open_reader(database).map_err(StoreError::from)?),
     };
-    let Some(room) = find_room(connection, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
+    // Messages and the number of the last change as they are at one moment.
+    let snapshot = connection.unchecked_transaction().map_err(StoreError::from)?;
+    let Some(room) = find_room(&snapshot, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
     let Wanted { before, limit, viewer, .. } = wanted;
-    Ok(history::page(connection, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
+    Ok(history::page(&snapshot, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
 }
 
 fn find_room(connection: &Connection, key: &str) -> Result<Option<RoomRef>, StoreError> {

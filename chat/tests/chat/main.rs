@@ -7,6 +7,7 @@ const MODE: &str = "process";
 
 mod support;
 
+mod changes;
 mod control;
 mod durability;
 mod errors;

@@ -14,6 +14,7 @@ import { RoomHeader } from './room-header.js';
 import { RoomList } from './room-list.js';
 import { SelfCard } from './self-card.js';
 
+/** @import { Message } from '../net/frames.js' */
 /** @import { Drawer } from './drawers.js' */
 
 export class ChatFrame extends ChatElement {
@@ -55,6 +56,11 @@ export class ChatFrame extends ChatElement {
     });
     this.addEventListener('chosen', () => this.#chosen());
     this.addEventListener('posted', () => list.goToLatest());
+    this.addEventListener('compose', (event) => {
+      const { kind, message } = /** @type {CustomEvent<{ kind: 'reply' | 'edit', message: Message }>} */ (event).detail;
+      if (kind === 'edit') composer.edit(message);
+      else composer.reply(message);
+    });
     if (this.drawer !== null) drawers.show(this.drawer, this);
   }
 

@@ -2,6 +2,8 @@
 
 import { t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
+import { hashOf } from '../state/address.js';
+import { mayChange } from '../state/changes.js';
 import { timeline } from '../state/timeline.js';
 import { Announcer } from './announcer.js';
 import { ChatElement, make } from './chat-element.js';
@@ -9,10 +11,15 @@ import { h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { KeyedList } from './keyed-list.js';
 import { fill, look } from './message-item.js';
+import { MessageKeys } from './message-keys.js';
+import { MessageMenu } from './message-menu.js';
+import { copyText } from './rich-text.js';
 import { Place } from './place.js';
 import { RoomState } from './room-state.js';
 
+/** @import { Message } from '../net/frames.js' */
 /** @import { Item } from '../state/timeline.js' */
+/** @import { Actions } from './message-item.js' */
 /** @import { Room } from '../state/room.js' */
 
 /** Older and newer pages are asked for when this many pixels, or fewer, are left to scroll. */
@@ -30,11 +37,26 @@ export class MessageList extends ChatElement {
   #items = new KeyedList(this.#timeline, {
     key: (item) => item.key,
     look: (item) => look(item, this.#connected),
-    fill: (li, item) => fill(li, item, this.#connected, {
-      retry: (id) => this.chat.session.retry(id),
-      discard: (id) => this.chat.session.discard(id),
-    }),
+    fill: (li, item) => fill(li, item, this.#connected, this.#actions),
   });
+  #menu = new MessageMenu({
+    react: (message, emoji, on) => this.#react(message, emoji, on),
+    reply: (message) => this.#compose('reply', message),
+    edit: (message) => this.#compose('edit', message),
+    copyLink: (message) => copyText(linkTo(message)),
+    remove: (message) => this.chat.session.changes.remove(message),
+    recent: () => this.chat.memory.emoji,
+  });
+  /** @type {Actions} */
+  #actions = {
+    retry: ({ id, slot }) => (slot === null ? this.chat.session.retry(id ?? '') : this.chat.session.changes.retry(slot)),
+    discard: ({ id, slot }) => (slot === null ? this.chat.session.discard(id ?? '') : this.chat.session.changes.discard(slot)),
+    react: (message, emoji, on) => this.#react(message, emoji, on),
+    goTo: (seq) => this.goTo(seq),
+    openMenu: (li, { message }, opener) => {
+      if (message !== null) this.#menu.open(li, message, mayChange(message), opener);
+    },
+  };
   /** @type {Room | null} */
   #room = null;
   /** The newest page was asked for: go to the bottom when it is here. */
@@ -46,6 +68,7 @@ export class MessageList extends ChatElement {
   }
 
   attached() {
+    new MessageKeys(this.#timeline).attach((target, type, listener) => this.listen(target, type, listener));
     this.listen(this.#scroller, 'scroll', () => this.#scrolled(), { passive: true });
     this.listen(document, 'visibilitychange', () => this.#see());
     this.whileConnected(this.chat.store.onNews((room, messages) => {
@@ -79,10 +102,16 @@ export class MessageList extends ChatElement {
       this.#place.toBottom();
     }
     this.#place.keep(() => {
-      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name) : []);
+      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, this.chat.session.changes.of(room.key)) : []);
       this.#showTop(room);
     });
-    this.#afterMoving(room);
+    const { sought } = this.chat;
+    if (sought === null || !room.joined || room.loading !== null) {
+      this.#afterMoving(room);
+    } else {
+      this.chat.sought = null;
+      this.goTo(sought);
+    }
   }
 
   /** To the newest message, wherever one is. */
@@ -99,8 +128,45 @@ export class MessageList extends ChatElement {
     }
   }
 
+  /**
+   * To one message, which is marked for a moment.
+   * @param {number} seq
+   */
+  async goTo(seq) {
+    const room = this.#room;
+    if (room === null) return;
+    if (room.loading !== null && !room.messages.some((message) => message.seq === seq)) {
+      this.chat.sought = seq; // when the page is here that is on its way
+      return;
+    }
+    await this.chat.session.loadAround(room, seq);
+    if (room !== this.#room) return;
+    this.#place.atBottom = false;
+    this.update();
+    const li = this.#timeline.querySelector(`[data-seq="${seq}"]`);
+    if (li === null) return;
+    li.scrollIntoView({ block: 'center' });
+    this.#place.scrolled();
+    for (const other of this.#timeline.querySelectorAll('.sought')) other.classList.remove('sought');
+    li.classList.add('sought');
+    const more = li.querySelector('.message-more');
+    if (more instanceof HTMLElement) more.focus({ preventScroll: true });
+  }
+
+  /** @param {Message} message @param {string} emoji @param {boolean} on */
+  #react(message, emoji, on) {
+    if (on) this.chat.memory.rememberEmoji(emoji);
+    this.chat.session.changes.react(message, emoji, on);
+  }
+
+  /** @param {'reply' | 'edit'} kind @param {Message} message */
+  #compose(kind, message) {
+    this.dispatchEvent(new CustomEvent('compose', { bubbles: true, detail: { kind, message } }));
+  }
+
   /** @param {Room | null} room */
   #change(room) {
+    this.#menu.close(false);
     this.#room = room;
     this.#goesToLatest = false;
     this.#items.clear();
@@ -159,6 +225,14 @@ export class MessageList extends ChatElement {
     const sentence = unread === 0 ? t.toLatest : t.newMessages(unread).replace(/\d+/, (digits) => formatNumber(Number(digits)));
     setText(/** @type {Element} */ (this.#pill.lastElementChild), sentence);
   }
+}
+
+/** The address of a message. @param {Message} message */
+function linkTo({ room, seq }) {
+  const address = new URL(location.href);
+  address.search = `?m=${seq}`;
+  address.hash = hashOf(room);
+  return address.href;
 }
 
 /**

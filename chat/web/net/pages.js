@@ -56,14 +56,27 @@ export class Pages {
   }
 
   /**
+   * What is around a message, in the place of a window that does not hold it.
    * @param {Room} room
-   * @param {'older' | 'newer' | 'latest'} loading
+   * @param {number} seq
+   * @returns {Promise<void>}
+   */
+  around(room, seq) {
+    const before = seq + Math.ceil(this.#store.limits.page / 2);
+    return this.#load(room, 'around', before, (messages, more) => {
+      if (messages.length > 0) room.openAt(messages, more);
+    });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {'older' | 'newer' | 'latest' | 'around'} loading
    * @param {number} before
    * @param {(messages: Message[], more: boolean) => void | Promise<void>} apply
    */
   async #load(room, loading, before, apply) {
     if (room.loading !== null || !room.joined) return;
-    room.loading = loading;
+    room.expect(loading);
     room.problem = null;
     this.#store.changed();
     try {

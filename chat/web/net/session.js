@@ -3,13 +3,14 @@
  * store true to what the server says; again after every reconnect.
  */
 
+import { Changer } from './changer.js';
 import { Connection } from './connection.js';
 import { Pages } from './pages.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
 import { Sender } from './sender.js';
 
-/** @import { ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
+/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, ReactionFrame, Reply, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
@@ -47,6 +48,8 @@ export class Session {
   #name = '';
   #client;
   #resumeId = '';
+  /** What this person does to messages that are there. @type {Changer} */
+  changes;
 
   /** @param {SessionParts} parts */
   constructor({ store, memory, outbox, surroundings, newId, clock }) {
@@ -59,7 +62,8 @@ export class Session {
     this.#client = memory.client(newId);
     this.#pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
-    this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text }) => this.#connection.send({ type: 'message', room, text, id }));
+    this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text, reply }) => this.#connection.send({ type: 'message', room, text, id, ...(reply === undefined ? {} : { reply_to: reply.seq }) }));
+    this.changes = new Changer(store, surroundings, (request) => this.#ask(request));
     this.#connection = new Connection(surroundings, {
       onOpen: () => this.#introduce(),
       onFrame: (frame) => this.#received(frame),
@@ -103,7 +107,7 @@ export class Session {
 
   /** Asks for the list of rooms. The answer also proves that the connection lives. */
   refresh() {
-    if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignoreUnanswered);
+    if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignore);
   }
 
   /**
@@ -166,10 +170,11 @@ export class Session {
   /**
    * @param {string} key the room's
    * @param {string} text
+   * @param {Reply} [reply] what it answers
    * @returns {boolean} false when too much is unconfirmed already
    */
-  post(key, text) {
-    const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock() });
+  post(key, text, reply) {
+    const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock(), ...(reply === undefined ? {} : { reply }) });
     if (added) this.#sender.flush();
     this.#store.changed();
     return added;
@@ -194,18 +199,21 @@ export class Session {
   }
 
   /** @param {Room} room */
-  loadOlder(room) {
-    this.#pages.older(room);
-  }
+  loadOlder(room) { this.#pages.older(room); }
 
   /** @param {Room} room */
-  loadNewer(room) {
-    this.#pages.newer(room);
-  }
+  loadNewer(room) { this.#pages.newer(room); }
 
   /** @param {Room} room */
-  loadLatest(room) {
-    this.#pages.latest(room);
+  loadLatest(room) { this.#pages.latest(room); }
+
+  /**
+   * Sees to it that the window holds a message, if there is such a one.
+   * @param {Room} room
+   * @param {number} seq
+   */
+  async loadAround(room, seq) {
+    if (!room.messages.some((message) => message.seq === seq)) await this.#pages.around(room, seq);
   }
 
   /**
@@ -226,10 +234,10 @@ export class Session {
       this.#store.changed();
       if (error.code === 'rate_limited') this.#introduceLater(error.retryAfterMs);
     });
-    /** @type {Map<string, number>} */
+    /** @type {Map<string, { seq: number, change: number }>} */
     const resume = new Map();
     for (const room of this.#store.wanted()) {
-      if (room.loaded) resume.set(room.key, room.seq);
+      if (room.loaded) resume.set(room.key, { seq: room.seq, change: room.change });
       else this.#join(room);
     }
     if (resume.size === 0) return;
@@ -316,6 +324,7 @@ export class Session {
       }
       this.#outbox.connectionLost();
       this.#sender.connectionLost();
+      this.changes.connectionLost();
       this.#requests.abandon();
     }
     link.phase = phase;
@@ -332,8 +341,8 @@ export class Session {
       case 'message': this.#posted(frame); break;
       case 'join': case 'leave': this.#noticed(frame); break;
       case 'connect': this.#someoneCame(frame.from); break;
-      case 'room': this.#roomAppeared(frame.room, frame.title); break;
-      case 'created': this.#roomAppeared(frame.room, frame.title); break;
+      case 'changed': case 'reaction': this.#happened(frame); break;
+      case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
       case 'rooms': this.#store.list(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;
@@ -346,7 +355,7 @@ export class Session {
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
     const { link, name: before } = this.#store;
-    if (before !== '' && before !== frame.name) this.#renamed(before, frame.name);
+    if (before !== '' && before !== frame.name) for (const room of this.#store.rooms.values()) room.renameOwn(before, frame.name);
     this.#name = frame.name;
     this.#memory.name = frame.name;
     this.#store.name = frame.name;
@@ -355,19 +364,6 @@ export class Session {
     this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
-  }
-
-  /**
-   * The others are told; oneself is not.
-   * @param {string} before
-   * @param {string} now
-   */
-  #renamed(before, now) {
-    for (const room of this.#store.rooms.values()) {
-      if (!room.joined) continue;
-      room.exit(before);
-      if (!room.people.includes(now)) room.enter(now);
-    }
   }
 
   /** @param {JoinedFrame} frame */
@@ -379,7 +375,7 @@ export class Session {
       return;
     }
     room.notices.clear();
-    room.open(frame.messages, frame.more, frame.seq);
+    room.open(frame.messages, frame.more, frame.seq, frame.change);
     if (room.read === null) room.markRead();
     this.#entered(room, frame);
   }
@@ -392,10 +388,10 @@ export class Session {
       return;
     }
     if (frame.complete) {
-      room.resume(frame.messages, frame.seq);
+      room.resume(frame.messages, frame.seq, frame.changes, frame.change);
     } else {
       room.notices.clear();
-      room.open(frame.messages, frame.more, frame.seq);
+      room.open(frame.messages, frame.more, frame.seq, frame.change);
     }
     this.#entered(room, frame);
     const others = frame.messages.filter((message) => message.from !== this.#store.name);
@@ -416,6 +412,7 @@ export class Session {
     }
     this.#outbox.recognise(room.key, frame.messages, this.#store.name);
     this.#sender.flush();
+    this.changes.flush();
   }
 
   /**
@@ -458,12 +455,12 @@ export class Session {
     lobby.notices.add('online', name, lobby.seq, this.#clock());
   }
 
-  /**
-   * @param {string} key
-   * @param {string} title
-   */
-  #roomAppeared(key, title) {
-    this.#store.room(key, title);
+  /** Something has happened to a message. @param {ChangedFrame | ReactionFrame} frame */
+  #happened(frame) {
+    const room = this.#store.rooms.get(frame.room);
+    if (room === undefined || !room.joined || room.happened(frame, this.#store.name) || room.catchingUp) return;
+    room.catchingUp = true;
+    this.#ask({ type: 'resume', rooms: { [room.key]: { seq: room.seq, change: room.change } } }).catch(ignore);
   }
 
   /** @param {ErrorFrame} frame */
@@ -491,7 +488,3 @@ export class Session {
 /** For requests whose refusal is dealt with where it is received. */
 function ignore() {}
 
-/** @param {unknown} error */
-function ignoreUnanswered(error) {
-  if (!(error instanceof Unanswered) && !(error instanceof Refusal)) throw error;
-}

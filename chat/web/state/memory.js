@@ -11,6 +11,10 @@ const PREFIX = 'switchboard.';
 /** The most rooms that are remembered. */
 const ROOMS_MAX = 200;
 
+/** So many emoji are remembered, of this length at most. */
+const EMOJI_MAX = 16;
+const EMOJI_LENGTH_MAX = 32;
+
 /** @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} StringStorage */
 
 export class Memory {
@@ -41,6 +45,17 @@ export class Memory {
 
   set language(language) {
     this.#local.write('language', language);
+  }
+
+  /** The emoji that were used last, the latest first. @returns {string[]} */
+  get emoji() {
+    const value = this.#local.json('emoji');
+    return Array.isArray(value) ? value.filter((emoji) => typeof emoji === 'string' && emoji.length <= EMOJI_LENGTH_MAX).slice(0, EMOJI_MAX) : [];
+  }
+
+  /** @param {string} emoji */
+  rememberEmoji(emoji) {
+    this.#local.write('emoji', JSON.stringify([emoji, ...this.emoji.filter((other) => other !== emoji)].slice(0, EMOJI_MAX)));
   }
 
   /** The room that was shown last. */
@@ -158,5 +173,12 @@ function isOutgoing(value) {
   return typeof value === 'object' && value !== null
     && ['id', 'room', 'text', 'state', 'code', 'sentence'].every((key) => typeof value[key] === 'string')
     && typeof value.ts === 'number' && typeof value.attempts === 'number'
-    && (value.echo === null || typeof value.echo === 'number');
+    && (value.echo === null || typeof value.echo === 'number')
+    && (value.reply === undefined || isReply(value.reply));
+}
+
+/** @param {any} value */
+function isReply(value) {
+  return typeof value === 'object' && value !== null && typeof value.seq === 'number' && typeof value.from === 'string'
+    && typeof value.data === 'string' && typeof value.deleted === 'boolean';
 }

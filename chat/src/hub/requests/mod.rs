@@ -3,11 +3,10 @@
 //! A request that changes a connection's name or rooms changes its session last, after everything that it does to others:
 //! see [`again`](super::again).
 
+mod changes;
 mod messages;
 mod people;
 mod rooms;
-
-use std::sync::Arc;
 
 use switchboard::{ConnectionId, Text};
 use tokio::time::Instant;
@@ -21,7 +20,7 @@ use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
 use crate::rooms::RoomIndex;
 use crate::session::Session;
-use crate::store::Stored;
+use crate::store::{Stored, Viewer};
 use crate::ticket::Ticket;
 
 /// Who asks for something.
@@ -113,7 +112,7 @@ impl<O: Outbox> Hub<O> {
         }
         match self.writer.find_repeat(caller.ticket) {
             None => return false,
-            Some(Stored::Message { .. }) => {}
+            Some(Stored::Message { .. } | Stored::Change { .. }) => {}
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {
                     self.tell_creation(caller, room);
@@ -149,7 +148,10 @@ impl<O: Outbox> Hub<O> {
         let id = caller.id.as_deref();
         match request {
             Request::Connect { name, client } => return self.connect(caller, name.into(), client),
-            Request::Message { room, text } => return self.message(caller, &room, text),
+            Request::Message { room, text, reply_to } => return self.message(caller, &room, text, reply_to),
+            Request::Edit { room, seq, text } => return self.edit(caller, &room, seq, &text),
+            Request::Delete { room, seq } => return self.delete(caller, &room, seq),
+            Request::React { room, seq, emoji, on } => return self.react(caller, &room, seq, &emoji, on),
             Request::Join { room } => return self.join(caller, &room),
             Request::Leave { room } => return self.leave(caller, &room),
             Request::Create { title, key } => return self.create(caller, &title, key),
@@ -194,8 +196,11 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {
-        let client = self.people.get(*conn).map_or_else(|| Arc::from(""), |person| person.client.clone());
-        Asker { conn: *conn, id: id.clone(), client }
+        let viewer = self.people.get(*conn).map(|person| Viewer {
+            client: person.client.clone(),
+            name: person.name.clone().unwrap_or_default(),
+        });
+        Asker { conn: *conn, id: id.clone(), viewer: viewer.unwrap_or_default() }
     }
 }
 

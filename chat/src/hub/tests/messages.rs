@@ -139,7 +139,7 @@ impl Outbox for Suspicious {
         None
     }
 
-    fn note_published(&self, _: i64) {}
+    fn note_published(&self, _: Progress) {}
 }
 
 #[test]

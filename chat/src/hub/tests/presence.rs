@@ -17,7 +17,7 @@ fn a_v1_client_gives_its_name_first() {
         frames[0],
         json!({
             "type": "welcome", "id": "1", "name": "Ann",
-            "rooms": [{"room": "lobby", "title": "Lobby", "seq": 0, "members": 0, "joined": false}],
+            "rooms": [{"room": "lobby", "title": "Lobby", "seq": 0, "members": 0, "joined": false, "change": 0}],
             "limits": {"text": 4000, "name": 32, "room": 48, "page": 50}
         })
     );
@@ -135,7 +135,7 @@ fn rooms_are_created_once_and_announced_to_all() {
     world.person(2, "Bob", &[]);
     world.plain(3);
     let create = json!({"type": "create", "room": "Tea time 茶", "id": "c"});
-    let room = json!({"type": "room", "room": "tea-time-茶", "title": "Tea time 茶", "seq": 0, "members": 0});
+    let room = json!({"type": "room", "room": "tea-time-茶", "title": "Tea time 茶", "seq": 0, "members": 0, "change": 0});
     assert_eq!(
         world.answer(1, create),
         [json!({"type": "created", "id": "c", "room": "tea-time-茶", "title": "Tea time 茶"}), room.clone()]
@@ -175,6 +175,7 @@ fn rooms_are_bounded() {
             key: format!("room-{n}"),
             title: format!("Room {n}"),
             seq: 0,
+            change: 0,
         });
     }
     assert_eq!(world.refusal(1, json!({"type": "create", "room": "one more"})), "too_many_rooms");

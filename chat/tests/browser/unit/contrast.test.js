@@ -12,6 +12,8 @@ const dark = { ...light, ...read(darkPart.split('\n}\n')[0]) };
 const TEXT = [
   ['text', ['ground', 'panel', 'raised', 'hover', 'selected', 'bubble', 'bubble-own', 'danger-fill', 'thumb']],
   ['muted', ['ground', 'panel', 'raised', 'hover', 'selected']],
+  ['bubble-muted', ['bubble', 'bubble-own', 'ground']],
+  ['link', ['bubble', 'bubble-own']],
   ['accent-ink', ['ground', 'panel', 'raised']],
   ['on-accent', ['accent', 'accent-hover']],
   ['on-lamp', ['lamp']],

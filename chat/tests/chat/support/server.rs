@@ -197,6 +197,13 @@ impl Server {
         run(&[order, "--data", &self.data.display().to_string()])
     }
 
+    /// Ends the process that owns the database, while clients go on.
+    pub fn kill_hub(&self) {
+        let processes = self.processes();
+        let hub = processes.iter().find(|process| process.name == "hub");
+        Self::kill_process(hub.unwrap_or_else(|| panic!("no hub in {processes:?}")).pid);
+    }
+
     /// Ends one of its processes at once, as a crash does.
     pub fn kill_process(pid: i32) {
         let pid = Pid::from_raw(pid).expect("a process number");
