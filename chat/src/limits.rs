@@ -32,6 +32,52 @@ pub(crate) const NAME_NOTED_EVERY_MS: u64 = DAY_MS;
 /// Names that are remembered, some 200 bytes each; of more the oldest are forgotten.
 pub(crate) const NAMES_MAX: usize = 100_000;
 
+/// Milliseconds after which a session ends that nobody has used.
+pub(crate) const SESSION_UNUSED_MS_MAX: u64 = 90 * DAY_MS;
+
+/// Milliseconds after which it is noted again that a session is in use: it costs a write to the disk.
+pub(crate) const SESSION_NOTED_EVERY_MS: u64 = DAY_MS;
+
+/// Sessions of one person: as many browsers as anybody has. Of more the one that was used longest ago ends.
+pub(crate) const SESSIONS_PER_PERSON_MAX: usize = 20;
+
+/// Guests in the database, some 300 bytes each with their session; of more those who came longest ago are forgotten, and come
+/// as new ones.
+pub(crate) const GUESTS_MAX: usize = 100_000;
+
+/// Accounts. They are never removed, so this is what keeps somebody with many addresses from filling the disk.
+pub(crate) const ACCOUNTS_MAX: usize = 100_000;
+
+/// Bytes of a password. NIST SP 800-63B asks for eight characters at least; what is longer than the most adds nothing.
+pub(crate) const PASSWORD_BYTES_MIN: usize = 8;
+/// See [`PASSWORD_BYTES_MIN`].
+pub(crate) const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Passwords that one worker hashes at a time, 19 MiB each: the others of a machine's cores are for those who chat.
+pub(crate) const PASSWORDS_AT_ONCE_MAX: usize = 2;
+
+/// Passwords that wait for that; more are answered with `busy`. The last of them waits for some seconds.
+pub(crate) const PASSWORDS_WAITING_MAX: usize = 32;
+
+/// Bytes in the body of a request: name, password, old password and invitation, every byte escaped.
+pub(crate) const BODY_BYTES_MAX: usize = 6 * (NAME_BYTES_MAX + 2 * PASSWORD_BYTES_MAX + 64) + 256;
+
+/// Milliseconds for a body to come.
+pub(crate) const BODY_WAIT_MS_MAX: u64 = 10_000;
+
+/// Bytes of what a browser calls itself that are kept with its session.
+pub(crate) const AGENT_BYTES_MAX: usize = 120;
+
+/// Calls of one worker that wait for the hub's answer; more are answered with `busy`.
+pub(crate) const CALLS_WAITING_MAX: usize = 512;
+
+/// Milliseconds that a call waits for its answer before it is answered with `busy`: another hub is there within one.
+pub(crate) const CALL_WAIT_MS_MAX: u64 = 5_000;
+
+/// Accounts and addresses whose attempts at passwords are counted at one time, some 100 bytes each. If there are more, all
+/// attempts are refused for a while.
+pub(crate) const ATTEMPTS_MAX: usize = 16_384;
+
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.
@@ -172,6 +218,15 @@ pub(crate) mod pace {
 
     /// Pages of history: somebody who scrolls fast sees five in a second.
     pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
+
+    /// Passwords that are tried for one account from one address: somebody who has forgotten it tries the few that it can be.
+    pub(crate) const SIGN_INS: Rate = Rate::every_seconds(30, 5);
+    /// From all addresses: 9,000 in a day are too few to guess any password that is not the first of a list.
+    pub(crate) const SIGN_INS_OF_ACCOUNT: Rate = Rate::every_seconds(10, 50);
+    /// For all accounts: an office that comes in the morning.
+    pub(crate) const SIGN_INS_OF_ADDRESS: Rate = Rate::every_seconds(5, 50);
+    /// Guests who come anew; those who come back by their cookie do not count.
+    pub(crate) const GUESTS_OF_ADDRESS: Rate = Rate::per_second(2, 200);
 
     /// Frames that are answered by what is wrong with them. People make some such mistakes, programs with a defect many.
     pub(crate) const UNREADABLE: Rate = Rate::per_second(5, 50);

@@ -1,13 +1,17 @@
 //! Starts everything, and stops it in the right order.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use switchboard::{BoxError, Config, Deflate, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
 
+use crate::account::desk::Desk;
+use crate::account::password::Passwords;
 use crate::app::Chat;
 use crate::cli::ServeOptions;
 use crate::http::origin::Origins;
+use crate::http::people::Office;
 use crate::hub::{self, HUB, HubSender};
 use crate::limits::{
     FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
@@ -32,10 +36,14 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let rate_limits = options.rate_limits;
     let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits).await;
     let worker_start = async move |worker: Worker| {
-        let reader = Reader::start(database.clone())?;
+        let office = Office {
+            desk: Arc::new(Desk::new(worker.handle().clone())),
+            reader: Arc::new(Reader::start(database.clone())?),
+            passwords: Passwords::new(),
+        };
         Ok::<_, BoxError>(Chat::new(
             HubSender::new(worker.handle().clone()),
-            reader,
+            office,
             origins.clone(),
             rate_limits,
         ))

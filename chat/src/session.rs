@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::account::Login;
 use crate::binary::{Input, Output};
 use crate::limits::{ID_BYTES_MAX, NAME_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, SESSION_BYTES_MAX};
 use crate::ticket::Ticket;
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) changed_by: Ticket,
     /// The rooms that it is in, by their ids in the database.
     pub(crate) rooms: Vec<i64>,
+    /// Who it is, if a cookie said so.
+    pub(crate) login: Option<Login>,
 }
 
 impl Session {
@@ -42,6 +45,10 @@ impl Session {
         let rooms = &self.rooms[..self.rooms.len().min(ROOMS_PER_CONNECTION_MAX)];
         out.byte(rooms.len() as u8);
         rooms.iter().for_each(|room| out.number(room.cast_unsigned()));
+        // Numbers in the database begin with 1.
+        let Login { session, person } = self.login.unwrap_or(Login { session: 0, person: 0 });
+        out.number(session.cast_unsigned());
+        out.number(person.cast_unsigned());
         out.finish().into()
     }
 
@@ -57,13 +64,16 @@ impl Session {
         let changed_by = Ticket { origin: input.number()?, number: input.number()? };
         let count = usize::from(input.byte()?).min(ROOMS_PER_CONNECTION_MAX);
         let rooms = (0..count).map(|_| input.number().map(u64::cast_signed)).collect::<Option<_>>()?;
-        Some(Self { v1, name, client, changed_by, rooms })
+        // What an older build has not written: nobody.
+        let mut number = || input.number().unwrap_or(0).cast_signed();
+        let login = Some(Login { session: number(), person: number() }).filter(|login| login.session != 0);
+        Some(Self { v1, name, client, changed_by, rooms, login })
     }
 }
 
 const _: () = assert!(ROOMS_PER_CONNECTION_MAX <= u8::MAX as usize);
 const _: () = assert!(
-    NAME_BYTES_MAX + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 21 <= SESSION_BYTES_MAX / 4 * 3,
+    NAME_BYTES_MAX + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 37 <= SESSION_BYTES_MAX / 4 * 3,
     "a newer build finds room for more"
 );
 
@@ -78,6 +88,7 @@ mod tests {
             client: "x".repeat(ID_BYTES_MAX),
             changed_by: Ticket { origin: u64::MAX, number: 7 },
             rooms: (1..=ROOMS_PER_CONNECTION_MAX as i64).collect(),
+            login: Some(Login { session: i64::MAX, person: 7 }),
         }
     }
 
@@ -99,9 +110,11 @@ mod tests {
     #[test]
     fn bytes_that_are_no_session_are_none() {
         let whole = longest().encode();
-        for end in 0..whole.len() {
+        let older = whole.len() - 16;
+        for end in 0..older {
             assert_eq!(Session::decode(&whole[..end]), None, "the first {end} bytes");
         }
+        assert_eq!(Session::decode(&whole[..older]), Some(Session { login: None, ..longest() }));
         for at in 0..whole.len() {
             let mut changed = whole.to_vec();
             changed[at] ^= 0xff;

@@ -11,6 +11,8 @@
 //! killed: then the batch that it had in hand comes again ([`again`]).
 
 mod again;
+mod attempts;
+mod calls;
 mod effect;
 pub(crate) mod outbox;
 mod pace;
@@ -32,6 +34,7 @@ use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
 use crate::store::{StoreError, Writer};
 use crate::ticket::Ticket;
+use attempts::Attempts;
 use effect::Effect;
 use outbox::Outbox;
 use pace::Pace;
@@ -78,6 +81,7 @@ pub(crate) struct Hub<O> {
     rooms: Rooms,
     people: People,
     pace: Pace,
+    attempts: Attempts,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -89,12 +93,17 @@ impl<O: Outbox> Hub<O> {
     fn load(outbox: O, writer: Writer, pace: Pace) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
-        Ok(Self { outbox, writer, rooms, people, pace, effects: Vec::new(), effects_bytes: 0 })
+        let attempts = Attempts::new(pace.factor());
+        Ok(Self { outbox, writer, rooms, people, pace, attempts, effects: Vec::new(), effects_bytes: 0 })
     }
 
-    /// Carries out a batch of commands, in order.
-    async fn handle(&mut self, batch: Vec<Command>) {
+    /// What comes from here on is another batch: what came before has been acknowledged.
+    fn begin_batch(&mut self) {
         self.writer.begin_batch();
+    }
+
+    /// Carries out commands of a batch, in order.
+    async fn handle(&mut self, batch: Vec<Command>) {
         for command in batch {
             // Rooms come into being rarely: one transaction each, and nothing to undo if it fails.
             if command.creates_room() || self.effects_bytes > BATCH_BYTES_MAX {
@@ -133,7 +142,7 @@ impl<O: Outbox> Hub<O> {
 }
 
 /// Milliseconds since 1970.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -97,6 +97,10 @@ impl Pace {
         Self { factor, addresses: HashMap::new(), crowded_until: None }
     }
 
+    pub(super) fn factor(&self) -> u32 {
+        self.factor
+    }
+
     pub(super) fn is_off(&self) -> bool {
         self.factor == 0
     }
@@ -160,7 +164,7 @@ impl Pace {
 
 /// What is counted as one address: of IPv6 the network that one customer has. None: it is this machine, which may be a proxy
 /// for everybody.
-fn bucket_of(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn bucket_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         // What translates between the two families (RFC 6052 §2.1) has all of IPv4 in one /64.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchboard::ConnectionId;
 
 use super::pace::Buckets;
+use crate::account::Login;
 use crate::rooms::{RoomIndex, Rooms};
 use crate::session::Session;
 use crate::ticket::Ticket;
@@ -21,6 +22,8 @@ pub(super) struct Person {
     pub(super) client: Arc<str>,
     /// The rooms whose members list has the name: a plain client with a name is in the lobby.
     pub(super) rooms: Vec<RoomIndex>,
+    /// Who it is, if a cookie said so.
+    pub(super) login: Option<Login>,
     /// The last request that changed the above.
     changed_by: Ticket,
     last_request: Option<LastRequest>,
@@ -37,12 +40,13 @@ struct LastRequest {
 
 impl Person {
     pub(super) fn from_session(session: Session, rooms: &Rooms) -> Self {
-        let Session { v1, name, client, changed_by, rooms: ids } = session;
+        let Session { v1, name, client, changed_by, rooms: ids, login } = session;
         Self {
             v1,
             name: Some(name).filter(|name| !name.is_empty()).map(Into::into),
             client: client.into(),
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
+            login,
             changed_by,
             last_request: None,
             buckets: Buckets::default(),
@@ -56,6 +60,7 @@ impl Person {
             client: self.client.to_string(),
             changed_by: self.changed_by,
             rooms: self.rooms.iter().map(|index| rooms[*index].id).collect(),
+            login: self.login,
         }
     }
 
@@ -96,6 +101,17 @@ impl People {
 
     pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Person> {
         self.0.get_mut(&conn)
+    }
+
+    /// The connections of a person.
+    pub(super) fn of_person(&self, person: i64) -> impl Iterator<Item = ConnectionId> {
+        let is_theirs =
+            move |(_, known): &(_, &Person)| known.login.is_some_and(|login| login.person == person);
+        self.iter().filter(is_theirs).map(|(conn, _)| conn)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Person)> {
+        self.0.iter().map(|(conn, person)| (*conn, person))
     }
 
     pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError};
+use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError, Recipient};
 use tokio::time::{Instant, sleep};
 
 use super::outbox::ToClients;
@@ -11,6 +11,7 @@ use super::pace::Pace;
 use super::rebuild::Kept;
 use super::refuse::Unreadable;
 use super::{Command, Hub, What};
+use crate::account::call::is_call;
 use crate::limits::{
     BATCH_REQUESTS_MAX, PREDECESSOR_WAIT_MS_MAX, REACTOR_WAIT_MS_MAX, REQUEST_ATTEMPTS_MAX,
     REQUEST_ATTEMPTS_TOGETHER_MAX,
@@ -41,7 +42,14 @@ pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> 
     while process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX }).await > 0 {
         is_careful = messages.iter().any(|message| message.attempt() > REQUEST_ATTEMPTS_TOGETHER_MAX);
         let mut batch = Vec::with_capacity(messages.len());
+        hub.begin_batch();
         for message in messages.drain(..) {
+            if is_call(message.body()) {
+                // In its turn, and by itself.
+                hub.handle(std::mem::take(&mut batch)).await;
+                answer(&mut hub, &message).await;
+                continue;
+            }
             match read(&message) {
                 Ok(command) => batch.push(command),
                 Err(unreadable) => hub.refuse(unreadable).await,
@@ -83,6 +91,15 @@ async fn connections(handle: &Handle) -> Result<Vec<Kept>, QueryError> {
             Err(QueryError::Stopped) => return Ok(Vec::new()),
             answer => return answer.map(|states| states.into_iter().map(Kept::from).collect()),
         }
+    }
+}
+
+async fn answer(hub: &mut Hub<ToClients>, message: &PipeMessage) {
+    match message.from() {
+        Some(Recipient::Worker(worker)) if message.attempt() <= REQUEST_ATTEMPTS_MAX => {
+            hub.called(*worker, message.body()).await;
+        }
+        _ => tracing::error!("a call is nobody's, or has ended the hub several times; it was dropped"),
     }
 }
 

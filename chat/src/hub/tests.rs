@@ -34,6 +34,8 @@ struct State {
     carried_out: usize,
     /// The row of the last message that was published.
     published: Option<i64>,
+    /// To workers.
+    answers: Vec<Bytes>,
 }
 
 impl Outbox for Clients {
@@ -59,7 +61,7 @@ impl Outbox for Clients {
             Outgoing::Session { conn, session } if state.is_open(*conn) => {
                 state.sessions.insert(conn.get(), session.clone());
             }
-            Outgoing::Disconnect { conn } => state.close(conn.get()),
+            Outgoing::Disconnect { conn, .. } => state.close(conn.get()),
             Outgoing::Join { .. } | Outgoing::Session { .. } => {}
         }
     }
@@ -69,6 +71,10 @@ impl Outbox for Clients {
         if state.goes_on() {
             state.published = Some(row);
         }
+    }
+
+    fn answer(&self, _: u16, body: Bytes) {
+        self.0.borrow_mut().answers.push(body);
     }
 
     fn address(&self, _: ConnectionId) -> Option<IpAddr> {
@@ -154,6 +160,7 @@ impl World {
 
     fn handle(&mut self, batch: Vec<Command>) {
         self.in_hand.clone_from(&batch);
+        self.hub.begin_batch();
         run(self.hub.handle(batch));
     }
 

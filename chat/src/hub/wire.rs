@@ -130,7 +130,7 @@ fn put_request(out: &mut Output, request: &Request) {
     match request {
         Request::Connect { name, client } => {
             out.byte(kind::CONNECT);
-            out.short_text(name);
+            out.short_text(name.as_deref().unwrap_or_default());
             out.short_text(client.as_deref().unwrap_or_default());
         }
         Request::Message { room, text } => {
@@ -171,7 +171,8 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
     let mut text = || input.short_text().map(str::to_owned);
     Some(match kind {
         kind::CONNECT => {
-            Request::Connect { name: text()?, client: Some(text()?).filter(|client| !client.is_empty()) }
+            let mut optional = || Some(text()?).map(|text| Some(text).filter(|text| !text.is_empty()));
+            Request::Connect { name: optional()?, client: optional()? }
         }
         kind::MESSAGE => {
             let room = text()?;

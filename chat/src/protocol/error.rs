@@ -25,6 +25,12 @@ pub(crate) enum Code {
     TooManyRooms,
     BadFrame,
     RateLimited,
+    NameClaimed,
+    BadPassword,
+    WrongPassword,
+    NotSignedIn,
+    AccountsFull,
+    BadRequest,
     Busy,
     Internal,
 }
@@ -49,8 +55,26 @@ impl Code {
             Self::TooManyRooms => "too_many_rooms",
             Self::BadFrame => "bad_frame",
             Self::RateLimited => "rate_limited",
+            Self::NameClaimed => "name_claimed",
+            Self::BadPassword => "bad_password",
+            Self::WrongPassword => "wrong_password",
+            Self::NotSignedIn => "not_signed_in",
+            Self::AccountsFull => "accounts_full",
+            Self::BadRequest => "bad_request",
             Self::Busy => "busy",
             Self::Internal => "internal",
+        }
+    }
+
+    /// The status with which HTTP says it.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::WrongPassword | Self::NotSignedIn => 401,
+            Self::NameTaken | Self::NameClaimed => 409,
+            Self::RateLimited => 429,
+            Self::Busy | Self::AccountsFull => 503,
+            Self::Internal => 500,
+            _ => 400,
         }
     }
 }
@@ -92,6 +116,17 @@ impl Refusal {
             "Somebody here is called \"{original}\", which looks the same. Choose another name; if that one is yours, write it exactly so."
         );
         Self { name: Some(original), ..Self::new(Code::NameTaken, sentence) }
+    }
+
+    /// The name is an account's, and whoever asks has not signed in to it.
+    pub(crate) fn name_claimed() -> Self {
+        let sentence = "This name is an account's. Sign in to it if it is yours, or choose another name.";
+        Self::new(Code::NameClaimed, sentence)
+    }
+
+    pub(crate) fn not_signed_in() -> Self {
+        let sentence = "Nobody has this session, or it has ended. Come in again, with POST /session.";
+        Self::new(Code::NotSignedIn, sentence)
     }
 
     /// Something that may be done so many times within some time only; `what` as in `writing messages`.

@@ -1,6 +1,7 @@
 //! The frames that the server sends, apart from `error`.
 
 use super::json::{self, Object};
+use crate::account::{Profile, Role};
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 
 /// A message as it is stored.
@@ -66,10 +67,31 @@ pub(crate) fn connect(name: &str) -> String {
         .finish()
 }
 
-/// The answer to a v1 client's `connect`.
+/// A person, as a key of other frames and as the body of an HTTP response.
+fn profile(Profile { id, name, role }: &Profile) -> String {
+    Object::nested()
+        .number("id", id.cast_unsigned())
+        .string("name", name)
+        .boolean("guest", *role == Role::Guest)
+        .string("role", role.as_str())
+        .finish()
+}
+
+/// To the other connections of somebody who has changed.
+pub(crate) fn person(person: &Profile) -> String {
+    Object::of_type("person").raw("person", &profile(person)).finish()
+}
+
+/// The body of an HTTP response: who one is.
+pub(crate) fn whoami(person: Option<&Profile>) -> String {
+    Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile)).finish()
+}
+
+/// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest.
 pub(crate) fn welcome<'a>(
     id: Option<&str>,
     name: &str,
+    person: Option<&Profile>,
     rooms: impl IntoIterator<Item = RoomSummary<'a>>,
 ) -> String {
     let limits = Object::nested()
@@ -78,12 +100,12 @@ pub(crate) fn welcome<'a>(
         .number("room", ROOM_CHARS_MAX as u64)
         .number("page", PAGE_MESSAGES_MAX as u64)
         .finish();
-    Object::of_type("welcome")
-        .optional("id", id)
-        .string("name", name)
-        .raw("rooms", &room_list(rooms))
-        .raw("limits", &limits)
-        .finish()
+    let frame = Object::of_type("welcome").optional("id", id).string("name", name);
+    let frame = match person {
+        Some(person) => frame.raw("person", &profile(person)),
+        None => frame,
+    };
+    frame.raw("rooms", &room_list(rooms)).raw("limits", &limits).finish()
 }
 
 pub(crate) fn rooms<'a>(id: Option<&str>, rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
@@ -214,7 +236,7 @@ mod tests {
     fn answers_have_the_keys_of_the_protocol() {
         let summary = RoomSummary { room: "lobby", title: "Lobby", seq: 41, members: 3, joined: false };
         assert_eq!(
-            welcome(Some("1"), "Ann", [summary]),
+            welcome(Some("1"), "Ann", None, [summary]),
             concat!(
                 r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false}],"#,
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#

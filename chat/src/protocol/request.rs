@@ -26,7 +26,8 @@ pub(crate) struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Connect {
-        name: String,
+        /// None: that of the session.
+        name: Option<String>,
         client: Option<String>,
     },
     Message {
@@ -84,7 +85,7 @@ impl Request {
         };
         match kind.as_str() {
             "connect" => Ok(Self::Connect {
-                name: name(&string("text", fields.text)?)?,
+                name: name_or_none(&string("text", fields.text)?)?,
                 client: client_string("client", fields.client)?,
             }),
             "message" => Ok(Self::Message {
@@ -187,9 +188,10 @@ fn client_string(key: &str, field: Option<Field>) -> Result<Option<String>, Refu
     }
 }
 
-fn name(raw: &str) -> Result<String, Refusal> {
+/// A person's name, as it is known from here on.
+pub(crate) fn name(raw: &str) -> Result<String, Refusal> {
     names::person_name(raw).map_err(|bad| match bad {
-        BadName::Blank => Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen."),
+        BadName::Blank => no_name(),
         BadName::Forbidden => Refusal::new(
             Code::BadName,
             "A name cannot hold characters that are invisible, change the direction of text, or pile up on each other.",
@@ -199,6 +201,16 @@ fn name(raw: &str) -> Result<String, Refusal> {
             format!("A name has at most {NAME_CHARS_MAX} characters. Choose a shorter one."),
         ),
     })
+}
+
+/// Who has a session need not say a name. The hub knows who has.
+fn name_or_none(raw: &str) -> Result<Option<String>, Refusal> {
+    if raw.is_empty() { Ok(None) } else { name(raw).map(Some) }
+}
+
+/// There is no name, and no session that would have one.
+pub(crate) fn no_name() -> Refusal {
+    Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen.")
 }
 
 fn title(raw: &str) -> Result<(String, String), Refusal> {

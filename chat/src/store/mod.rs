@@ -6,6 +6,7 @@
 mod batch;
 mod directory;
 pub(crate) mod history;
+mod people;
 mod published;
 pub(crate) mod reader;
 mod register;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use batch::Stored;
 pub(crate) use directory::{DataDirectory, data_path, database_in};
+pub(crate) use people::{NewSession, Obstacle};
 pub(crate) use published::Published;
 pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};
 

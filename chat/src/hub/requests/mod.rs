@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::effect::{Asker, Effect};
 use super::outbox::{Group, Outbox, Outgoing};
 use super::people::Person;
-use super::{Command, Hub, What};
+use super::{Command, Hub, What, now_ms};
+use crate::close::Farewell;
 use crate::protocol::event;
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
@@ -65,12 +66,29 @@ impl<O: Outbox> Hub<O> {
         if self.people.get(conn).is_none() {
             let Some(session) = Session::decode(session) else {
                 tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
-                self.effects.push(Effect::Send(Outgoing::Disconnect { conn }));
+                self.send_away(conn, Farewell::Unknown);
                 return None;
             };
+            if !self.is_signed_in(&session) {
+                self.send_away(conn, Farewell::SignedOut);
+                return None;
+            }
             self.admit(conn, session);
         }
         self.people.get_mut(conn)
+    }
+
+    /// Is the session that a connection has come with still there? Somebody may have ended it since.
+    pub(in crate::hub) fn is_signed_in(&mut self, session: &Session) -> bool {
+        let Some(login) = session.login else { return true };
+        self.writer.use_login(login, now_ms()).unwrap_or_else(|error| {
+            tracing::error!(%error, "a session could not be looked up");
+            true
+        })
+    }
+
+    pub(in crate::hub) fn send_away(&mut self, conn: ConnectionId, farewell: Farewell) {
+        self.effects.push(Effect::Send(Outgoing::Disconnect { conn, farewell }));
     }
 
     /// Knows a connection from here on, which is what its session says; nobody is told.
@@ -148,7 +166,7 @@ impl<O: Outbox> Hub<O> {
     fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {
         let id = caller.id.as_deref();
         match request {
-            Request::Connect { name, client } => return self.connect(caller, name.into(), client),
+            Request::Connect { name, client } => return self.connect(caller, name, client),
             Request::Message { room, text } => return self.message(caller, &room, text),
             Request::Join { room } => return self.join(caller, &room),
             Request::Leave { room } => return self.leave(caller, &room),
@@ -180,7 +198,7 @@ impl<O: Outbox> Hub<O> {
         self.effects.push(Effect::Send(Outgoing::Session { conn: caller.conn, session }));
     }
 
-    fn push(&mut self, conn: ConnectionId, frame: String) {
+    pub(in crate::hub) fn push(&mut self, conn: ConnectionId, frame: String) {
         self.effects_bytes += frame.len();
         self.effects.push(Effect::Send(Outgoing::Push { conn, frame: frame.into() }));
     }

@@ -135,6 +135,8 @@ impl Outbox for Suspicious {
         self.seen.borrow_mut().push(seq);
     }
 
+    fn answer(&self, _: u16, _: Bytes) {}
+
     fn address(&self, _: ConnectionId) -> Option<IpAddr> {
         None
     }
