@@ -34,4 +34,4 @@ setInterval(() => {
 }, REFRESH_MS);
 
 followKeyboard();
-if (chat.memory.name !== '') chat.session.callMe(chat.memory.name);
+chat.comeBack();

@@ -4,6 +4,8 @@
  * What comes in is checked here, once, so that nothing behind this file meets a value of the wrong type.
  */
 
+import { readSelf } from './account.js';
+
 /**
  * A stored message. `id` is there only on the copy that answers this client's own request.
  * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string }} Message
@@ -13,7 +15,10 @@
 
 /** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
 
-/** @typedef {{ type: 'welcome', id?: string, name: string, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @import { Self } from './account.js' */
+
+/** @typedef {{ type: 'welcome', id?: string, name: string, person: Self | null, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @typedef {{ type: 'person', person: Self }} PersonFrame */
 /** @typedef {{ type: 'connect', from: string }} ConnectFrame */
 /** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} JoinedFrame */
 /** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} ResumedFrame */
@@ -28,7 +33,7 @@
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ * @typedef {WelcomeFrame | PersonFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
  */
 
@@ -77,7 +82,8 @@ class Malformed extends Error {}
 
 /** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
 const READERS = {
-  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
   joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), ...members(v) }),
   resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, seq: number(v.seq), ...members(v) }),
@@ -110,6 +116,13 @@ function isObject(v) {
 function string(v) {
   if (typeof v !== 'string') throw new Malformed();
   return v;
+}
+
+/** @param {unknown} v @returns {Self} */
+function self(v) {
+  const person = readSelf(v);
+  if (person === null) throw new Malformed();
+  return person;
 }
 
 /** @param {unknown} v @returns {number} */

@@ -4,6 +4,7 @@
  */
 
 import { Connection } from './connection.js';
+import { Introduction } from './introduction.js';
 import { Pages } from './pages.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
@@ -19,6 +20,9 @@ import { Sender } from './sender.js';
 /** The room that every server has, and in which everyone begins. */
 export const LOBBY = 'lobby';
 
+/** The close code by which the server says that the session has ended. */
+const SIGNED_OUT = 3501;
+
 /** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
 const BUSY_RETRY_MS = 2_000;
 
@@ -30,6 +34,7 @@ const BUSY_RETRY_MS = 2_000;
  * @property {Surroundings} surroundings
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
+ * @property {() => void} onNobody called when the server knows one's name alone
  */
 
 export class Session {
@@ -44,19 +49,24 @@ export class Session {
   #surroundings;
   #roll;
   #sender;
-  #name = '';
-  #client;
+  #introduction;
   #resumeId = '';
 
   /** @param {SessionParts} parts */
-  constructor({ store, memory, outbox, surroundings, newId, clock }) {
+  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
     this.#store = store;
     this.#memory = memory;
     this.#outbox = outbox;
     this.#newId = newId;
     this.#clock = clock;
     this.#surroundings = surroundings;
-    this.#client = memory.client(newId);
+    this.#introduction = new Introduction({
+      store, memory, surroundings, client: memory.client(newId), onNobody,
+      ask: (request) => this.#ask(request),
+      again: () => {
+        if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
+      },
+    });
     this.#pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
     this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text }) => this.#connection.send({ type: 'message', room, text, id }));
@@ -73,8 +83,10 @@ export class Session {
    * @returns {Promise<void>} rejected by a Refusal when the server does not take it; otherwise the name is kept for later
    */
   async callMe(name) {
-    const before = this.#name;
-    this.#name = name;
+    const introduction = this.#introduction;
+    const before = introduction.name;
+    introduction.name = name;
+    introduction.isNewName = true;
     this.#store.nameProblem = null;
     if (!this.#store.link.ready) {
       if (this.#connection.phase === 'open') this.#introduce();
@@ -83,11 +95,24 @@ export class Session {
       return;
     }
     try {
-      await this.#ask({ type: 'connect', text: name, client: this.#client });
+      await introduction.connect(name);
     } catch (error) {
-      if (error instanceof Refusal) this.#name = before;
+      if (error instanceof Refusal) introduction.name = before;
       throw error;
     }
+  }
+
+  /** Comes with a session that has a name. @param {string} name */
+  comeBack(name) {
+    this.#introduction.name = name;
+    this.#introduction.isNewName = false;
+    this.#store.nameProblem = null;
+    this.#connection.renew();
+  }
+
+  /** Another name is needed. @param {Problem} problem */
+  refuseName(problem) {
+    this.#introduction.refused(problem);
   }
 
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
@@ -220,12 +245,7 @@ export class Session {
 
   /** The first thing on every connection: who, and which rooms; all in one go, so that one round trip is enough. */
   #introduce() {
-    this.#ask({ type: 'connect', text: this.#name, client: this.#client }).catch((error) => {
-      if (!(error instanceof Refusal)) return;
-      this.#store.nameProblem = error.problem;
-      this.#store.changed();
-      if (error.code === 'rate_limited') this.#introduceLater(error.retryAfterMs);
-    });
+    this.#introduction.say();
     /** @type {Map<string, number>} */
     const resume = new Map();
     for (const room of this.#store.wanted()) {
@@ -235,14 +255,6 @@ export class Session {
     if (resume.size === 0) return;
     this.#resumeId = this.#newId();
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
-  }
-
-  /** Many have come at once, as after a restart of the server. @param {number | undefined} retryAfterMs */
-  #introduceLater(retryAfterMs) {
-    const { setTimer, random } = this.#surroundings;
-    setTimer(() => {
-      if (this.#connection.phase === 'open' && !this.#store.link.ready) this.#introduce();
-    }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
   }
 
   /** @param {Room} room */
@@ -306,7 +318,7 @@ export class Session {
 
   #phaseChanged() {
     const { link } = this.#store;
-    const { phase, stopReason } = this.#connection;
+    const { phase, stopReason, stopCode } = this.#connection;
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
@@ -320,6 +332,7 @@ export class Session {
     }
     link.phase = phase;
     link.stopReason = stopReason;
+    if (phase === 'stopped' && stopCode === SIGNED_OUT) this.#introduction.signedOut();
     this.#store.changed();
   }
 
@@ -332,8 +345,8 @@ export class Session {
       case 'message': this.#posted(frame); break;
       case 'join': case 'leave': this.#noticed(frame); break;
       case 'connect': this.#someoneCame(frame.from); break;
-      case 'room': this.#roomAppeared(frame.room, frame.title); break;
-      case 'created': this.#roomAppeared(frame.room, frame.title); break;
+      case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'person': this.#introduction.become(frame.person.name, frame.person); break;
       case 'rooms': this.#store.list(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;
@@ -345,29 +358,12 @@ export class Session {
 
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
-    const { link, name: before } = this.#store;
-    if (before !== '' && before !== frame.name) this.#renamed(before, frame.name);
-    this.#name = frame.name;
-    this.#memory.name = frame.name;
-    this.#store.name = frame.name;
-    this.#store.nameProblem = null;
+    const { link } = this.#store;
+    this.#introduction.welcomed(frame);
     this.#store.limits = frame.limits;
     this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
-  }
-
-  /**
-   * The others are told; oneself is not.
-   * @param {string} before
-   * @param {string} now
-   */
-  #renamed(before, now) {
-    for (const room of this.#store.rooms.values()) {
-      if (!room.joined) continue;
-      room.exit(before);
-      if (!room.people.includes(now)) room.enter(now);
-    }
   }
 
   /** @param {JoinedFrame} frame */
@@ -456,14 +452,6 @@ export class Session {
     const lobby = this.#store.rooms.get(LOBBY);
     if (lobby === undefined || !lobby.joined || name === this.#store.name) return;
     lobby.notices.add('online', name, lobby.seq, this.#clock());
-  }
-
-  /**
-   * @param {string} key
-   * @param {string} title
-   */
-  #roomAppeared(key, title) {
-    this.#store.room(key, title);
   }
 
   /** @param {ErrorFrame} frame */

@@ -6,6 +6,7 @@ import { LIMITS_DEFAULT } from '../net/frames.js';
 import { Room } from './room.js';
 
 /** @import { Limits, Message, RoomSummary } from '../net/frames.js' */
+/** @import { Self } from '../net/account.js' */
 /** @import { Phase } from '../net/connection.js' */
 
 /**
@@ -22,6 +23,8 @@ import { Room } from './room.js';
 export class Store {
   /** The name under which the server knows us; empty until it has said welcome. */
   name = '';
+  /** Who one is to the server; null: nobody that it knows, a name alone. @type {Self | null} */
+  self = null;
   /** The name was refused: another one is needed. @type {Problem | null} */
   nameProblem = null;
   /** @type {Limits} */

@@ -1,0 +1,168 @@
+/** Who people are: guests who are known again, names that are kept with a password, ways out. Pictures are kept for people to look at. */
+
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { launch, Person } from '../support/browser.js';
+import { Server } from '../support/server.js';
+
+const FOLDER = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../../../.test/screenshots', import.meta.url));
+const PASSWORD = 'correct horse battery';
+
+let browser;
+let server;
+let number = 0;
+/** @type {Person[]} */
+let people = [];
+
+before(async () => {
+  browser = await launch();
+  await mkdir(FOLDER, { recursive: true });
+  server = await Server.start();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async () => {
+  for (const person of people) {
+    await person.leave();
+    // The browser writes a line for every request that is refused.
+    assert.deepEqual(person.complaints.filter((text) => !/status of (401|409)/.test(text)), []);
+  }
+  people = [];
+});
+
+const newName = () => `Person ${(number += 1)}`;
+
+async function sitDown(options = {}) {
+  const person = await Person.sitDown(browser, { url: server.url, ...options });
+  people.push(person);
+  return person;
+}
+
+async function openSettings({ page }) {
+  await page.locator('.self').click();
+  await page.locator('settings-panel').waitFor();
+}
+
+/** Keeps the name with a password. */
+async function claim(person, password = PASSWORD) {
+  const { page } = person;
+  await openSettings(person);
+  await page.locator('account-panel > .button').click();
+  await page.locator('#password-new').fill(password);
+  await page.locator('#password-new').press('Enter');
+}
+
+async function signIn({ page }, name, password) {
+  await page.locator('.gate-body > .link').click();
+  await page.locator('#account-name').fill(name);
+  await page.locator('#account-password').fill(password);
+  await page.locator('password-form button[type=submit]').click();
+}
+
+test('a guest keeps the name with a password, and signs in with it elsewhere', async () => {
+  const [ann, phone] = [await sitDown(), await sitDown({ phone: true })];
+  const name = newName();
+  await ann.comeIn(name);
+  await claim(ann);
+  await ann.page.locator('account-panel .hint', { hasText: 'The name is yours' }).waitFor();
+  await ann.page.keyboard.press('Escape');
+  await ann.say('it is still me');
+  await ann.stored('it is still me');
+
+  await phone.page.locator('#name-input').fill(name);
+  await phone.page.locator('name-form button[type=submit]').click();
+  await phone.page.locator('#name-problem', { hasText: 'belongs to an account' }).waitFor();
+  await signIn(phone, name, 'not the password');
+  await phone.page.locator('password-form .problem', { hasText: 'don’t match' }).waitFor();
+  await phone.page.locator('#account-password').fill(PASSWORD);
+  await phone.page.locator('password-form button[type=submit]').click();
+  await phone.page.locator('chat-frame').waitFor();
+  await phone.joined();
+  await phone.say('and from my phone');
+  await ann.stored('and from my phone');
+  assert.match(await ann.message('and from my phone').getAttribute('class'), /\bown\b/);
+});
+
+test('who has come in is known after a reload, by the cookie alone', async () => {
+  const ann = await sitDown();
+  const name = newName();
+  await ann.comeIn(name);
+  await ann.page.evaluate(() => localStorage.clear());
+  await ann.page.reload();
+  await ann.joined();
+  assert.equal(await ann.page.locator('.self-name').textContent(), name);
+  assert.equal(await ann.page.evaluate(() => document.cookie), '', 'which no script sees');
+});
+
+test('a page of somebody who is signed out elsewhere says so, and lets them in again', async () => {
+  const ann = await sitDown();
+  const name = newName();
+  await ann.comeIn(name);
+  await claim(ann);
+  await ann.page.locator('account-panel .hint', { hasText: 'The name is yours' }).waitFor();
+  const other = await ann.context.newPage();
+  await other.goto(server.url);
+  await other.locator('chat-frame').waitFor();
+  await other.locator('.self').click();
+  await other.locator('.settings-exits button').last().click();
+  await other.locator('name-gate').waitFor();
+  await ann.page.locator('name-gate .problem', { hasText: 'signed out' }).waitFor();
+  await signIn(ann, name, PASSWORD);
+  await ann.page.locator('chat-frame').waitFor();
+  await ann.joined();
+});
+
+test('another name is the same person’s on all pages', async () => {
+  const ann = await sitDown();
+  await ann.comeIn(newName());
+  const other = await ann.context.newPage();
+  await other.goto(server.url);
+  await other.locator('chat-frame').waitFor();
+  await openSettings(ann);
+  const name = newName();
+  await ann.page.locator('dialog #name-input').fill(name);
+  await ann.page.locator('dialog name-form button[type=submit]').click();
+  await other.locator('.self-name', { hasText: name }).waitFor();
+});
+
+for (const phone of [false, true]) {
+  for (const dark of [false, true]) {
+    for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
+      const title = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
+      test(`pictures of coming in and of the settings: ${title}`, async () => {
+        const person = await sitDown({ phone, dark, language });
+        const { page } = person;
+        const picture = (name) => page.screenshot({ path: join(FOLDER, `${name}-${title}.png`), animations: 'disabled' });
+        await page.locator('#name-input').waitFor();
+        await picture('gate');
+        await page.locator('.gate-body > .link').click();
+        await page.locator('#account-password').fill('not the password');
+        await page.locator('#account-name').fill(`Nobody ${title}`);
+        await page.locator('password-form button[type=submit]').click();
+        await page.locator('password-form .problem:not(:empty)').waitFor();
+        await picture('sign-in');
+        await page.locator('.gate-body > .link').click();
+        await person.comeIn(`韩梅梅 ${title}`);
+        if (phone) await page.locator('.open-rooms').click();
+        await openSettings(person);
+        await picture('settings-guest');
+        await page.locator('account-panel > .button').click();
+        await page.locator('#password-new').fill('short');
+        await page.locator('#password-new').press('Enter');
+        await page.locator('password-form .problem:not(:empty)').waitFor();
+        await picture('settings-claim');
+        await page.locator('#password-new').fill(PASSWORD);
+        await page.locator('#password-new').press('Enter');
+        await page.locator('account-panel > .hint:not(:empty)').waitFor();
+        await picture('settings-account');
+        person.complaints = person.complaints.filter((text) => !/status of 400/.test(text));
+      });
+    }
+  }
+}
