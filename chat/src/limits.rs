@@ -127,6 +127,9 @@ pub(crate) const MEMBERS_LISTED_MAX: usize = 500;
 /// See [`MEMBERS_LISTED_MAX`].
 pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of JSON of the people in one answer, who are the members with what they are doing.
+pub(crate) const PEOPLE_BYTES_MAX: usize = 64 * 1024;
+
 /// Members up to which a room is told who comes and goes. Each notice goes to every member, so that n people who
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
 pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
@@ -213,6 +216,10 @@ pub(crate) mod pace {
     pub(crate) const ROOMS: Rate = Rate::every_seconds(30, 5);
     pub(crate) const ROOMS_OF_ADDRESS: Rate = Rate::every_seconds(20, 30);
 
+    /// Those in one's rooms are told of each: a page that is looked at, and not, and looked at.
+    pub(crate) const AWAYS: Rate = Rate::every_seconds(3, 20);
+    pub(crate) const AWAYS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
+
     /// `rooms`, `who`: answers of up to 100 KB.
     pub(crate) const LOOKS: Rate = Rate::per_second(5, 100);
 
@@ -249,6 +256,7 @@ const _: () = assert!(TEXT_BYTES_MAX * 6 + 1024 <= FRAME_BYTES_MAX);
 // … and so must the server's longest answers.
 const _: () = assert!(ROOMS_MAX * ROOM_JSON_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
+const _: () = assert!(PAGE_BYTES_MAX + MEMBERS_BYTES_MAX + PEOPLE_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX <= RESUME_ROOM_BYTES_MAX && MESSAGE_JSON_BYTES_MAX <= PAGE_BYTES_MAX);
 // A resume of as many rooms as possible must fit the output queue, with room for what else happens.
 const _: () =

@@ -33,8 +33,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
 
     let origins = Origins::new(&options.allowed_origins);
     let hub_data = data.clone();
-    let rate_limits = options.rate_limits;
-    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits).await;
+    let (rate_limits, leave_grace) = (options.rate_limits, options.leave_grace);
+    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits, leave_grace).await;
     let worker_start = async move |worker: Worker| {
         let office = Office {
             desk: Arc::new(Desk::new(worker.handle().clone())),

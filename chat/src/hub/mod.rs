@@ -13,10 +13,12 @@
 mod again;
 mod attempts;
 mod calls;
+mod departures;
 mod effect;
 pub(crate) mod outbox;
 mod pace;
 mod people;
+mod presences;
 mod process;
 mod rebuild;
 mod refuse;
@@ -24,7 +26,7 @@ mod requests;
 mod sender;
 mod wire;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use switchboard::ConnectionId;
@@ -35,10 +37,13 @@ use crate::rooms::Rooms;
 use crate::store::{StoreError, Writer};
 use crate::ticket::Ticket;
 use attempts::Attempts;
+use departures::Departures;
 use effect::Effect;
 use outbox::Outbox;
 use pace::Pace;
 use people::People;
+pub(crate) use presences::Presence;
+use presences::Presences;
 pub(crate) use process::run;
 pub(crate) use sender::{HUB, HubSender};
 
@@ -82,6 +87,8 @@ pub(crate) struct Hub<O> {
     people: People,
     pace: Pace,
     attempts: Attempts,
+    presences: Presences,
+    departures: Departures,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -90,11 +97,24 @@ pub(crate) struct Hub<O> {
 
 impl<O: Outbox> Hub<O> {
     /// Takes over the database.
-    fn load(outbox: O, writer: Writer, pace: Pace) -> Result<Self, StoreError> {
+    ///
+    /// `leave_grace`: how long somebody without a connection has not left.
+    fn load(outbox: O, writer: Writer, pace: Pace, leave_grace: Duration) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
         let attempts = Attempts::new(pace.factor());
-        Ok(Self { outbox, writer, rooms, people, pace, attempts, effects: Vec::new(), effects_bytes: 0 })
+        Ok(Self {
+            outbox,
+            writer,
+            rooms,
+            people,
+            pace,
+            attempts,
+            presences: Presences::default(),
+            departures: Departures::new(leave_grace),
+            effects: Vec::new(),
+            effects_bytes: 0,
+        })
     }
 
     /// What comes from here on is another batch: what came before has been acknowledged.

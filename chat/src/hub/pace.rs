@@ -20,9 +20,10 @@ enum Kind {
     Join,
     Create,
     Look,
+    Away,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -31,6 +32,7 @@ impl Kind {
             Request::Connect { .. } => Self::Name,
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
+            Request::Away { .. } => Self::Away,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
         }
     }
@@ -43,6 +45,7 @@ impl Kind {
             Self::Join => (pace::JOINS, Some(pace::JOINS_OF_ADDRESS)),
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
+            Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
         }
     }
 
@@ -53,6 +56,7 @@ impl Kind {
             Self::Join => "going in and out of rooms",
             Self::Create => "creating rooms",
             Self::Look => "asking",
+            Self::Away => "coming and going",
         }
     }
 }

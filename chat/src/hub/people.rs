@@ -24,6 +24,10 @@ pub(super) struct Person {
     pub(super) rooms: Vec<RoomIndex>,
     /// Who it is, if a cookie said so.
     pub(super) login: Option<Login>,
+    /// Nobody is at the keyboard.
+    pub(super) is_away: bool,
+    /// Since when that is so, or the connection has a name, in milliseconds since 1970.
+    pub(super) since_ms: u64,
     /// The last request that changed the above.
     changed_by: Ticket,
     last_request: Option<LastRequest>,
@@ -40,13 +44,15 @@ struct LastRequest {
 
 impl Person {
     pub(super) fn from_session(session: Session, rooms: &Rooms) -> Self {
-        let Session { v1, name, client, changed_by, rooms: ids, login } = session;
+        let Session { v1, name, client, changed_by, rooms: ids, login, is_away, since_ms } = session;
         Self {
             v1,
             name: Some(name).filter(|name| !name.is_empty()).map(Into::into),
             client: client.into(),
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
             login,
+            is_away,
+            since_ms,
             changed_by,
             last_request: None,
             buckets: Buckets::default(),
@@ -61,6 +67,8 @@ impl Person {
             changed_by: self.changed_by,
             rooms: self.rooms.iter().map(|index| rooms[*index].id).collect(),
             login: self.login,
+            is_away: self.is_away,
+            since_ms: self.since_ms,
         }
     }
 
@@ -108,6 +116,15 @@ impl People {
         let is_theirs =
             move |(_, known): &(_, &Person)| known.login.is_some_and(|login| login.person == person);
         self.iter().filter(is_theirs).map(|(conn, _)| conn)
+    }
+
+    /// The rooms in which somebody of this name is.
+    pub(super) fn rooms_of(&self, name: &str) -> Vec<RoomIndex> {
+        let theirs = self.0.values().filter(|person| person.name.as_deref() == Some(name));
+        let mut rooms: Vec<_> = theirs.flat_map(|person| person.rooms.iter().copied()).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        rooms
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Person)> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError, Recipient};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::outbox::ToClients;
 use super::pace::Pace;
@@ -20,8 +20,13 @@ use crate::store::{self, Published, StoreError, Writer, database_in};
 
 /// Runs until the server stops or another hub takes over. What was acknowledged is on disk when it returns.
 ///
-/// `rate_limits`: see [`Pace`].
-pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> Result<(), BoxError> {
+/// `rate_limits`: see [`Pace`]. `leave_grace`: see [`Hub::load`].
+pub(crate) async fn run(
+    mut process: Process,
+    data: &Path,
+    rate_limits: u32,
+    leave_grace: Duration,
+) -> Result<(), BoxError> {
     let database = database_in(data);
     // While there may still be another one to go on with.
     store::check(&database)?;
@@ -32,14 +37,30 @@ pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> 
     // Where nobody is, nobody has missed anything.
     let last_published = published.last().filter(|_| !connections.is_empty());
     let outbox = ToClients::new(handle.clone(), published);
-    let mut hub = Hub::load(outbox, Writer::open(&database)?, Pace::new(rate_limits))?;
+    let mut hub = Hub::load(outbox, Writer::open(&database)?, Pace::new(rate_limits), leave_grace)?;
+    let is_empty = connections.is_empty();
     hub.rebuild(connections).await;
+    hub.recall_departures(is_empty)?;
     hub.publish_rest(last_published).await?;
 
     let mut messages = Vec::with_capacity(BATCH_REQUESTS_MAX);
     // What has ended more than one hub comes alone, so that the others are not refused with it.
     let mut is_careful = true;
-    while process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX }).await > 0 {
+    loop {
+        let receiving = process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX });
+        let received = match hub.next_departure() {
+            Some(at) => timeout_at(at, receiving).await,
+            None => Ok(receiving.await),
+        };
+        match received {
+            Ok(0) => break,
+            Ok(_) => {}
+            // Whatever else there is to do: nobody is kept waiting to leave.
+            Err(_) => {
+                hub.say_goodbye(Instant::now()).await;
+                continue;
+            }
+        }
         is_careful = messages.iter().any(|message| message.attempt() > REQUEST_ATTEMPTS_TOGETHER_MAX);
         let mut batch = Vec::with_capacity(messages.len());
         hub.begin_batch();
@@ -56,6 +77,7 @@ pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> 
             }
         }
         hub.handle(batch).await;
+        hub.say_goodbye(Instant::now()).await;
     }
     hub.close()?;
     Ok(())

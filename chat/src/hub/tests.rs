@@ -11,6 +11,7 @@ use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
 use crate::testing::TempDirectory;
 
+mod departures;
 mod imitation;
 mod messages;
 mod paces;
@@ -133,7 +134,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
     let writer = Writer::open(&directory.database()).expect("opened");
-    Hub::load(clients.clone(), writer, Pace::new(0)).expect("loaded")
+    Hub::load(clients.clone(), writer, Pace::new(0), Duration::ZERO).expect("loaded")
 }
 
 impl World {

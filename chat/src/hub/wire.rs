@@ -41,6 +41,8 @@ mod kind {
     pub(super) const HISTORY: u8 = 8;
     pub(super) const RESUME: u8 = 9;
     pub(super) const WHO: u8 = 10;
+    // 11 to 31 belong to messages.
+    pub(super) const AWAY: u8 = 32;
 }
 
 impl Command {
@@ -84,7 +86,7 @@ impl Command {
         let what = match kind {
             kind::OPENED => What::Opened,
             kind::CLOSED => What::Closed,
-            kind if kind > kind::WHO => return Err(foreign(id)),
+            kind if kind > kind::WHO && kind != kind::AWAY => return Err(foreign(id)),
             kind => {
                 let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
                 let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
@@ -146,6 +148,10 @@ fn put_request(out: &mut Output, request: &Request) {
             out.short_text(key);
         }
         Request::Rooms => out.byte(kind::ROOMS),
+        Request::Away { is_away } => {
+            out.byte(kind::AWAY);
+            out.byte(u8::from(*is_away));
+        }
         Request::History { room, before, limit } => {
             put_room(out, kind::HISTORY, room);
             out.number(before.unwrap_or(NO_POSITION));
@@ -182,6 +188,7 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         kind::LEAVE => Request::Leave { room: text()? },
         kind::WHO => Request::Who { room: text()? },
         kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
         kind::HISTORY => {
             let room = text()?;

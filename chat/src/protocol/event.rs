@@ -2,6 +2,7 @@
 
 use super::json::{self, Object};
 use crate::account::{Profile, Role};
+use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 
 /// A message as it is stored.
@@ -29,12 +30,18 @@ pub(crate) struct RoomSummary<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct MemberList {
     pub(crate) names: String,
+    /// The same with what they are doing, as far as there is room.
+    pub(crate) people: String,
     pub(crate) count: usize,
 }
 
 impl MemberList {
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>, count: usize) -> Self {
-        Self { names: json::array(names.into_iter().map(json::string)), count }
+    pub(crate) fn new<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        people: impl IntoIterator<Item = String>,
+        count: usize,
+    ) -> Self {
+        Self { names: json::array(names.into_iter().map(json::string)), people: json::array(people), count }
     }
 }
 
@@ -141,6 +148,7 @@ pub(crate) fn joined(
         .number("seq", seq)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
 }
 
@@ -200,20 +208,47 @@ pub(crate) fn who(id: Option<&str>, room: &str, members: &MemberList) -> String 
         .string("room", room)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
+}
+
+/// One of the people in a list of them.
+pub(crate) fn person_in_room(name: &str, presence: Presence) -> String {
+    Object::nested()
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+/// To the rooms of somebody who is away now, or here again.
+pub(crate) fn presence(name: &str, presence: Presence) -> String {
+    Object::of_type("presence")
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+pub(crate) fn away(id: Option<&str>, is_away: bool) -> String {
+    Object::of_type("away").optional("id", id).boolean("away", is_away).finish()
+}
+
+fn presence_name(presence: Presence) -> &'static str {
+    if presence.is_away { "away" } else { "online" }
 }
 
 /// Somebody came into a room.
 pub(crate) fn join(room: &str, name: &str, members: usize) -> String {
-    presence("join", room, name, members)
+    notice("join", room, name, members)
 }
 
 /// Somebody left a room, or is gone.
 pub(crate) fn leave(room: &str, name: &str, members: usize) -> String {
-    presence("leave", room, name, members)
+    notice("leave", room, name, members)
 }
 
-fn presence(kind: &str, room: &str, name: &str, members: usize) -> String {
+fn notice(kind: &str, room: &str, name: &str, members: usize) -> String {
     Object::of_type(kind).string("room", room).string("from", name).number("members", members as u64).finish()
 }
 
@@ -242,11 +277,12 @@ mod tests {
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
             )
         );
-        let members = MemberList::new(["Ann", "李雷"], 2);
+        let presence = Presence { is_away: true, since_ms: 7 };
+        let members = MemberList::new(["Ann", "李雷"], [person_in_room("Ann", presence)], 2);
         let page = Page { messages: vec!["{}".into()], more: true };
         assert_eq!(
             joined(None, "lobby", "Lobby", &page, 41, &members),
-            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"members":["Ann","李雷"],"member_count":2}"#
+            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"members":["Ann","李雷"],"member_count":2,"people":[{"name":"Ann","presence":"away","since":7}]}"#
         );
         assert_eq!(
             resumed(None, "t", Ok(&[]), 3, &members),

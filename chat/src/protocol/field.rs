@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 pub(super) enum Field {
     Text(String),
     Whole(u64),
+    Truth(bool),
     /// In the order of the frame; a key that comes twice is there twice.
     Object(Vec<(String, Field)>),
     /// A value that no key of the protocol takes, by its name.
@@ -22,6 +23,7 @@ impl Field {
         match self {
             Self::Text(_) => "a string",
             Self::Whole(_) => "a number",
+            Self::Truth(_) => "a boolean",
             Self::Object(_) => "an object",
             Self::Other(kind) => kind,
         }
@@ -39,6 +41,7 @@ pub(super) struct Fields {
     pub(super) before: Option<Field>,
     pub(super) limit: Option<Field>,
     pub(super) rooms: Option<Field>,
+    pub(super) away: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -68,6 +71,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Before => &mut fields.before,
                 Key::Limit => &mut fields.limit,
                 Key::Rooms => &mut fields.rooms,
+                Key::Away => &mut fields.away,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -88,6 +92,7 @@ enum Key {
     Before,
     Limit,
     Rooms,
+    Away,
     Unknown,
 }
 
@@ -116,6 +121,7 @@ impl Visitor<'_> for KeyVisitor {
             "before" => Key::Before,
             "limit" => Key::Limit,
             "rooms" => Key::Rooms,
+            "away" => Key::Away,
             _ => Key::Unknown,
         })
     }
@@ -156,8 +162,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::Other("a fraction"))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("a boolean"))
+    fn visit_bool<E>(self, value: bool) -> Result<Field, E> {
+        Ok(Field::Truth(value))
     }
 
     fn visit_unit<E>(self) -> Result<Field, E> {

@@ -57,6 +57,10 @@ pub(crate) enum Request {
     Who {
         room: String,
     },
+    /// Nobody is at the keyboard, or somebody again.
+    Away {
+        is_away: bool,
+    },
 }
 
 impl Envelope {
@@ -105,6 +109,7 @@ impl Request {
                 limit: limit(fields.limit)?,
             }),
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
+            "away" => Ok(Self::Away { is_away: truth("away", fields.away)? }),
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
             unknown => Err(unknown_type(unknown)),
         }
@@ -112,7 +117,14 @@ impl Request {
 
     /// Does it change what the server keeps with the connection: its name, or the rooms that it is in?
     pub(crate) fn changes_session(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Join { .. }
+                | Self::Leave { .. }
+                | Self::Resume { .. }
+                | Self::Away { .. }
+        )
     }
 
     /// The key of the one room that it is about.
@@ -123,7 +135,11 @@ impl Request {
             | Self::Leave { room }
             | Self::History { room, .. }
             | Self::Who { room } => Some(room),
-            Self::Connect { .. } | Self::Create { .. } | Self::Rooms | Self::Resume { .. } => None,
+            Self::Connect { .. }
+            | Self::Create { .. }
+            | Self::Rooms
+            | Self::Resume { .. }
+            | Self::Away { .. } => None,
         }
     }
 
@@ -172,6 +188,13 @@ fn whole(key: &str, field: Field) -> Result<u64, Refusal> {
         // SQLite's integers, and those that JavaScript counts exactly, end before u64's.
         Field::Whole(number) if number <= i64::MAX as u64 => Ok(number),
         other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", Some(&other))),
+    }
+}
+
+fn truth(key: &str, field: Option<Field>) -> Result<bool, Refusal> {
+    match field {
+        Some(Field::Truth(truth)) => Ok(truth),
+        other => Err(wrong(key, "true or false", other.as_ref())),
     }
 }
 

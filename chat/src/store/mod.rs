@@ -4,6 +4,7 @@
 //! ([`reader`]). With a write-ahead log neither waits for the other.
 
 mod batch;
+mod departures;
 mod directory;
 pub(crate) mod history;
 mod people;

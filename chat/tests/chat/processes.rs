@@ -403,3 +403,26 @@ fn who_somebody_is_outlives_every_process() {
     assert_eq!(ann.ask(&server, "DELETE", "/session", Value::Null).status, 200);
     assert_eq!(page.await_close(), 3501);
 }
+
+#[test]
+fn who_is_back_in_time_has_not_left_whatever_becomes_of_the_hub() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--leave-grace", "3"]);
+    let mut ann = Client::person(&server, "Ann", &["lobby"]);
+    for name in ["Bob", "Cy"] {
+        drop(Client::person(&server, name, &["lobby"]));
+    }
+    // Both are gone for the hub, and stay for the others.
+    until("they are gone", || {
+        ann.send(json!({"type": "who", "room": "lobby"}));
+        (ann.await_type("who")["member_count"] == 3).then_some(())
+    });
+    let hub = server.processes().into_iter().find(|process| process.name == "hub").expect("it runs");
+    Server::kill_process(hub.pid);
+    let _bob = Client::person(&server, "Bob", &["lobby"]);
+    let left = ann.await_type("leave");
+    assert_eq!((&left["from"], &left["members"]), (&json!("Cy"), &json!(2)));
+    ann.send(json!({"type": "who", "room": "lobby"}));
+    assert_eq!(ann.await_type("who")["members"], json!(["Ann", "Bob"]));
+    ann.catch_up();
+}

@@ -5,6 +5,7 @@
 
 mod messages;
 mod people;
+mod presence;
 mod rooms;
 
 use std::sync::Arc;
@@ -98,24 +99,27 @@ impl<O: Outbox> Hub<O> {
             for room in &person.rooms {
                 self.rooms[*room].members.enter(name);
             }
+            self.presences.arrive(name, person.is_away, person.since_ms);
         }
         self.people.add(conn, person);
     }
 
     fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
         match self.people.remove(conn) {
-            Some(Person { name: Some(name), rooms, .. }) => {
+            Some(Person { name: Some(name), rooms, is_away, .. }) => {
+                self.departed(&name, is_away, !rooms.is_empty());
                 for room in rooms {
-                    self.depart(room, &name, None);
+                    self.lose(room, &name);
                 }
             }
             Some(_) => {}
             // It closed before this hub began, and nobody has been told.
             None => {
                 let Some(Session { name, rooms, .. }) = Session::decode(session) else { return };
+                let name: Arc<str> = name.into();
                 for room in rooms.into_iter().filter_map(|id| self.rooms.with_id(id)).collect::<Vec<_>>() {
                     if !name.is_empty() && !self.rooms[room].members.contains(&name) {
-                        self.tell_departure(room, &name, None);
+                        self.lose_unseen(room, &name);
                     }
                 }
             }
@@ -181,9 +185,10 @@ impl<O: Outbox> Hub<O> {
                 self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
             }
             Request::Resume { rooms } => self.resume(caller, rooms),
+            Request::Away { is_away } => self.away(caller, is_away),
             Request::Who { room } => {
-                let room = &self.rooms[self.find(&room)?];
-                let frame = event::who(id, &room.key, &room.members.list());
+                let room = self.find(&room)?;
+                let frame = event::who(id, &self.rooms[room].key, &self.member_list(room));
                 self.push(caller.conn, frame);
             }
         }

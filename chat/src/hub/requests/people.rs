@@ -11,6 +11,7 @@ use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::{Hub, now_ms};
 use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::presence::Entry;
 use crate::protocol::request::no_name;
 use crate::protocol::{LOBBY, Refusal, event};
 use crate::rooms::RoomIndex;
@@ -28,6 +29,7 @@ impl<O: Outbox> Hub<O> {
         let (name, profile) = self.introduce(conn, name)?;
         let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let before = person.name.replace(name.clone());
+        let is_first = before.is_none();
         if let Some(client) = client {
             person.client = client.into();
         }
@@ -48,13 +50,19 @@ impl<O: Outbox> Hub<O> {
             self.publish(group, frame.clone(), None);
         }
         match before {
-            Some(before) if before != name => self.move_rooms(&rooms, &before, &name, conn),
+            Some(before) if before != name => {
+                self.call(conn, &before, &name);
+                self.move_rooms(&rooms, &before, &name, conn);
+            }
             None if !v1 => {
                 if let Some(lobby) = lobby {
                     self.enter(lobby, &name, conn);
                 }
             }
             _ => {}
+        }
+        if is_first {
+            self.arrived(conn, &name);
         }
         self.rename_others(conn, &name, profile.as_ref());
         self.changed(caller);
@@ -96,6 +104,7 @@ impl<O: Outbox> Hub<O> {
             person.name = Some(name.clone());
             let (rooms, v1) = (person.rooms.clone(), person.v1);
             let session = person.session(&self.rooms).encode();
+            self.call(other, &before, name);
             self.move_rooms(&rooms, &before, name, other);
             if v1 {
                 self.push(other, event::person(profile));
@@ -150,9 +159,12 @@ impl<O: Outbox> Hub<O> {
 
     /// A member more, and what its room is told of it: nothing if somebody of that name is there already.
     pub(super) fn entered(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) -> Option<Effect> {
-        let room = &mut self.rooms[room];
-        let first = room.members.enter(name);
-        (first && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
+        let entry = self.rooms[room].members.enter(name);
+        if let Entry::Back(leaves_at) = entry {
+            self.stay(room, name, leaves_at);
+        }
+        let room = &self.rooms[room];
+        (entry == Entry::First && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
             Effect::Send(Outgoing::Publish {
                 group: Group::Room(room.id),
                 frame: event::join(&room.key, name, room.members.len()).into(),
@@ -167,13 +179,18 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// A member less; the room is told when it was the last of that name.
-    pub(super) fn depart(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
+    pub(in crate::hub) fn depart(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
         if self.rooms[room].members.leave(name) {
             self.tell_departure(room, name, except);
         }
     }
 
-    pub(super) fn tell_departure(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
+    pub(in crate::hub) fn tell_departure(
+        &mut self,
+        room: RoomIndex,
+        name: &str,
+        except: Option<ConnectionId>,
+    ) {
         let room = &self.rooms[room];
         if room.members.len() < NOTICE_MEMBERS_MAX {
             let frame = event::leave(&room.key, name, room.members.len()).into();
