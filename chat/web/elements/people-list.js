@@ -23,14 +23,18 @@ export class PeopleList extends ChatElement {
   /** @type {readonly string[]} */
   #shown = NOBODY;
   #shownSelf = '';
+  /** @type {ReadonlySet<string> | null} */
+  #shownAway = null;
   #foot = h('footer', { class: 'panel-foot' });
   /** @type {KeyedList<string>} */
   #list = new KeyedList(this.#people, {
     key: (name) => name,
-    look: (name) => String(name === this.chat.store.name),
+    look: (name) => `${name === this.chat.store.name} ${this.chat.store.away.has(name)}`,
     fill: (li, name) => {
       li.className = 'person';
-      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []));
+      const isAway = this.chat.store.away.has(name);
+      li.dataset.presence = isAway ? 'away' : 'online';
+      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []), isAway ? h('span', { class: 'tag' }, t.away) : h('span', { class: 'visually-hidden' }, t.isOnline));
     },
   });
 
@@ -56,8 +60,9 @@ export class PeopleList extends ChatElement {
    * @param {readonly string[]} people
    */
   #showPeople(people) {
-    const { name: self } = this.chat.store;
-    if (people === this.#shown && self === this.#shownSelf) return;
+    const { name: self, away } = this.chat.store;
+    if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway) return;
+    this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;
     const collator = new Intl.Collator(language, { numeric: true });

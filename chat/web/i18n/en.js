@@ -67,6 +67,8 @@ export default {
   peopleCount: /** @param {number} n @param {string} shown */ (n, shown) => (n === 1 ? '1 person' : `${shown} people`),
   showPeople: 'Show people',
   you: 'you',
+  away: 'away',
+  isOnline: 'online',
   morePeople: /** @param {string} shown */ (shown) => `and ${shown} more`,
 
   // Messages

@@ -66,6 +66,8 @@ export default {
   peopleCount: (_n, shown) => `${shown} 人在线`,
   showPeople: '打开成员列表',
   you: '我',
+  away: '离开',
+  isOnline: '在线',
   morePeople: (shown) => `还有 ${shown} 人`,
 
   skipToMessage: '跳到输入框',

@@ -20,7 +20,7 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'welcome', id?: string, name: string, person: Self | null, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
 /** @typedef {{ type: 'person', person: Self }} PersonFrame */
 /** @typedef {{ type: 'connect', from: string }} ConnectFrame */
-/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} JoinedFrame */
+/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number, away?: string[] }} JoinedFrame */
 /** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} ResumedFrame */
 /** @typedef {{ type: 'join' | 'leave', room: string, from: string, members: number }} NoticeFrame */
 /** @typedef {{ type: 'left', id?: string, room: string }} LeftFrame */
@@ -29,11 +29,12 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'rooms', id?: string, rooms: RoomSummary[] }} RoomsFrame */
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
 /** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
-/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number }} WhoFrame */
+/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
+/** @typedef {{ type: 'presence', name: string, away: boolean }} PresenceFrame */
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | PersonFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
  */
 
@@ -42,6 +43,7 @@ import { readSelf } from './account.js';
  * @typedef {{ type: 'connect', text: string, client: string }
  *   | { type: 'join' | 'leave' | 'create' | 'who', room: string }
  *   | { type: 'rooms' }
+ *   | { type: 'away', away: boolean }
  *   | { type: 'message', room: string, text: string }
  *   | { type: 'history', room: string, before: number, limit: number }
  *   | { type: 'resume', rooms: Record<string, number> }} Request
@@ -83,6 +85,7 @@ class Malformed extends Error {}
 /** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
 const READERS = {
   welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
   person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
   joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), ...members(v) }),
@@ -156,11 +159,15 @@ function page(v) {
 /**
  * The list may have been cut; the count is of all.
  * @param {Record<string, unknown>} v
- * @returns {{ members: string[], memberCount: number }}
+ * @returns {{ members: string[], memberCount: number, away?: string[] }}
  */
 function members(v) {
   const names = list(v.members, string);
-  return { members: names, memberCount: typeof v.member_count === 'number' ? v.member_count : names.length };
+  return {
+    members: names,
+    memberCount: typeof v.member_count === 'number' ? v.member_count : names.length,
+    ...(Array.isArray(v.people) ? { away: v.people.filter((person) => isObject(person) && person.presence === 'away').map(({ name }) => string(name)) } : {}),
+  };
 }
 
 /** @param {unknown} v @returns {Message} */

@@ -50,6 +50,7 @@ export class Session {
   #roll;
   #sender;
   #introduction;
+  #isAway = false;
   #resumeId = '';
 
   /** @param {SessionParts} parts */
@@ -113,6 +114,12 @@ export class Session {
   /** Another name is needed. @param {Problem} problem */
   refuseName(problem) {
     this.#introduction.refused(problem);
+  }
+
+  /** Nobody is at the page, or somebody again. @param {boolean} isAway */
+  setAway(isAway) {
+    this.#isAway = isAway;
+    if (this.#store.link.ready) this.#ask({ type: 'away', away: isAway }).catch(ignoreUnanswered);
   }
 
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
@@ -346,6 +353,7 @@ export class Session {
       case 'join': case 'leave': this.#noticed(frame); break;
       case 'connect': this.#someoneCame(frame.from); break;
       case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'presence': this.#store.turn(frame.name, frame.away); break;
       case 'person': this.#introduction.become(frame.person.name, frame.person); break;
       case 'rooms': this.#store.list(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
@@ -364,6 +372,7 @@ export class Session {
     this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
+    if (this.#isAway) this.setAway(true);
   }
 
   /** @param {JoinedFrame} frame */
@@ -416,11 +425,12 @@ export class Session {
 
   /**
    * @param {Room} room
-   * @param {{ members: string[], memberCount: number }} there
+   * @param {{ members: string[], memberCount: number, away?: string[] }} there
    */
-  #counted(room, { members, memberCount }) {
+  #counted(room, { members, memberCount, away }) {
     room.people = [...members];
     room.members = memberCount;
+    if (away !== undefined) this.#store.countAway(members, away);
   }
 
   /** @param {MessageFrame} frame */
@@ -441,6 +451,7 @@ export class Session {
     const room = this.#store.rooms.get(frame.room);
     if (room === undefined) return;
     room.members = frame.members;
+    if (frame.type === 'join') this.#store.turn(frame.from, false);
     if (frame.type === 'join') room.enter(frame.from);
     else room.exit(frame.from);
     room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());

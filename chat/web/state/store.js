@@ -29,6 +29,8 @@ export class Store {
   nameProblem = null;
   /** @type {Limits} */
   limits = { ...LIMITS_DEFAULT };
+  /** Who is not at the keyboard, by name. @type {ReadonlySet<string>} */
+  away = new Set();
   /** @type {Map<string, Room>} */
   rooms = new Map();
   /** Counts the changes to which rooms there are, and what they are called. */
@@ -75,6 +77,20 @@ export class Store {
       this.roomsRevision += 1;
     }
     return room;
+  }
+
+  /** @param {string} name @param {boolean} isAway */
+  turn(name, isAway) {
+    const away = new Set(this.away);
+    if (isAway) away.add(name);
+    else away.delete(name);
+    this.away = away;
+  }
+
+  /** Of those who are in a room. @param {string[]} names @param {string[]} away */
+  countAway(names, away) {
+    const here = new Set(names);
+    this.away = new Set([...[...this.away].filter((name) => !here.has(name)), ...away]);
   }
 
   /**
