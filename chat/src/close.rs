@@ -12,6 +12,9 @@ pub(crate) enum Farewell {
     NameClaimed,
     /// The session was ended.
     SignedOut,
+    /// An administrator wants it.
+    Kicked,
+    Banned,
 }
 
 impl Farewell {
@@ -21,6 +24,8 @@ impl Farewell {
             Self::Replaced => 3001,
             Self::NameClaimed => 3002,
             Self::SignedOut => 3501,
+            Self::Kicked => 3502,
+            Self::Banned => 3503,
         }
     }
 
@@ -32,6 +37,8 @@ impl Farewell {
                 "the name has become an account: come back, and sign in or take another name"
             }
             Self::SignedOut => "signed out",
+            Self::Kicked => "removed by an administrator",
+            Self::Banned => "banned by an administrator",
         }
     }
 }

@@ -78,6 +78,15 @@ pub(crate) const CALL_WAIT_MS_MAX: u64 = 5_000;
 /// attempts are refused for a while.
 pub(crate) const ATTEMPTS_MAX: usize = 16_384;
 
+/// What administrators have done that is kept, some 100 bytes each.
+pub(crate) const AUDIT_MAX: usize = 10_000;
+
+/// People of one name whom an administrator's order is about: guests may have the same.
+pub(crate) const NAMESAKES_MAX: usize = 100;
+
+/// Minutes for which somebody can be told to be silent: a year.
+pub(crate) const MUTE_MINUTES_MAX: u64 = 366 * 24 * 60;
+
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.

@@ -36,6 +36,9 @@ impl<O: Outbox> Hub<O> {
                 if let Some(known) = self.known(&token, now_ms)? {
                     return Ok(Answer::Somebody(known));
                 }
+                if !self.are_guests_allowed {
+                    return Err(Refusal::guests_closed());
+                }
                 self.attempts.admit_guest(address, Instant::now())?;
                 self.check_name(&name, None, None, now_ms)?;
                 self.replace(replaces, now_ms)?;
@@ -62,6 +65,14 @@ impl<O: Outbox> Hub<O> {
                     return Ok(Answer::Somebody(known));
                 }
                 self.attempts.forgive(person, address);
+                if self
+                    .writer
+                    .identity(person)
+                    .map_err(unreadable)?
+                    .is_some_and(|identity| identity.is_banned)
+                {
+                    return Err(Refusal::banned());
+                }
                 let session = NewSession { token: &token, agent: &agent, now_ms };
                 let identity = checked(self.writer.sign_in(person, &password, session))?;
                 self.replace(replaces, now_ms)?;

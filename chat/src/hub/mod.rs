@@ -89,6 +89,7 @@ pub(crate) struct Hub<O> {
     attempts: Attempts,
     presences: Presences,
     departures: Departures,
+    are_guests_allowed: bool,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -102,6 +103,7 @@ impl<O: Outbox> Hub<O> {
     fn load(outbox: O, writer: Writer, pace: Pace, leave_grace: Duration) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
+        let are_guests_allowed = writer.are_guests_allowed()?;
         let attempts = Attempts::new(pace.factor());
         Ok(Self {
             outbox,
@@ -112,6 +114,7 @@ impl<O: Outbox> Hub<O> {
             attempts,
             presences: Presences::default(),
             departures: Departures::new(leave_grace),
+            are_guests_allowed,
             effects: Vec::new(),
             effects_bytes: 0,
         })

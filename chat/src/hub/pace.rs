@@ -33,6 +33,7 @@ impl Kind {
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
             Request::Away { .. } => Self::Away,
+            Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
         }
     }

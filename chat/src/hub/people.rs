@@ -24,6 +24,8 @@ pub(super) struct Person {
     pub(super) rooms: Vec<RoomIndex>,
     /// Who it is, if a cookie said so.
     pub(super) login: Option<Login>,
+    /// In milliseconds since 1970; in the past: may write.
+    pub(super) muted_until_ms: u64,
     /// Nobody is at the keyboard.
     pub(super) is_away: bool,
     /// Since when that is so, or the connection has a name, in milliseconds since 1970.
@@ -51,6 +53,7 @@ impl Person {
             client: client.into(),
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
             login,
+            muted_until_ms: 0,
             is_away,
             since_ms,
             changed_by,

@@ -15,6 +15,7 @@ use super::refuse::Unreadable;
 use super::{Command, What};
 use crate::binary::{Input, Output};
 use crate::limits::ROOM_BYTES_MAX;
+use crate::protocol::moderation::Act;
 use crate::protocol::{Envelope, Request};
 use crate::ticket::Ticket;
 
@@ -43,6 +44,8 @@ mod kind {
     pub(super) const WHO: u8 = 10;
     // 11 to 31 belong to messages.
     pub(super) const AWAY: u8 = 32;
+    pub(super) const GUESTS: u8 = 33;
+    pub(super) const MODERATE: u8 = 34;
 }
 
 impl Command {
@@ -86,7 +89,9 @@ impl Command {
         let what = match kind {
             kind::OPENED => What::Opened,
             kind::CLOSED => What::Closed,
-            kind if kind > kind::WHO && kind != kind::AWAY => return Err(foreign(id)),
+            kind if kind > kind::WHO && !(kind::AWAY..=kind::MODERATE).contains(&kind) => {
+                return Err(foreign(id));
+            }
             kind => {
                 let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
                 let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
@@ -148,6 +153,16 @@ fn put_request(out: &mut Output, request: &Request) {
             out.short_text(key);
         }
         Request::Rooms => out.byte(kind::ROOMS),
+        Request::Guests { are_allowed } => {
+            out.byte(kind::GUESTS);
+            out.byte(u8::from(*are_allowed));
+        }
+        Request::Moderate { act, name, minutes } => {
+            out.byte(kind::MODERATE);
+            out.short_text(act.as_str());
+            out.short_text(name);
+            out.number(*minutes);
+        }
         Request::Away { is_away } => {
             out.byte(kind::AWAY);
             out.byte(u8::from(*is_away));
@@ -188,6 +203,11 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         kind::LEAVE => Request::Leave { room: text()? },
         kind::WHO => Request::Who { room: text()? },
         kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::GUESTS => Request::Guests { are_allowed: input.byte()? != 0 },
+        kind::MODERATE => {
+            let act = Act::from_name(&text()?)?;
+            Request::Moderate { act, name: text()?, minutes: input.number()? }
+        }
         kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
         kind::HISTORY => {

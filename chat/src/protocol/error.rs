@@ -31,6 +31,11 @@ pub(crate) enum Code {
     NotSignedIn,
     AccountsFull,
     BadRequest,
+    NotAllowed,
+    NoSuchPerson,
+    Muted,
+    Banned,
+    GuestsClosed,
     Busy,
     Internal,
 }
@@ -61,6 +66,11 @@ impl Code {
             Self::NotSignedIn => "not_signed_in",
             Self::AccountsFull => "accounts_full",
             Self::BadRequest => "bad_request",
+            Self::NotAllowed => "not_allowed",
+            Self::NoSuchPerson => "no_such_person",
+            Self::Muted => "muted",
+            Self::Banned => "banned",
+            Self::GuestsClosed => "guests_closed",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -70,6 +80,7 @@ impl Code {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::WrongPassword | Self::NotSignedIn => 401,
+            Self::Banned | Self::GuestsClosed => 403,
             Self::NameTaken | Self::NameClaimed => 409,
             Self::RateLimited => 429,
             Self::Busy | Self::AccountsFull => 503,
@@ -91,13 +102,23 @@ pub(crate) struct Refusal {
     pub(crate) room: Option<String>,
     /// The name that somebody else has.
     pub(crate) name: Option<String>,
+    /// Until when it is so, in milliseconds since 1970.
+    pub(crate) until_ms: Option<u64>,
     /// Milliseconds after which the same may be asked again.
     pub(crate) retry_after_ms: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, sentence: sentence.into(), id: None, room: None, name: None, retry_after_ms: None }
+        Self {
+            code,
+            sentence: sentence.into(),
+            id: None,
+            room: None,
+            name: None,
+            until_ms: None,
+            retry_after_ms: None,
+        }
     }
 
     pub(crate) fn id(mut self, id: Option<String>) -> Self {
@@ -122,6 +143,20 @@ impl Refusal {
     pub(crate) fn name_claimed() -> Self {
         let sentence = "This name is an account's. Sign in to it if it is yours, or choose another name.";
         Self::new(Code::NameClaimed, sentence)
+    }
+
+    pub(crate) fn guests_closed() -> Self {
+        let sentence = "Guests cannot come in here at present. Sign in to an account.";
+        Self::new(Code::GuestsClosed, sentence)
+    }
+
+    pub(crate) fn muted(until_ms: u64) -> Self {
+        let sentence = "An administrator has asked you to be silent for a while. You can read along.";
+        Self { until_ms: Some(until_ms), ..Self::new(Code::Muted, sentence) }
+    }
+
+    pub(crate) fn banned() -> Self {
+        Self::new(Code::Banned, "An administrator has banned this account.")
     }
 
     pub(crate) fn not_signed_in() -> Self {
@@ -167,6 +202,10 @@ impl Refusal {
             .optional("id", self.id.as_deref())
             .optional("room", self.room.as_deref())
             .optional("name", self.name.as_deref());
+        let frame = match self.until_ms {
+            Some(until) => frame.number("until_ms", until),
+            None => frame,
+        };
         match self.retry_after_ms {
             Some(wait) => frame.number("retry_after_ms", wait).finish(),
             None => frame.finish(),

@@ -42,6 +42,9 @@ pub(super) struct Fields {
     pub(super) limit: Option<Field>,
     pub(super) rooms: Option<Field>,
     pub(super) away: Option<Field>,
+    pub(super) allowed: Option<Field>,
+    pub(super) minutes: Option<Field>,
+    pub(super) name: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -72,6 +75,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Limit => &mut fields.limit,
                 Key::Rooms => &mut fields.rooms,
                 Key::Away => &mut fields.away,
+                Key::Allowed => &mut fields.allowed,
+                Key::Minutes => &mut fields.minutes,
+                Key::Name => &mut fields.name,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -93,6 +99,9 @@ enum Key {
     Limit,
     Rooms,
     Away,
+    Allowed,
+    Minutes,
+    Name,
     Unknown,
 }
 
@@ -122,6 +131,9 @@ impl Visitor<'_> for KeyVisitor {
             "limit" => Key::Limit,
             "rooms" => Key::Rooms,
             "away" => Key::Away,
+            "allowed" => Key::Allowed,
+            "minutes" => Key::Minutes,
+            "name" => Key::Name,
             _ => Key::Unknown,
         })
     }

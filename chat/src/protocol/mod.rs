@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 mod field;
 pub(crate) mod json;
+pub(crate) mod moderation;
 pub(crate) mod request;
 
 pub(crate) use error::{Code, Refusal};

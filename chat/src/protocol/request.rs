@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use serde_json::error::Category;
 
 use super::field::{Field, Fields};
+use super::moderation::Act;
 use super::{Code, LOBBY, Refusal};
 use crate::characters;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX,
-    TEXT_BYTES_MAX, TEXT_CHARS_MAX,
+    ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX,
+    ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX, TEXT_CHARS_MAX,
 };
 use crate::names::{self, BadName};
 
@@ -60,6 +61,16 @@ pub(crate) enum Request {
     /// Nobody is at the keyboard, or somebody again.
     Away {
         is_away: bool,
+    },
+    /// `minutes`: of a mute.
+    Moderate {
+        act: Act,
+        name: String,
+        minutes: u64,
+    },
+    /// Whether guests may come.
+    Guests {
+        are_allowed: bool,
     },
 }
 
@@ -111,7 +122,15 @@ impl Request {
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
             "away" => Ok(Self::Away { is_away: truth("away", fields.away)? }),
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
-            unknown => Err(unknown_type(unknown)),
+            "guests" => Ok(Self::Guests { are_allowed: truth("allowed", fields.allowed)? }),
+            other => match Act::from_name(other) {
+                Some(act) => Ok(Self::Moderate {
+                    act,
+                    name: name(&string("name", fields.name)?)?,
+                    minutes: if act == Act::Mute { minutes(fields.minutes)? } else { 0 },
+                }),
+                None => Err(unknown_type(other)),
+            },
         }
     }
 
@@ -139,8 +158,15 @@ impl Request {
             | Self::Create { .. }
             | Self::Rooms
             | Self::Resume { .. }
-            | Self::Away { .. } => None,
+            | Self::Away { .. }
+            | Self::Moderate { .. }
+            | Self::Guests { .. } => None,
         }
+    }
+
+    /// Does it put something before other people's eyes? Who is to be silent may not.
+    pub(crate) fn speaks(&self) -> bool {
+        matches!(self, Self::Message { .. } | Self::Create { .. })
     }
 
     /// Does a client need the subprotocol `switchboard.v1` for it?
@@ -188,6 +214,13 @@ fn whole(key: &str, field: Field) -> Result<u64, Refusal> {
         // SQLite's integers, and those that JavaScript counts exactly, end before u64's.
         Field::Whole(number) if number <= i64::MAX as u64 => Ok(number),
         other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", Some(&other))),
+    }
+}
+
+fn minutes(field: Option<Field>) -> Result<u64, Refusal> {
+    match field {
+        Some(Field::Whole(minutes)) if (1..=MUTE_MINUTES_MAX).contains(&minutes) => Ok(minutes),
+        other => Err(wrong("minutes", "a whole number from 1 to 527040", other.as_ref())),
     }
 }
 

@@ -7,6 +7,7 @@ mod batch;
 mod departures;
 mod directory;
 pub(crate) mod history;
+mod order;
 mod people;
 mod published;
 pub(crate) mod reader;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use batch::Stored;
 pub(crate) use directory::{DataDirectory, data_path, database_in};
+pub(crate) use order::Deed;
 pub(crate) use people::{NewSession, Obstacle};
 pub(crate) use published::Published;
 pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};

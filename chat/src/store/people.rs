@@ -281,8 +281,10 @@ fn open_session(
     Ok(())
 }
 
-/// The columns id, name, role, muted_until_ms, banned, password.
-fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+/// What [`identity`] reads.
+pub(super) const IDENTITY: &str = "id, name, role, muted_until_ms, banned, password";
+
+pub(super) fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
     let role: String = row.get(2)?;
     Ok(Identity {
         id: row.get(0)?,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, departures, people, register};
+use super::{StoreError, departures, order, people, register};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -34,6 +34,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     register::TABLE,
     people::TABLES,
     departures::TABLE,
+    order::TABLES,
 ];
 
 /// The version that has a register of names.

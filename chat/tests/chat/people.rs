@@ -345,3 +345,66 @@ fn a_person_has_a_bounded_number_of_sessions() {
         "the oldest went"
     );
 }
+
+#[test]
+fn an_administrator_keeps_order_and_nobody_else_does() {
+    let server = Server::start();
+    let admin = Browser::account(&server, "Ann", PASSWORD);
+    let (mut ann, _) = Client::signed_in(&server, admin.cookie(), "");
+    let bob_there = Browser::account(&server, "Bob", PASSWORD);
+    let (mut bob, _) = Client::signed_in(&server, bob_there.cookie(), "");
+    bob.ask(json!({"type": "join", "room": "lobby"}), "joined");
+    let mut guest = Client::person(&server, "Cy", &[]);
+    ann.catch_up();
+    for frame in [json!({"type": "kick", "name": "Ann"}), json!({"type": "guests", "allowed": false})] {
+        for client in [&mut bob, &mut guest] {
+            client.catch_up();
+            assert_eq!(client.ask(frame.clone(), "error")["code"], "not_allowed");
+        }
+    }
+    for (frame, code) in [
+        (json!({"type": "kick", "name": "Ann"}), "not_allowed"),
+        (json!({"type": "ban", "name": "Nobody"}), "no_such_person"),
+        (json!({"type": "mute", "name": "Cy", "minutes": 5}), "no_such_person"),
+        (json!({"type": "mute", "name": "Bob"}), "bad_value"),
+        (json!({"type": "mute", "name": "Bob", "minutes": 0}), "bad_value"),
+    ] {
+        assert_eq!(ann.ask(frame.clone(), "error")["code"], code, "{frame}");
+    }
+    let muted = ann.ask(json!({"type": "mute", "name": "Bob", "minutes": 5, "id": "m"}), "moderated");
+    let error = bob.ask(json!({"type": "message", "text": "hi"}), "error");
+    assert_eq!((&error["code"], &error["until_ms"]), (&json!("muted"), &muted["until_ms"]));
+    ann.ask(json!({"type": "unmute", "name": "Bob"}), "moderated");
+    bob.ask(json!({"type": "message", "text": "hi"}), "message");
+
+    ann.ask(json!({"type": "kick", "name": "Cy"}), "moderated");
+    assert_eq!(guest.await_close(), 3502);
+    ann.ask(json!({"type": "ban", "name": "Bob"}), "moderated");
+    assert_eq!(bob.await_close(), 3503);
+    assert_eq!(refused(&mut Client::with_cookie(&server, bob_there.cookie()), "Bob"), "name_claimed");
+    let response = Browser::default().sign_in(&server, "Bob", PASSWORD);
+    assert_eq!((response.status, code(&response)), (403, "banned"));
+    ann.catch_up();
+    ann.ask(json!({"type": "unban", "name": "Bob"}), "moderated");
+    assert_eq!(Browser::default().sign_in(&server, "Bob", PASSWORD).status, 200);
+}
+
+#[test]
+fn a_server_that_is_closed_to_guests_lets_no_new_ones_in() {
+    let server = Server::start();
+    let admin = Browser::account(&server, "Ann", PASSWORD);
+    let (mut ann, _) = Client::signed_in(&server, admin.cookie(), "");
+    let known = Browser::guest(&server, "Bob");
+    ann.catch_up();
+    assert_eq!(ann.ask(json!({"type": "guests", "allowed": false}), "guests")["allowed"], false);
+    let response = Browser::default().ask(&server, "POST", "/session", json!({"name": "Cy"}));
+    assert_eq!((response.status, code(&response)), (403, "guests_closed"));
+    assert_eq!(refused(&mut Client::v1(&server), "Cy"), "guests_closed");
+    let mut plain = Client::plain(&server);
+    assert_eq!(plain.ask(json!({"type": "message", "text": "hi"}), "error")["code"], "guests_closed");
+    Client::signed_in(&server, known.cookie(), "");
+    assert_eq!(Browser::default().sign_in(&server, "Ann", PASSWORD).status, 200);
+    ann.catch_up();
+    ann.ask(json!({"type": "guests", "allowed": true}), "guests");
+    Client::person(&server, "Cy", &[]);
+}

@@ -15,11 +15,14 @@ export class AccountPanel extends ChatElement {
   #problem = h('p', { class: 'problem', role: 'alert' });
   #out = h('button', { type: 'button', class: 'quiet-button', click: () => this.#signOut(false) }, icon('leave'), t.signOut);
   #everywhere = h('button', { type: 'button', class: 'quiet-button', click: () => this.#signOut(true) }, icon('leave'), t.signOutEverywhere);
+  #guests = h('div', { class: 'settings-row', hidden: true },
+    h('button', { type: 'button', class: 'button small', 'data-guests': 'false', click: () => this.#allowGuests(false) }, t.closeToGuests),
+    h('button', { type: 'button', class: 'button small', 'data-guests': 'true', click: () => this.#allowGuests(true) }, t.openToGuests));
   /** Who it was made for. */
   #shown = '';
 
   build() {
-    this.append(this.#text, this.#open, this.#place, this.#done, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
+    this.append(this.#text, this.#open, this.#place, this.#done, this.#guests, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
   }
 
   update() {
@@ -33,6 +36,7 @@ export class AccountPanel extends ChatElement {
     setText(this.#out, account ? t.signOut : t.forgetMe);
     this.#out.prepend(icon('leave'));
     this.#everywhere.hidden = !account;
+    this.#guests.hidden = self?.role !== 'admin';
     this.#fold();
   }
 
@@ -62,6 +66,17 @@ export class AccountPanel extends ChatElement {
   #fold() {
     this.#open.hidden = false;
     this.#place.replaceChildren();
+  }
+
+  /** @param {boolean} allowed */
+  async #allowGuests(allowed) {
+    try {
+      await this.chat.session.moderate({ type: 'guests', allowed });
+      setText(this.#problem, '');
+      setText(this.#done, allowed ? t.isOpenToGuests : t.isClosedToGuests);
+    } catch (error) {
+      setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
+    }
   }
 
   /** @param {boolean} everywhere */

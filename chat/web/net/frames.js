@@ -30,11 +30,13 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
 /** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
 /** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
+/** @typedef {{ type: 'moderated', id?: string }} ModeratedFrame */
+/** @typedef {{ type: 'guests', id?: string, allowed: boolean }} GuestsFrame */
 /** @typedef {{ type: 'presence', name: string, away: boolean }} PresenceFrame */
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
  */
 
@@ -44,6 +46,9 @@ import { readSelf } from './account.js';
  *   | { type: 'join' | 'leave' | 'create' | 'who', room: string }
  *   | { type: 'rooms' }
  *   | { type: 'away', away: boolean }
+ *   | { type: 'mute', name: string, minutes: number }
+ *   | { type: 'unmute' | 'kick' | 'ban' | 'unban', name: string }
+ *   | { type: 'guests', allowed: boolean }
  *   | { type: 'message', room: string, text: string }
  *   | { type: 'history', room: string, before: number, limit: number }
  *   | { type: 'resume', rooms: Record<string, number> }} Request
@@ -85,6 +90,8 @@ class Malformed extends Error {}
 /** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
 const READERS = {
   welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  moderated: (v) => ({ type: 'moderated', ...id(v) }),
+  guests: (v) => ({ type: 'guests', ...id(v), allowed: v.allowed === true }),
   presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
   person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),

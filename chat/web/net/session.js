@@ -122,6 +122,9 @@ export class Session {
     if (this.#store.link.ready) this.#ask({ type: 'away', away: isAway }).catch(ignoreUnanswered);
   }
 
+  /** What administrators do. @param {Request} request */
+  moderate(request) { return this.#ask(request); }
+
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
   wake() {
     this.#connection.hurry();
@@ -337,8 +340,7 @@ export class Session {
       this.#sender.connectionLost();
       this.#requests.abandon();
     }
-    link.phase = phase;
-    link.stopReason = stopReason;
+    Object.assign(link, { phase, stopReason, stopCode });
     if (phase === 'stopped' && stopCode === SIGNED_OUT) this.#introduction.signedOut();
     this.#store.changed();
   }

@@ -4,6 +4,7 @@
 //! see [`again`](super::again).
 
 mod messages;
+mod moderation;
 mod people;
 mod presence;
 mod rooms;
@@ -94,7 +95,12 @@ impl<O: Outbox> Hub<O> {
 
     /// Knows a connection from here on, which is what its session says; nobody is told.
     pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
-        let person = Person::from_session(session, &self.rooms);
+        let mut person = Person::from_session(session, &self.rooms);
+        if let Some(login) = person.login
+            && let Ok(Some(identity)) = self.writer.identity(login.person)
+        {
+            person.muted_until_ms = identity.muted_until_ms;
+        }
         if let Some(name) = &person.name {
             for room in &person.rooms {
                 self.rooms[*room].members.enter(name);
@@ -147,10 +153,18 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
-        let asked = may_ask(person, &request).and_then(|()| self.keep_pace(caller.conn, &request));
+        let asked = self
+            .may_come(person)
+            .and_then(|()| may_ask(person, &request))
+            .and_then(|()| self.keep_pace(caller.conn, &request));
         if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
+    }
+
+    /// Where guests may not come whoever has no session may not either. Guests who have one stay.
+    fn may_come(&self, person: &Person) -> Result<(), Refusal> {
+        if self.are_guests_allowed || person.login.is_some() { Ok(()) } else { Err(Refusal::guests_closed()) }
     }
 
     /// Does a client not ask more often than it may?
@@ -186,6 +200,8 @@ impl<O: Outbox> Hub<O> {
             }
             Request::Resume { rooms } => self.resume(caller, rooms),
             Request::Away { is_away } => self.away(caller, is_away),
+            Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),
+            Request::Guests { are_allowed } => return self.allow_guests(caller, are_allowed),
             Request::Who { room } => {
                 let room = self.find(&room)?;
                 let frame = event::who(id, &self.rooms[room].key, &self.member_list(room));
@@ -233,6 +249,9 @@ fn may_ask(person: &Person, request: &Request) -> Result<(), Refusal> {
     if person.v1 && person.name.is_none() && !matches!(request, Request::Connect { .. }) {
         let sentence = "Give a name first, with {\"type\":\"connect\",\"text\":\"Ann\"}.";
         return Err(Refusal::new(Code::NotConnected, sentence));
+    }
+    if request.speaks() && person.muted_until_ms > now_ms() {
+        return Err(Refusal::muted(person.muted_until_ms));
     }
     Ok(())
 }

@@ -177,6 +177,42 @@ test('a reload of the page is nothing that anybody is told', { skip: !CAN_RESTAR
   }
 });
 
+test('an administrator silences somebody, shows somebody out, and closes the door to guests', { skip: !CAN_RESTART }, async () => {
+  const own = await Server.start();
+  try {
+    const [ann, bob] = [await sitDown({ url: own.url }), await sitDown({ url: own.url, language: 'zh-CN' })];
+    await ann.comeIn('Ann');
+    await bob.comeIn('Bob');
+    assert.equal(await ann.page.locator('.moderate').count(), 0, 'not before there is an account');
+    await claim(ann);
+    await ann.page.locator('.settings-text', { hasText: 'administrator' }).waitFor();
+    await ann.page.screenshot({ path: join(FOLDER, 'settings-admin.png'), animations: 'disabled' });
+    await ann.page.keyboard.press('Escape');
+    const open = async () => {
+      await ann.page.getByRole('button', { name: /What to do about .*Bob/ }).click();
+      await ann.page.locator('person-menu dialog[open]').waitFor();
+    };
+    await open();
+    await ann.page.screenshot({ path: join(FOLDER, 'person-menu.png'), animations: 'disabled' });
+    await ann.page.locator('[data-act=mute]').click();
+    await ann.page.locator('person-menu dialog[open]').waitFor({ state: 'detached' });
+    await bob.say('may I?');
+    await bob.page.locator('.message', { hasText: '禁言' }).waitFor();
+    await open();
+    await ann.page.locator('[data-act=kick]').click();
+    await bob.page.locator('connection-status', { hasText: '移出' }).waitFor();
+    await openSettings(ann);
+    await ann.page.locator('[data-guests=false]').click();
+    await ann.page.locator('account-panel .hint', { hasText: 'can’t come in' }).waitFor();
+    const cy = await sitDown({ url: own.url });
+    await cy.page.locator('#name-input').fill('Cy');
+    await cy.page.locator('name-form button[type=submit]').click();
+    await cy.page.locator('#name-problem', { hasText: 'doesn’t let new guests in' }).waitFor();
+  } finally {
+    await own.stop();
+  }
+});
+
 for (const phone of [false, true]) {
   for (const dark of [false, true]) {
     for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
