@@ -3,11 +3,15 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::account::Token;
+use crate::account::call::{Answer, Call};
+use crate::http::cookie;
 use crate::hub::Command;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+    ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX,
+    ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
 };
-use crate::protocol::{Envelope, Request, event};
+use crate::protocol::{Envelope, Request, event, moderation};
 use crate::session::Session;
 
 /// Reads a text frame of a client's. What is accepted is within its limits, what is refused is refused by a frame of JSON.
@@ -15,6 +19,15 @@ use crate::session::Session;
 /// # Panics
 /// If that is not so.
 pub fn frame(text: &str) {
+    for by_https in [false, true] {
+        if let Some(token) = cookie::token([text], by_https) {
+            assert!(text.to_ascii_lowercase().contains(&token.to_text()));
+        }
+    }
+    assert_eq!(
+        Token::parse(text).is_some(),
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    );
     match Envelope::parse(text) {
         Ok(envelope) => {
             let id = envelope.id.as_deref();
@@ -46,7 +59,16 @@ fn check_request(request: &Request) {
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
-        Request::Join { .. } | Request::Leave { .. } | Request::Rooms | Request::Who { .. } => {}
+        Request::Moderate { act, name, minutes } => {
+            assert!((1..=NAME_BYTES_MAX).contains(&name.len()) && *minutes <= MUTE_MINUTES_MAX);
+            check_name(&moderation::moderated(None, *act, name, 0), name);
+        }
+        Request::Join { .. }
+        | Request::Leave { .. }
+        | Request::Rooms
+        | Request::Who { .. }
+        | Request::Away { .. }
+        | Request::Guests { .. } => {}
     }
 }
 
@@ -66,4 +88,5 @@ fn read(frame: &str) -> Value {
 pub fn stored(bytes: &[u8]) {
     let _ = Session::decode(bytes);
     let _ = Command::decode(&Bytes::copy_from_slice(bytes), 1);
+    let _ = (Call::decode(bytes), Answer::decode(bytes));
 }

@@ -99,9 +99,9 @@ pub(crate) struct Refusal {
     /// The `id` of the request, if it had one.
     pub(crate) id: Option<String>,
     /// The room that the refusal concerns.
-    pub(crate) room: Option<String>,
+    pub(crate) room: Option<Box<str>>,
     /// The name that somebody else has.
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<Box<str>>,
     /// Until when it is so, in milliseconds since 1970.
     pub(crate) until_ms: Option<u64>,
     /// Milliseconds after which the same may be asked again.
@@ -127,7 +127,7 @@ impl Refusal {
     }
 
     pub(crate) fn room(mut self, room: impl Into<String>) -> Self {
-        self.room = Some(room.into());
+        self.room = Some(room.into().into());
         self
     }
 
@@ -136,7 +136,7 @@ impl Refusal {
         let sentence = format!(
             "Somebody here is called \"{original}\", which looks the same. Choose another name; if that one is yours, write it exactly so."
         );
-        Self { name: Some(original), ..Self::new(Code::NameTaken, sentence) }
+        Self { name: Some(original.into()), ..Self::new(Code::NameTaken, sentence) }
     }
 
     /// The name is an account's, and whoever asks has not signed in to it.
