@@ -53,7 +53,9 @@ impl Chat {
         let by_https = request.transport() == Transport::Tls
             || request.origin().is_some_and(|origin| is_https(origin.as_bytes()));
         let fields = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-        let Some(token) = cookie::token(fields.map(|(_, value)| value), by_https) else { return Ok(None) };
+        let Some((token, _)) = cookie::token(fields.map(|(_, value)| value), by_https) else {
+            return Ok(None);
+        };
         let found = self.office.reader.session(token.hash()).await;
         found.map(|found| found.map(|(login, _)| login)).map_err(|error| {
             tracing::warn!(%error, "a session could not be looked up; its client is asked to come back");

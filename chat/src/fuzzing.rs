@@ -20,7 +20,7 @@ use crate::session::Session;
 /// If that is not so.
 pub fn frame(text: &str) {
     for by_https in [false, true] {
-        if let Some(token) = cookie::token([text], by_https) {
+        if let Some((token, _)) = cookie::token([text], by_https) {
             assert!(text.to_ascii_lowercase().contains(&token.to_text()));
         }
     }

@@ -11,8 +11,9 @@ const NAME: &str = "switchboard_session";
 /// ends is the server's to say.
 const MAX_AGE_S: u32 = 400 * 24 * 3_600;
 
-/// The token in the `Cookie` fields of a request. `by_https`: whether the client surely came by it.
-pub(crate) fn token<'a>(fields: impl IntoIterator<Item = &'a str>, by_https: bool) -> Option<Token> {
+/// The token in the `Cookie` fields of a request, and whether it has the name that only sites of https can give. `by_https`:
+/// whether the client surely came by it; behind a proxy not every request tells.
+pub(crate) fn token<'a>(fields: impl IntoIterator<Item = &'a str>, by_https: bool) -> Option<(Token, bool)> {
     let (mut secure, mut other) = (None, None);
     let pairs = fields.into_iter().flat_map(|field| field.split(';')).filter_map(|pair| pair.split_once('='));
     for (name, value) in pairs {
@@ -22,7 +23,8 @@ pub(crate) fn token<'a>(fields: impl IntoIterator<Item = &'a str>, by_https: boo
             _ => {}
         }
     }
-    secure.or(other.filter(|_| !by_https))
+    let other = other.filter(|_| !by_https).map(|token| (token, false));
+    secure.map(|token| (token, true)).or(other)
 }
 
 /// `Set-Cookie`. No script reads it, and no request that another site's page makes has it.
@@ -49,7 +51,7 @@ mod tests {
     }
 
     fn found(fields: &[&str], by_https: bool) -> Option<String> {
-        token(fields.iter().copied(), by_https).map(|token| token.to_text())
+        token(fields.iter().copied(), by_https).map(|(token, _)| token.to_text())
     }
 
     #[test]

@@ -68,7 +68,9 @@ impl Caller {
         };
         let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
         let agent = agent[..agent.floor_char_boundary(AGENT_BYTES_MAX)].to_owned();
-        Self { token: cookie::token(cookies, by_https), by_https, address, agent }
+        let (token, is_secure) = cookie::token(cookies, by_https).unzip();
+        // It is set anew under the name that it has.
+        Self { token, by_https: by_https || is_secure == Some(true), address, agent }
     }
 
     fn token(&self) -> Result<&Token, Failure> {

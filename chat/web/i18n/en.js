@@ -70,7 +70,7 @@ export default {
   moderate: /** @param {string} name */ (name) => `What to do about ${name}`,
   moderateText: 'You’re an administrator. What you do here is recorded.',
   mutePerson: /** @param {number} minutes */ (minutes) => `Silence for ${minutes} minutes`,
-  unmutePerson: 'Let write again',
+  unmutePerson: 'Let them write again',
   kickPerson: 'Remove from the server',
   banPerson: 'Ban for good',
   closeToGuests: 'Let no new guests in',
