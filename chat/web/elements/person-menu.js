@@ -27,7 +27,8 @@ export class PersonMenu extends ChatElement {
       h('div', { class: 'person-acts' }, act('mute', t.mutePerson(MUTE_MINUTES), ''), act('unmute', t.unmutePerson, ''), act('kick', t.kickPerson, ''), act('ban', t.banPerson, 'danger')),
       this.#problem,
     );
-    this.append(this.#dialog);
+    // For administrators alone, and while it is needed.
+    this.#dialog.addEventListener('close', () => this.#dialog.remove());
   }
 
   /** @param {string} name */
@@ -36,6 +37,7 @@ export class PersonMenu extends ChatElement {
     setText(this.#title, name);
     setText(this.#text, t.moderateText);
     setText(this.#problem, '');
+    this.append(this.#dialog);
     this.#dialog.showModal();
   }
 
