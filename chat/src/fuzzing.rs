@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::account::Token;
+use crate::account::call::{Answer, Call};
+use crate::http::cookie;
 use crate::hub::Command;
 use crate::limits::{
-    EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, QUOTE_BYTES_MAX,
-    ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+    EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX,
+    QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
 };
 use crate::markdown;
-use crate::protocol::{Envelope, Request, event};
+use crate::protocol::{Envelope, Request, event, moderation};
 use crate::session::Session;
 
 /// Reads a text frame of a client's. What is accepted is within its limits, what is refused is refused by a frame of JSON.
@@ -17,6 +20,15 @@ use crate::session::Session;
 /// # Panics
 /// If that is not so.
 pub fn frame(text: &str) {
+    for by_https in [false, true] {
+        if let Some((token, _)) = cookie::token([text], by_https) {
+            assert!(text.to_ascii_lowercase().contains(&token.to_text()));
+        }
+    }
+    assert_eq!(
+        Token::parse(text).is_some(),
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    );
     match Envelope::parse(text) {
         Ok(envelope) => {
             let id = envelope.id.as_deref();
@@ -35,9 +47,9 @@ fn check_request(request: &Request) {
     match request {
         Request::Connect { name, client } => {
             // What a session and the hub's mail have room for.
-            assert!((1..=NAME_BYTES_MAX).contains(&name.len()));
+            assert!(name.as_ref().is_none_or(|name| (1..=NAME_BYTES_MAX).contains(&name.len())));
             assert!(client.as_ref().is_none_or(|client| client.len() <= ID_BYTES_MAX));
-            check_name(&event::connect(name), name);
+            name.iter().for_each(|name| check_name(&event::connect(name), name));
         }
         Request::Message { text, .. } | Request::Edit { text, .. } => {
             assert!((1..=TEXT_BYTES_MAX).contains(&text.len()));
@@ -56,11 +68,17 @@ fn check_request(request: &Request) {
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
+        Request::Moderate { act, name, minutes } => {
+            assert!((1..=NAME_BYTES_MAX).contains(&name.len()) && *minutes <= MUTE_MINUTES_MAX);
+            check_name(&moderation::moderated(None, *act, name, 0), name);
+        }
         Request::Delete { .. }
         | Request::Join { .. }
         | Request::Leave { .. }
         | Request::Rooms
-        | Request::Who { .. } => {}
+        | Request::Who { .. }
+        | Request::Away { .. }
+        | Request::Guests { .. } => {}
     }
 }
 
@@ -97,4 +115,5 @@ fn read(frame: &str) -> Value {
 pub fn stored(bytes: &[u8]) {
     let _ = Session::decode(bytes);
     let _ = Command::decode(&Bytes::copy_from_slice(bytes), 1);
+    let _ = (Call::decode(bytes), Answer::decode(bytes));
 }

@@ -4,11 +4,13 @@
 //! The way of a message: `app` reads the frame in the connection's worker, `hub` numbers and stores it in a process of
 //! its own, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
 
+mod account;
 mod app;
 mod binary;
 mod bucket;
 mod characters;
 mod cli;
+mod close;
 mod control;
 mod emoji;
 #[cfg(feature = "fuzzing")]

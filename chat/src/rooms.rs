@@ -44,7 +44,7 @@ impl Room {
 }
 
 /// Names a room of [`Rooms`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoomIndex(usize);
 
 /// All rooms, the oldest first.

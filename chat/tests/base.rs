@@ -24,6 +24,8 @@ mod limits;
 mod names;
 #[path = "chat/order.rs"]
 mod order;
+#[path = "chat/people.rs"]
+mod people;
 #[path = "chat/plain.rs"]
 mod plain;
 #[path = "chat/program.rs"]

@@ -3,6 +3,7 @@
 import { Chat } from './chat.js';
 import { make } from './elements/chat-element.js';
 import { ChatApp } from './elements/chat-app.js';
+import { watchIdle } from './elements/idle.js';
 import { followKeyboard } from './elements/viewport.js';
 
 /** How often the list of rooms is asked for while the page is looked at, in milliseconds; also proves that the connection lives. */
@@ -34,4 +35,5 @@ setInterval(() => {
 }, REFRESH_MS);
 
 followKeyboard();
-if (chat.memory.name !== '') chat.session.callMe(chat.memory.name);
+watchIdle((isAway) => chat.session.setAway(isAway));
+chat.comeBack();

@@ -1,17 +1,20 @@
-//! What is served over HTTP on the port of the WebSocket: the page, and a health check.
+//! What is served over HTTP on the port of the WebSocket: the page, who people are, and a health check.
 
 mod assets;
+pub(crate) mod cookie;
 pub(crate) mod origin;
+pub(crate) mod people;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::routing::get;
 
 use assets::Asset;
 use origin::{CREDENTIALS, Origins, Provenance};
+use people::Office;
 use switchboard::Transport;
 
 /// On every response. The page runs its own files and talks to its own server, and nothing else: text that became markup by a
@@ -40,9 +43,10 @@ const SECURITY_FIELDS: [(HeaderName, &str); 7] = [
 const CACHE_CONTROL: &str = "no-cache";
 
 /// Everything that is no WebSocket.
-pub(crate) fn router(origins: Origins) -> Router {
+pub(crate) fn router(origins: Origins, office: Office) -> Router {
     Router::new()
         .route("/healthz", get(health))
+        .merge(people::routes(office))
         .fallback_service(get(asset))
         .layer(from_fn(move |request, next| of_known_origin(origins.clone(), request, next)))
         .layer(map_response(secured))
@@ -55,7 +59,9 @@ async fn of_known_origin(origins: Origins, request: Request, next: Next) -> Resp
     let provenance = Provenance {
         origin: text(header::ORIGIN),
         host: text(header::HOST),
-        has_credentials: CREDENTIALS.iter().any(|field| headers.contains_key(*field)),
+        // Who changes something acts for whoever looks at the page, and may get a cookie by it.
+        has_credentials: !matches!(*request.method(), Method::GET | Method::HEAD)
+            || CREDENTIALS.iter().any(|field| headers.contains_key(*field)),
         by_tls: request.extensions().get() == Some(&Transport::Tls),
     };
     match origins.admit_http(provenance) {

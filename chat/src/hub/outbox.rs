@@ -9,6 +9,7 @@ use bytes::Bytes;
 use switchboard::{ConnectionError, ConnectionId, Handle, PeerAddr, PublishError, PushError, Text};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::close::Farewell;
 use crate::limits::{REACTOR_WAIT_MS_MAX, UNCONFIRMED_BYTES_MAX};
 use crate::store::{Progress, Published};
 
@@ -75,9 +76,10 @@ pub(crate) enum Outgoing {
         conn: ConnectionId,
         session: Bytes,
     },
-    /// Ends a connection of which nothing is known any more. The client comes back.
+    /// Ends a connection.
     Disconnect {
         conn: ConnectionId,
+        farewell: Farewell,
     },
 }
 
@@ -107,6 +109,9 @@ pub(crate) trait Outbox {
 
     /// So far everything has been sent.
     fn note_published(&self, progress: Progress);
+
+    /// To a worker that has asked something. Without room it is lost: whoever asked asks again.
+    fn answer(&self, worker: u16, body: Bytes);
 
     /// Where a client is. None: it is gone, or on this machine by a Unix socket.
     fn address(&self, conn: ConnectionId) -> Option<IpAddr>;
@@ -155,6 +160,12 @@ impl Outbox for ToClients {
         self.published.note(progress);
     }
 
+    fn answer(&self, worker: u16, body: Bytes) {
+        if let Err(error) = self.handle.try_send_message(worker, body) {
+            tracing::warn!(worker, %error, "an answer was not sent");
+        }
+    }
+
     fn address(&self, conn: ConnectionId) -> Option<IpAddr> {
         match self.handle.client_info(conn)?.peer {
             PeerAddr::Inet(address) => Some(address.ip()),
@@ -189,7 +200,9 @@ fn try_send(handle: &Handle, outgoing: &Outgoing) -> Attempt {
         Outgoing::Join { conn, group } => attempt(handle.join(*conn, &group.name())),
         Outgoing::Leave { conn, group } => attempt(handle.leave(*conn, &group.name())),
         Outgoing::Session { conn, session } => attempt(handle.set_session(*conn, session.clone())),
-        Outgoing::Disconnect { conn } => attempt(handle.disconnect(*conn, 1011, "come back")),
+        Outgoing::Disconnect { conn, farewell } => {
+            attempt(handle.disconnect(*conn, farewell.code(), farewell.reason()))
+        }
     }
 }
 

@@ -22,9 +22,10 @@ enum Kind {
     Join,
     Create,
     Look,
+    Away,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -35,6 +36,8 @@ impl Kind {
             Request::Connect { .. } => Self::Name,
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
+            Request::Away { .. } => Self::Away,
+            Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
         }
     }
@@ -49,6 +52,7 @@ impl Kind {
             Self::Join => (pace::JOINS, Some(pace::JOINS_OF_ADDRESS)),
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
+            Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
         }
     }
 
@@ -61,6 +65,7 @@ impl Kind {
             Self::Join => "going in and out of rooms",
             Self::Create => "creating rooms",
             Self::Look => "asking",
+            Self::Away => "coming and going",
         }
     }
 }
@@ -103,6 +108,10 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(factor: u32) -> Self {
         Self { factor, addresses: HashMap::new(), crowded_until: None }
+    }
+
+    pub(super) fn factor(&self) -> u32 {
+        self.factor
     }
 
     pub(super) fn is_off(&self) -> bool {
@@ -168,7 +177,7 @@ impl Pace {
 
 /// What is counted as one address: of IPv6 the network that one customer has. None: it is this machine, which may be a proxy
 /// for everybody.
-fn bucket_of(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn bucket_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         // What translates between the two families (RFC 6052 §2.1) has all of IPv4 in one /64.

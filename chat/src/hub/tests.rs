@@ -12,6 +12,7 @@ use crate::session::Session;
 use crate::testing::TempDirectory;
 
 mod changes;
+mod departures;
 mod folding;
 mod imitation;
 mod messages;
@@ -36,6 +37,8 @@ struct State {
     carried_out: usize,
     /// How far messages and changes were published.
     published: Option<Progress>,
+    /// To workers.
+    answers: Vec<Bytes>,
 }
 
 impl Outbox for Clients {
@@ -61,7 +64,7 @@ impl Outbox for Clients {
             Outgoing::Session { conn, session } if state.is_open(*conn) => {
                 state.sessions.insert(conn.get(), session.clone());
             }
-            Outgoing::Disconnect { conn } => state.close(conn.get()),
+            Outgoing::Disconnect { conn, .. } => state.close(conn.get()),
             Outgoing::Join { .. } | Outgoing::Session { .. } => {}
         }
     }
@@ -71,6 +74,10 @@ impl Outbox for Clients {
         if state.goes_on() {
             state.published = Some(progress);
         }
+    }
+
+    fn answer(&self, _: u16, body: Bytes) {
+        self.0.borrow_mut().answers.push(body);
     }
 
     fn address(&self, _: ConnectionId) -> Option<IpAddr> {
@@ -129,7 +136,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
     let writer = Writer::open(&directory.database()).expect("opened");
-    Hub::load(clients.clone(), writer, Pace::new(0)).expect("loaded")
+    Hub::load(clients.clone(), writer, Pace::new(0), Duration::ZERO).expect("loaded")
 }
 
 impl World {
@@ -156,6 +163,7 @@ impl World {
 
     fn handle(&mut self, batch: Vec<Command>) {
         self.in_hand.clone_from(&batch);
+        self.hub.begin_batch();
         run(self.hub.handle(batch));
     }
 

@@ -15,6 +15,7 @@ use super::refuse::Unreadable;
 use super::{Command, What};
 use crate::binary::{Input, Output};
 use crate::limits::ROOM_BYTES_MAX;
+use crate::protocol::moderation::Act;
 use crate::protocol::request::Known;
 use crate::protocol::{Envelope, Request};
 use crate::ticket::Ticket;
@@ -48,7 +49,15 @@ mod kind {
     pub(super) const REACT: u8 = 14;
     /// A `resume` that has the last change of each room, too.
     pub(super) const RESUME_CHANGES: u8 = 15;
-    pub(super) const LAST: u8 = RESUME_CHANGES;
+    // 16 to 31 belong to messages.
+    pub(super) const AWAY: u8 = 32;
+    pub(super) const GUESTS: u8 = 33;
+    pub(super) const MODERATE: u8 = 34;
+
+    /// Does this version of the program write it?
+    pub(super) fn is_known(kind: u8) -> bool {
+        kind <= RESUME_CHANGES || (AWAY..=MODERATE).contains(&kind)
+    }
 }
 
 impl Command {
@@ -92,7 +101,7 @@ impl Command {
         let what = match kind {
             kind::OPENED => What::Opened,
             kind::CLOSED => What::Closed,
-            kind if kind > kind::LAST => return Err(foreign(id)),
+            kind if !kind::is_known(kind) => return Err(foreign(id)),
             kind => {
                 let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
                 let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
@@ -138,7 +147,7 @@ fn put_request(out: &mut Output, request: &Request) {
     match request {
         Request::Connect { name, client } => {
             out.byte(kind::CONNECT);
-            out.short_text(name);
+            out.short_text(name.as_deref().unwrap_or_default());
             out.short_text(client.as_deref().unwrap_or_default());
         }
         Request::Message { room, text, reply_to: None } => {
@@ -167,6 +176,20 @@ fn put_request(out: &mut Output, request: &Request) {
             out.short_text(key);
         }
         Request::Rooms => out.byte(kind::ROOMS),
+        Request::Guests { are_allowed } => {
+            out.byte(kind::GUESTS);
+            out.byte(u8::from(*are_allowed));
+        }
+        Request::Moderate { act, name, minutes } => {
+            out.byte(kind::MODERATE);
+            out.short_text(act.as_str());
+            out.short_text(name);
+            out.number(*minutes);
+        }
+        Request::Away { is_away } => {
+            out.byte(kind::AWAY);
+            out.byte(u8::from(*is_away));
+        }
         Request::History { room, before, limit } => {
             put_room(out, kind::HISTORY, room);
             out.number(before.unwrap_or(NO_POSITION));
@@ -201,7 +224,8 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
     let mut text = || input.short_text().map(str::to_owned);
     Some(match kind {
         kind::CONNECT => {
-            Request::Connect { name: text()?, client: Some(text()?).filter(|client| !client.is_empty()) }
+            let mut optional = || Some(text()?).map(|text| Some(text).filter(|text| !text.is_empty()));
+            Request::Connect { name: optional()?, client: optional()? }
         }
         kind::MESSAGE => {
             let room = text()?;
@@ -226,6 +250,12 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         kind::LEAVE => Request::Leave { room: text()? },
         kind::WHO => Request::Who { room: text()? },
         kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::GUESTS => Request::Guests { are_allowed: input.byte()? != 0 },
+        kind::MODERATE => {
+            let act = Act::from_name(&text()?)?;
+            Request::Moderate { act, name: text()?, minutes: input.number()? }
+        }
+        kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
         kind::HISTORY => {
             let room = text()?;

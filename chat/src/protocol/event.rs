@@ -1,6 +1,8 @@
 //! The frames that the server sends, apart from `error`.
 
 use super::json::{self, Object};
+use crate::account::{Profile, Role};
+use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 
 /// A room in a list of rooms, as one viewer sees it.
@@ -36,12 +38,18 @@ pub(crate) struct Missed {
 #[derive(Clone, Debug)]
 pub(crate) struct MemberList {
     pub(crate) names: String,
+    /// The same with what they are doing, as far as there is room.
+    pub(crate) people: String,
     pub(crate) count: usize,
 }
 
 impl MemberList {
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>, count: usize) -> Self {
-        Self { names: json::array(names.into_iter().map(json::string)), count }
+    pub(crate) fn new<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        people: impl IntoIterator<Item = String>,
+        count: usize,
+    ) -> Self {
+        Self { names: json::array(names.into_iter().map(json::string)), people: json::array(people), count }
     }
 }
 
@@ -64,10 +72,31 @@ pub(crate) fn connect(name: &str) -> String {
         .finish()
 }
 
-/// The answer to a v1 client's `connect`.
+/// A person, as a key of other frames and as the body of an HTTP response.
+fn profile(Profile { id, name, role }: &Profile) -> String {
+    Object::nested()
+        .number("id", id.cast_unsigned())
+        .string("name", name)
+        .boolean("guest", *role == Role::Guest)
+        .string("role", role.as_str())
+        .finish()
+}
+
+/// To the other connections of somebody who has changed.
+pub(crate) fn person(person: &Profile) -> String {
+    Object::of_type("person").raw("person", &profile(person)).finish()
+}
+
+/// The body of an HTTP response: who one is.
+pub(crate) fn whoami(person: Option<&Profile>) -> String {
+    Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile)).finish()
+}
+
+/// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest.
 pub(crate) fn welcome<'a>(
     id: Option<&str>,
     name: &str,
+    person: Option<&Profile>,
     rooms: impl IntoIterator<Item = RoomSummary<'a>>,
 ) -> String {
     let limits = Object::nested()
@@ -76,12 +105,12 @@ pub(crate) fn welcome<'a>(
         .number("room", ROOM_CHARS_MAX as u64)
         .number("page", PAGE_MESSAGES_MAX as u64)
         .finish();
-    Object::of_type("welcome")
-        .optional("id", id)
-        .string("name", name)
-        .raw("rooms", &room_list(rooms))
-        .raw("limits", &limits)
-        .finish()
+    let frame = Object::of_type("welcome").optional("id", id).string("name", name);
+    let frame = match person {
+        Some(person) => frame.raw("person", &profile(person)),
+        None => frame,
+    };
+    frame.raw("rooms", &room_list(rooms)).raw("limits", &limits).finish()
 }
 
 pub(crate) fn rooms<'a>(id: Option<&str>, rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
@@ -119,6 +148,7 @@ pub(crate) fn joined(
         .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
 }
 
@@ -187,20 +217,47 @@ pub(crate) fn who(id: Option<&str>, room: &str, members: &MemberList) -> String 
         .string("room", room)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
+}
+
+/// One of the people in a list of them.
+pub(crate) fn person_in_room(name: &str, presence: Presence) -> String {
+    Object::nested()
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+/// To the rooms of somebody who is away now, or here again.
+pub(crate) fn presence(name: &str, presence: Presence) -> String {
+    Object::of_type("presence")
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+pub(crate) fn away(id: Option<&str>, is_away: bool) -> String {
+    Object::of_type("away").optional("id", id).boolean("away", is_away).finish()
+}
+
+fn presence_name(presence: Presence) -> &'static str {
+    if presence.is_away { "away" } else { "online" }
 }
 
 /// Somebody came into a room.
 pub(crate) fn join(room: &str, name: &str, members: usize) -> String {
-    presence("join", room, name, members)
+    notice("join", room, name, members)
 }
 
 /// Somebody left a room, or is gone.
 pub(crate) fn leave(room: &str, name: &str, members: usize) -> String {
-    presence("leave", room, name, members)
+    notice("leave", room, name, members)
 }
 
-fn presence(kind: &str, room: &str, name: &str, members: usize) -> String {
+fn notice(kind: &str, room: &str, name: &str, members: usize) -> String {
     Object::of_type(kind).string("room", room).string("from", name).number("members", members as u64).finish()
 }
 
@@ -218,18 +275,19 @@ mod tests {
         let summary =
             RoomSummary { room: "lobby", title: "Lobby", seq: 41, change: 2, members: 3, joined: false };
         assert_eq!(
-            welcome(Some("1"), "Ann", [summary]),
+            welcome(Some("1"), "Ann", None, [summary]),
             concat!(
                 r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false,"change":2}],"#,
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
             )
         );
-        let members = MemberList::new(["Ann", "李雷"], 2);
+        let presence = Presence { is_away: true, since_ms: 7 };
+        let members = MemberList::new(["Ann", "李雷"], [person_in_room("Ann", presence)], 2);
         let page = Page { messages: vec!["{}".into()], more: true, change: 2 };
         let at = |seq| Position { seq, change: 2 };
         assert_eq!(
             joined(None, "lobby", "Lobby", &page, at(41), &members),
-            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"change":2,"members":["Ann","李雷"],"member_count":2}"#
+            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"change":2,"members":["Ann","李雷"],"member_count":2,"people":[{"name":"Ann","presence":"away","since":7}]}"#
         );
         assert_eq!(
             resumed(None, "t", Ok(&Missed::default()), at(3), &members),

@@ -45,6 +45,10 @@ pub(super) struct Fields {
     pub(super) emoji: Option<Field>,
     pub(super) on: Option<Field>,
     pub(super) reply_to: Option<Field>,
+    pub(super) away: Option<Field>,
+    pub(super) allowed: Option<Field>,
+    pub(super) minutes: Option<Field>,
+    pub(super) name: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -78,6 +82,10 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Emoji => &mut fields.emoji,
                 Key::On => &mut fields.on,
                 Key::ReplyTo => &mut fields.reply_to,
+                Key::Away => &mut fields.away,
+                Key::Allowed => &mut fields.allowed,
+                Key::Minutes => &mut fields.minutes,
+                Key::Name => &mut fields.name,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -102,6 +110,10 @@ enum Key {
     Emoji,
     On,
     ReplyTo,
+    Away,
+    Allowed,
+    Minutes,
+    Name,
     Unknown,
 }
 
@@ -134,6 +146,10 @@ impl Visitor<'_> for KeyVisitor {
             "emoji" => Key::Emoji,
             "on" => Key::On,
             "reply_to" => Key::ReplyTo,
+            "away" => Key::Away,
+            "allowed" => Key::Allowed,
+            "minutes" => Key::Minutes,
+            "name" => Key::Name,
             _ => Key::Unknown,
         })
     }

@@ -6,6 +6,7 @@ pub(crate) mod event;
 mod field;
 pub(crate) mod json;
 pub(crate) mod message;
+pub(crate) mod moderation;
 pub(crate) mod request;
 
 pub(crate) use error::{Code, Refusal};

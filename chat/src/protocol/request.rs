@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use serde_json::error::Category;
 
 use super::field::{Field, Fields};
+use super::moderation::Act;
 use super::{Code, LOBBY, Refusal};
 use crate::limits::{
-    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX,
-    TEXT_BYTES_MAX, TEXT_CHARS_MAX,
+    ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX,
+    ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX, TEXT_CHARS_MAX,
 };
 use crate::names::{self, BadName};
 use crate::{characters, emoji};
@@ -26,7 +27,8 @@ pub(crate) struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Connect {
-        name: String,
+        /// None: that of the session.
+        name: Option<String>,
         client: Option<String>,
     },
     Message {
@@ -74,6 +76,20 @@ pub(crate) enum Request {
     Who {
         room: String,
     },
+    /// Nobody is at the keyboard, or somebody again.
+    Away {
+        is_away: bool,
+    },
+    /// `minutes`: of a mute.
+    Moderate {
+        act: Act,
+        name: String,
+        minutes: u64,
+    },
+    /// Whether guests may come.
+    Guests {
+        are_allowed: bool,
+    },
 }
 
 /// What a client has of a room.
@@ -111,7 +127,7 @@ impl Request {
         };
         match kind.as_str() {
             "connect" => Ok(Self::Connect {
-                name: name(&string("text", fields.text)?)?,
+                name: name_or_none(&string("text", fields.text)?)?,
                 client: client_string("client", fields.client)?,
             }),
             "message" => Ok(Self::Message {
@@ -146,14 +162,30 @@ impl Request {
                 limit: limit(fields.limit)?,
             }),
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
+            "away" => Ok(Self::Away { is_away: truth("away", fields.away)? }),
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
-            unknown => Err(unknown_type(unknown)),
+            "guests" => Ok(Self::Guests { are_allowed: truth("allowed", fields.allowed)? }),
+            other => match Act::from_name(other) {
+                Some(act) => Ok(Self::Moderate {
+                    act,
+                    name: name(&string("name", fields.name)?)?,
+                    minutes: if act == Act::Mute { minutes(fields.minutes)? } else { 0 },
+                }),
+                None => Err(unknown_type(other)),
+            },
         }
     }
 
     /// Does it change what the server keeps with the connection: its name, or the rooms that it is in?
     pub(crate) fn changes_session(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Join { .. }
+                | Self::Leave { .. }
+                | Self::Resume { .. }
+                | Self::Away { .. }
+        )
     }
 
     /// The key of the one room that it is about.
@@ -167,8 +199,22 @@ impl Request {
             | Self::Leave { room }
             | Self::History { room, .. }
             | Self::Who { room } => Some(room),
-            Self::Connect { .. } | Self::Create { .. } | Self::Rooms | Self::Resume { .. } => None,
+            Self::Connect { .. }
+            | Self::Create { .. }
+            | Self::Rooms
+            | Self::Resume { .. }
+            | Self::Away { .. }
+            | Self::Moderate { .. }
+            | Self::Guests { .. } => None,
         }
+    }
+
+    /// Does it put something before other people's eyes? Who is to be silent may not.
+    pub(crate) fn speaks(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. } | Self::Edit { .. } | Self::React { on: true, .. } | Self::Create { .. }
+        )
     }
 
     /// Does a client need the subprotocol `switchboard.v1` for it?
@@ -219,9 +265,16 @@ fn whole(key: &str, field: Option<Field>) -> Result<u64, Refusal> {
     }
 }
 
+fn minutes(field: Option<Field>) -> Result<u64, Refusal> {
+    match field {
+        Some(Field::Whole(minutes)) if (1..=MUTE_MINUTES_MAX).contains(&minutes) => Ok(minutes),
+        other => Err(wrong("minutes", "a whole number from 1 to 527040", other.as_ref())),
+    }
+}
+
 fn truth(key: &str, field: Option<Field>) -> Result<bool, Refusal> {
     match field {
-        Some(Field::Truth(value)) => Ok(value),
+        Some(Field::Truth(truth)) => Ok(truth),
         other => Err(wrong(key, "true or false", other.as_ref())),
     }
 }
@@ -244,9 +297,10 @@ fn client_string(key: &str, field: Option<Field>) -> Result<Option<String>, Refu
     }
 }
 
-fn name(raw: &str) -> Result<String, Refusal> {
+/// A person's name, as it is known from here on.
+pub(crate) fn name(raw: &str) -> Result<String, Refusal> {
     names::person_name(raw).map_err(|bad| match bad {
-        BadName::Blank => Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen."),
+        BadName::Blank => no_name(),
         BadName::Forbidden => Refusal::new(
             Code::BadName,
             "A name cannot hold characters that are invisible, change the direction of text, or pile up on each other.",
@@ -256,6 +310,16 @@ fn name(raw: &str) -> Result<String, Refusal> {
             format!("A name has at most {NAME_CHARS_MAX} characters. Choose a shorter one."),
         ),
     })
+}
+
+/// Who has a session need not say a name. The hub knows who has.
+fn name_or_none(raw: &str) -> Result<Option<String>, Refusal> {
+    if raw.is_empty() { Ok(None) } else { name(raw).map(Some) }
+}
+
+/// There is no name, and no session that would have one.
+pub(crate) fn no_name() -> Refusal {
+    Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen.")
 }
 
 fn title(raw: &str) -> Result<(String, String), Refusal> {

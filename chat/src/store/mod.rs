@@ -5,8 +5,11 @@
 
 mod batch;
 mod changes;
+mod departures;
 mod directory;
 pub(crate) mod history;
+mod order;
+mod people;
 mod published;
 pub(crate) mod reader;
 mod register;
@@ -21,6 +24,8 @@ pub(crate) use batch::Stored;
 pub(crate) use changes::{NewChange, StoredChange, Target, What};
 pub(crate) use directory::{DataDirectory, data_path, database_in};
 pub(crate) use history::Viewer;
+pub(crate) use order::Deed;
+pub(crate) use people::{NewSession, Obstacle};
 pub(crate) use published::{Progress, Published};
 pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};
 

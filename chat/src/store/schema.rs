@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, changes, register};
+use super::{StoreError, changes, departures, order, people, register};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -33,6 +33,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
      INSERT INTO last_batch (id, stored) VALUES (1, x'');",
     register::TABLE,
     changes::TABLES,
+    people::TABLES,
+    departures::TABLE,
+    order::TABLES,
 ];
 
 /// The version that has a register of names.

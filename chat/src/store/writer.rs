@@ -21,6 +21,8 @@ pub(crate) struct Writer {
     pub(super) batch: BatchRecord,
     /// Names noted since those of long ago were forgotten.
     names_noted: usize,
+    /// People who have come since those of long ago were forgotten.
+    comings: usize,
 }
 
 /// So many names are noted before those of long ago are forgotten.
@@ -105,7 +107,13 @@ impl Writer {
         let mut connection = open().map_err(|reason| StoreError::Open { path: path.to_owned(), reason })?;
         schema::migrate(&mut connection)?;
         let batch = BatchRecord::load(&connection)?;
-        Ok(Self { connection, transaction: Transaction::None, batch, names_noted: NAMES_NOTED_MAX })
+        Ok(Self {
+            connection,
+            transaction: Transaction::None,
+            batch,
+            names_noted: NAMES_NOTED_MAX,
+            comings: 0,
+        })
     }
 
     /// All rooms, the oldest first: the lobby is the first one.
@@ -341,9 +349,27 @@ impl Writer {
         self.connection.close().map_err(|(_, error)| error.into())
     }
 
-    #[cfg(test)]
+    /// Begins a transaction if none is open; false if it cannot be committed any more.
+    pub(super) fn begin_if_sound(&mut self) -> Result<bool, StoreError> {
+        if self.transaction == Transaction::Failed {
+            return Ok(false);
+        }
+        self.begin()?;
+        Ok(true)
+    }
+
+    /// True for one in so many calls.
+    pub(super) fn is_time_to_forget(&mut self, every: usize) -> bool {
+        self.comings = (self.comings + 1) % every;
+        self.comings == 1
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }
 

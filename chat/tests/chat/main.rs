@@ -15,6 +15,7 @@ mod http;
 mod limits;
 mod names;
 mod order;
+mod people;
 mod plain;
 mod processes;
 mod program;

@@ -14,6 +14,10 @@ const NOTE_AFTER_MS = 1_000;
 /** It is worth a banner after this many. */
 const BANNER_AFTER_MS = 8_000;
 
+/** The close codes by which an administrator shows somebody out. */
+const KICKED = 3502;
+const BANNED = 3503;
+
 /** @typedef {'none' | 'note' | 'banner'} Loudness */
 
 export class ConnectionStatus extends ChatElement {
@@ -62,6 +66,8 @@ export class ConnectionStatus extends ChatElement {
   /** @param {Loudness} loudness */
   #sentence(loudness) {
     const { link } = this.chat.store;
+    if (link.stopCode === KICKED && link.phase === 'stopped') return t.kicked;
+    if (link.stopCode === BANNED && link.phase === 'stopped') return t.banned;
     if (link.phase === 'stopped') return link.stopReason ? t.turnedAwayWith(link.stopReason) : t.turnedAway;
     if (!navigator.onLine) return t.offline;
     if (loudness === 'banner') return t.noConnection;

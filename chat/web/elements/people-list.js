@@ -1,12 +1,13 @@
 /** Who is in the room, and the way out of it. */
 
-import { explain, language, t } from '../i18n/index.js';
+import { explain, isolated, language, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
 import { avatar } from './avatar.js';
-import { ChatElement } from './chat-element.js';
+import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { KeyedList } from './keyed-list.js';
+import { PersonMenu } from './person-menu.js';
 
 /** The most people who are shown; the rest are counted. */
 const SHOWN_MAX = 200;
@@ -23,20 +24,30 @@ export class PeopleList extends ChatElement {
   /** @type {readonly string[]} */
   #shown = NOBODY;
   #shownSelf = '';
+  /** @type {ReadonlySet<string> | null} */
+  #shownAway = null;
+  /** For administrators. @type {PersonMenu | null} */
+  #menu = null;
+  /** @type {unknown} */
+  #shownRole = null;
   #foot = h('footer', { class: 'panel-foot' });
   /** @type {KeyedList<string>} */
   #list = new KeyedList(this.#people, {
     key: (name) => name,
-    look: (name) => String(name === this.chat.store.name),
+    look: (name) => `${this.#isModerated(name)} ${name === this.chat.store.name} ${this.chat.store.away.has(name)}`,
     fill: (li, name) => {
       li.className = 'person';
-      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []));
+      const isAway = this.chat.store.away.has(name);
+      li.dataset.presence = isAway ? 'away' : 'online';
+      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []), isAway ? h('span', { class: 'tag' }, t.away) : h('span', { class: 'visually-hidden' }, t.isOnline),
+        ...(this.#isModerated(name) ? [h('button', { type: 'button', class: 'icon-button moderate', 'aria-label': t.moderate(isolated(name)), title: t.moderate(name), click: () => this.#menu?.open(name) }, icon('more'))] : []));
     },
   });
 
   build() {
+    this.#menu = make(PersonMenu, this.chat);
     this.#foot.append(this.#problem, this.#leave);
-    this.append(h('div', { class: 'panel-scroll' }, this.#heading, this.#people, this.#more), this.#foot);
+    this.append(h('div', { class: 'panel-scroll' }, this.#heading, this.#people, this.#more), this.#foot, this.#menu);
   }
 
   update() {
@@ -56,13 +67,21 @@ export class PeopleList extends ChatElement {
    * @param {readonly string[]} people
    */
   #showPeople(people) {
-    const { name: self } = this.chat.store;
-    if (people === this.#shown && self === this.#shownSelf) return;
+    const { name: self, away, self: me } = this.chat.store;
+    if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && me?.role === this.#shownRole) return;
+    this.#shownRole = me?.role;
+    this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;
     const collator = new Intl.Collator(language, { numeric: true });
     const names = [...new Set(people)].sort((a, b) => Number(b === self) - Number(a === self) || collator.compare(a, b));
     this.#list.show(names.slice(0, SHOWN_MAX));
+  }
+
+  /** @param {string} name */
+  #isModerated(name) {
+    const { self, name: own } = this.chat.store;
+    return self?.role === 'admin' && name !== own;
   }
 
   #leaveRoom() {

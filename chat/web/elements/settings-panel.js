@@ -1,6 +1,7 @@
 /** One's own settings: sections, one under the other. A new one is an element and an entry of `SECTIONS`. */
 
 import { t } from '../i18n/index.js';
+import { AccountPanel } from './account-panel.js';
 import { ChatElement, make } from './chat-element.js';
 import { h } from './dom.js';
 import { NameForm } from './name-form.js';
@@ -13,6 +14,7 @@ import { NameForm } from './name-form.js';
 /** From the top down. @type {readonly Section[]} */
 const SECTIONS = [
   { id: 'settings-name', title: () => t.changeName, make: (panel) => panel.nameForm() },
+  { id: 'settings-account', title: () => t.account, make: (panel) => make(AccountPanel, panel.chat) },
 ];
 
 export class SettingsPanel extends ChatElement {

@@ -4,6 +4,8 @@
  * What comes in is checked here, once, so that nothing behind this file meets a value of the wrong type.
  */
 
+import { readSelf } from './account.js';
+
 /** @typedef {{ emoji: string, count: number, from: string[], mine: boolean }} Reaction */
 /** @typedef {{ seq: number, from: string, data: string, deleted: boolean }} Reply */
 
@@ -18,10 +20,13 @@
 
 /** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
 
-/** @typedef {{ type: 'welcome', id?: string, name: string, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @import { Self } from './account.js' */
+
+/** @typedef {{ type: 'welcome', id?: string, name: string, person: Self | null, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @typedef {{ type: 'person', person: Self }} PersonFrame */
 /** @typedef {{ type: 'connect', from: string }} ConnectFrame */
-/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number }} JoinedFrame */
-/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], changes: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number }} ResumedFrame */
+/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} JoinedFrame */
+/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], changes: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} ResumedFrame */
 /** @typedef {{ type: 'join' | 'leave', room: string, from: string, members: number }} NoticeFrame */
 /** @typedef {{ type: 'left', id?: string, room: string }} LeftFrame */
 /** @typedef {{ type: 'created', id?: string, room: string, title: string }} CreatedFrame */
@@ -31,11 +36,14 @@
 /** @typedef {{ type: 'changed', id?: string, room: string, seq: number, change: number, message: Message }} ChangedFrame */
 /** @typedef {{ type: 'reaction', id?: string, room: string, seq: number, change: number, emoji: string, from: string, on: boolean, count: number, names?: string[] }} ReactionFrame */
 /** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
-/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number }} WhoFrame */
+/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
+/** @typedef {{ type: 'moderated', id?: string }} ModeratedFrame */
+/** @typedef {{ type: 'guests', id?: string, allowed: boolean }} GuestsFrame */
+/** @typedef {{ type: 'presence', name: string, away: boolean }} PresenceFrame */
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
  */
 
@@ -48,6 +56,10 @@
  *   | { type: 'edit', room: string, seq: number, text: string }
  *   | { type: 'delete', room: string, seq: number }
  *   | { type: 'react', room: string, seq: number, emoji: string, on: boolean }
+ *   | { type: 'away', away: boolean }
+ *   | { type: 'mute', name: string, minutes: number }
+ *   | { type: 'unmute' | 'kick' | 'ban' | 'unban', name: string }
+ *   | { type: 'guests', allowed: boolean }
  *   | { type: 'history', room: string, before: number, limit: number }
  *   | { type: 'resume', rooms: Record<string, { seq: number, change: number }> }} Request
  */
@@ -87,7 +99,11 @@ class Malformed extends Error {}
 
 /** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
 const READERS = {
-  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  moderated: (v) => ({ type: 'moderated', ...id(v) }),
+  guests: (v) => ({ type: 'guests', ...id(v), allowed: v.allowed === true }),
+  presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
+  person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
   joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), change: count(v.change), ...members(v) }),
   resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, changes: changes(v), seq: number(v.seq), change: count(v.change), ...members(v) }),
@@ -128,6 +144,13 @@ function string(v) {
   return v;
 }
 
+/** @param {unknown} v @returns {Self} */
+function self(v) {
+  const person = readSelf(v);
+  if (person === null) throw new Malformed();
+  return person;
+}
+
 /** @param {unknown} v @returns {number} */
 function number(v) {
   if (typeof v !== 'number' || !Number.isFinite(v)) throw new Malformed();
@@ -159,11 +182,15 @@ function page(v) {
 /**
  * The list may have been cut; the count is of all.
  * @param {Record<string, unknown>} v
- * @returns {{ members: string[], memberCount: number }}
+ * @returns {{ members: string[], memberCount: number, away?: string[] }}
  */
 function members(v) {
   const names = list(v.members, string);
-  return { members: names, memberCount: typeof v.member_count === 'number' ? v.member_count : names.length };
+  return {
+    members: names,
+    memberCount: typeof v.member_count === 'number' ? v.member_count : names.length,
+    ...(Array.isArray(v.people) ? { away: v.people.filter((person) => isObject(person) && person.presence === 'away').map(({ name }) => string(name)) } : {}),
+  };
 }
 
 /** @param {unknown} v @returns {Message} */

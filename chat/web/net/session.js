@@ -5,6 +5,7 @@
 
 import { Changer } from './changer.js';
 import { Connection } from './connection.js';
+import { Introduction } from './introduction.js';
 import { Pages } from './pages.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
@@ -20,6 +21,9 @@ import { Sender } from './sender.js';
 /** The room that every server has, and in which everyone begins. */
 export const LOBBY = 'lobby';
 
+/** The close code by which the server says that the session has ended. */
+const SIGNED_OUT = 3501;
+
 /** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
 const BUSY_RETRY_MS = 2_000;
 
@@ -31,6 +35,7 @@ const BUSY_RETRY_MS = 2_000;
  * @property {Surroundings} surroundings
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
+ * @property {() => void} onNobody called when the server knows one's name alone
  */
 
 export class Session {
@@ -45,21 +50,27 @@ export class Session {
   #surroundings;
   #roll;
   #sender;
-  #name = '';
-  #client;
+  #introduction;
+  #isAway = false;
   #resumeId = '';
   /** What this person does to messages that are there. @type {Changer} */
   changes;
 
   /** @param {SessionParts} parts */
-  constructor({ store, memory, outbox, surroundings, newId, clock }) {
+  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
     this.#store = store;
     this.#memory = memory;
     this.#outbox = outbox;
     this.#newId = newId;
     this.#clock = clock;
     this.#surroundings = surroundings;
-    this.#client = memory.client(newId);
+    this.#introduction = new Introduction({
+      store, memory, surroundings, client: memory.client(newId), onNobody,
+      ask: (request) => this.#ask(request),
+      again: () => {
+        if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
+      },
+    });
     this.#pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
     this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text, reply }) => this.#connection.send({ type: 'message', room, text, id, ...(reply === undefined ? {} : { reply_to: reply.seq }) }));
@@ -77,8 +88,10 @@ export class Session {
    * @returns {Promise<void>} rejected by a Refusal when the server does not take it; otherwise the name is kept for later
    */
   async callMe(name) {
-    const before = this.#name;
-    this.#name = name;
+    const introduction = this.#introduction;
+    const before = introduction.name;
+    introduction.name = name;
+    introduction.isNewName = true;
     this.#store.nameProblem = null;
     if (!this.#store.link.ready) {
       if (this.#connection.phase === 'open') this.#introduce();
@@ -87,12 +100,34 @@ export class Session {
       return;
     }
     try {
-      await this.#ask({ type: 'connect', text: name, client: this.#client });
+      await introduction.connect(name);
     } catch (error) {
-      if (error instanceof Refusal) this.#name = before;
+      if (error instanceof Refusal) introduction.name = before;
       throw error;
     }
   }
+
+  /** Comes with a session that has a name. @param {string} name */
+  comeBack(name) {
+    this.#introduction.name = name;
+    this.#introduction.isNewName = false;
+    this.#store.nameProblem = null;
+    this.#connection.renew();
+  }
+
+  /** Another name is needed. @param {Problem} problem */
+  refuseName(problem) {
+    this.#introduction.refused(problem);
+  }
+
+  /** Nobody is at the page, or somebody again. @param {boolean} isAway */
+  setAway(isAway) {
+    this.#isAway = isAway;
+    if (this.#store.link.ready) this.#ask({ type: 'away', away: isAway }).catch(ignore);
+  }
+
+  /** What administrators do. @param {Request} request */
+  moderate(request) { return this.#ask(request); }
 
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
   wake() {
@@ -228,12 +263,7 @@ export class Session {
 
   /** The first thing on every connection: who, and which rooms; all in one go, so that one round trip is enough. */
   #introduce() {
-    this.#ask({ type: 'connect', text: this.#name, client: this.#client }).catch((error) => {
-      if (!(error instanceof Refusal)) return;
-      this.#store.nameProblem = error.problem;
-      this.#store.changed();
-      if (error.code === 'rate_limited') this.#introduceLater(error.retryAfterMs);
-    });
+    this.#introduction.say();
     /** @type {Map<string, { seq: number, change: number }>} */
     const resume = new Map();
     for (const room of this.#store.wanted()) {
@@ -243,14 +273,6 @@ export class Session {
     if (resume.size === 0) return;
     this.#resumeId = this.#newId();
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
-  }
-
-  /** Many have come at once, as after a restart of the server. @param {number | undefined} retryAfterMs */
-  #introduceLater(retryAfterMs) {
-    const { setTimer, random } = this.#surroundings;
-    setTimer(() => {
-      if (this.#connection.phase === 'open' && !this.#store.link.ready) this.#introduce();
-    }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
   }
 
   /** @param {Room} room */
@@ -314,7 +336,7 @@ export class Session {
 
   #phaseChanged() {
     const { link } = this.#store;
-    const { phase, stopReason } = this.#connection;
+    const { phase, stopReason, stopCode } = this.#connection;
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
@@ -327,8 +349,8 @@ export class Session {
       this.changes.connectionLost();
       this.#requests.abandon();
     }
-    link.phase = phase;
-    link.stopReason = stopReason;
+    Object.assign(link, { phase, stopReason, stopCode });
+    if (phase === 'stopped' && stopCode === SIGNED_OUT) this.#introduction.signedOut();
     this.#store.changed();
   }
 
@@ -343,6 +365,8 @@ export class Session {
       case 'connect': this.#someoneCame(frame.from); break;
       case 'changed': case 'reaction': this.#happened(frame); break;
       case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'presence': this.#store.turn(frame.name, frame.away); break;
+      case 'person': this.#introduction.become(frame.person.name, frame.person); break;
       case 'rooms': this.#store.list(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;
@@ -354,16 +378,13 @@ export class Session {
 
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
-    const { link, name: before } = this.#store;
-    if (before !== '' && before !== frame.name) for (const room of this.#store.rooms.values()) room.renameOwn(before, frame.name);
-    this.#name = frame.name;
-    this.#memory.name = frame.name;
-    this.#store.name = frame.name;
-    this.#store.nameProblem = null;
+    const { link } = this.#store;
+    this.#introduction.welcomed(frame);
     this.#store.limits = frame.limits;
     this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
+    if (this.#isAway) this.setAway(true);
   }
 
   /** @param {JoinedFrame} frame */
@@ -417,11 +438,12 @@ export class Session {
 
   /**
    * @param {Room} room
-   * @param {{ members: string[], memberCount: number }} there
+   * @param {{ members: string[], memberCount: number, away?: string[] }} there
    */
-  #counted(room, { members, memberCount }) {
+  #counted(room, { members, memberCount, away }) {
     room.people = [...members];
     room.members = memberCount;
+    if (away !== undefined) this.#store.countAway(members, away);
   }
 
   /** @param {MessageFrame} frame */
@@ -442,6 +464,7 @@ export class Session {
     const room = this.#store.rooms.get(frame.room);
     if (room === undefined) return;
     room.members = frame.members;
+    if (frame.type === 'join') this.#store.turn(frame.from, false);
     if (frame.type === 'join') room.enter(frame.from);
     else room.exit(frame.from);
     room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());

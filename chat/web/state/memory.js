@@ -38,6 +38,12 @@ export class Memory {
     this.#local.write('name', name);
   }
 
+  /** Whoever comes next in this browser is somebody else. */
+  forgetPerson() {
+    for (const key of ['name', 'rooms', 'room']) this.#local.write(key, null);
+    for (const key of ['room', 'client', 'outbox']) this.#tab.write(key, null);
+  }
+
   /** The language that was chosen here, if one was. */
   get language() {
     return this.#local.text('language');

@@ -65,8 +65,8 @@ impl<O: Outbox> Hub<O> {
             entrance = Some(self.entered(room, &name, conn));
         }
         let asker = self.asker(caller);
-        let members = self.rooms[room].members.list();
-        self.effects_bytes += members.names.len();
+        let members = self.member_list(room);
+        self.effects_bytes += members.names.len() + members.people.len();
         let view = View { asker, room, position: self.rooms[room].position(), members };
         Ok(Entrance { view, is_new: entrance.is_some(), notice: entrance.flatten() })
     }

@@ -85,10 +85,13 @@ fn one_name_on_two_connections_is_one_member() {
     world.person(2, "Bob", &["lobby"]);
     world.person(3, "Bob", &["lobby"]);
     let who = world.answer(1, json!({"type": "who", "room": "lobby", "id": "w"}));
+    let mut who = who[0].clone();
+    let people = who.as_object_mut().expect("an object").remove("people").expect("people");
     assert_eq!(
         who,
-        [json!({"type": "who", "id": "w", "room": "lobby", "members": ["Ann", "Bob"], "member_count": 2})]
+        json!({"type": "who", "id": "w", "room": "lobby", "members": ["Ann", "Bob"], "member_count": 2})
     );
+    assert_eq!(each(people.as_array().expect("people"), "presence"), ["online", "online"]);
     world.close(2);
     assert!(world.received(1).is_empty(), "Bob is still here");
     world.close(3);

@@ -11,7 +11,7 @@ fn request(frame: &str) -> Request {
 #[test]
 fn every_request_is_read() {
     let connect =
-        |client: Option<&str>| Request::Connect { name: "Ann".into(), client: client.map(Into::into) };
+        |client: Option<&str>| Request::Connect { name: Some("Ann".into()), client: client.map(Into::into) };
     assert_eq!(request(r#"{"type":"connect","text":" Ann "}"#), connect(None));
     assert_eq!(request(r#"{"type":"connect","text":"Ann","client":"k"}"#), connect(Some("k")));
     let message = |room: &str| Request::Message { room: room.into(), text: " hi\n".into(), reply_to: None };

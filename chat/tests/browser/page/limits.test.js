@@ -55,11 +55,11 @@ for (const look of LOOKS) {
     if (look.phone) await page.locator('.open-rooms').click();
     await page.locator('.self').click();
     await page.locator('dialog #name-input').fill('ANN');
-    await page.locator('dialog button[type=submit]').click();
+    await page.locator('dialog name-form button[type=submit]').click();
     await page.locator('dialog #name-problem', { hasText: says.taken }).waitFor();
     await picture(person, `rename-taken-${title}`);
     await page.locator('dialog #name-input').fill(`Mia 2 ${title}`);
-    await page.locator('dialog button[type=submit]').click();
+    await page.locator('dialog name-form button[type=submit]').click();
     await page.locator('.self-name', { hasText: 'Mia 2' }).waitFor();
     await person.leave();
     assert.deepEqual(person.complaints, []);

@@ -45,7 +45,9 @@ export class Person {
     page.on('console', (message) => {
       // The browser itself writes a line for every connection that fails; that is what some tests are about.
       const isConnection = /WebSocket connection to|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED/.test(message.text());
-      if (['error', 'warning'].includes(message.type()) && !(mayLoseConnection && isConnection)) person.complaints.push(message.text());
+      // And one for every request that the server refuses, which the page says in its own words.
+      const isRefusal = /^Failed to load resource: the server responded with a status of (400|401|403|409|429)/.test(message.text());
+      if (['error', 'warning'].includes(message.type()) && !isRefusal && !(mayLoseConnection && isConnection)) person.complaints.push(message.text());
     });
     await page.addInitScript(() => {
       addEventListener('securitypolicyviolation', (event) => console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));

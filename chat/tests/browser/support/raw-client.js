@@ -58,6 +58,11 @@ export class RawClient {
     }, text);
   }
 
+  /** What has come of these types since the connection began, or since `raw`. @param {string[]} types @returns {Promise<any[]>} */
+  received(...types) {
+    return this.#page.evaluate((wanted) => globalThis.log.filter(({ type }) => wanted.includes(type)), types);
+  }
+
   /** @param {string} room */
   join(room) {
     return this.ask({ type: 'join', room });

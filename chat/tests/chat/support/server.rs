@@ -18,7 +18,7 @@ pub fn command() -> Command {
     command_of(Path::new(env!("CARGO_BIN_EXE_switchboard-chat")))
 }
 
-const OWN_VARIABLES: [&str; 2] = ["SWITCHBOARD_MODE", "SWITCHBOARD_RATE_LIMITS"];
+const OWN_VARIABLES: [&str; 3] = ["SWITCHBOARD_MODE", "SWITCHBOARD_RATE_LIMITS", "SWITCHBOARD_LEAVE_GRACE"];
 
 /// Another program that is the same.
 pub fn command_of(program: &Path) -> Command {
@@ -26,6 +26,8 @@ pub fn command_of(program: &Path) -> Command {
     command.env("SWITCHBOARD_MODE", crate::MODE);
     // Tests ask more often than people do; those of the limits set them.
     command.env("SWITCHBOARD_RATE_LIMITS", "0");
+    // Nor do they wait to see somebody leave.
+    command.env("SWITCHBOARD_LEAVE_GRACE", "0");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SWITCHBOARD_") && !OWN_VARIABLES.iter().any(|own| name == *own)
         {
