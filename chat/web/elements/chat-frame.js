@@ -54,7 +54,7 @@ export class ChatFrame extends ChatElement {
       drawers.show(drawer, drawer === 'rooms' ? rooms : closePeople);
     });
     this.addEventListener('chosen', () => this.#chosen());
-    this.addEventListener('posted', () => list.goToLatest());
+    this.addEventListener('posted', () => list.markRead());
     if (this.drawer !== null) drawers.show(this.drawer, this);
   }
 

@@ -52,6 +52,8 @@ export default {
   emptyRoom: 'Nobody has said anything yet. You could be the first.',
   loadingOlder: 'Loading older messages…',
   newMessages: /** @param {number} n */ (n) => (n === 1 ? '1 new message' : `${n} new messages`),
+  newFromHere: 'New',
+  toFirstNew: /** @param {number} n */ (n) => (n === 1 ? '1 new message above' : `${n} new messages above`),
   toLatest: 'Go to the latest message',
   says: /** @param {string} name @param {string} text */ (name, text) => `${name}: ${text}`,
   sending: 'Sending…',

@@ -51,6 +51,8 @@ export default {
   emptyRoom: '还没有人说话，来说第一句吧。',
   loadingOlder: '正在加载更早的消息…',
   newMessages: (n) => `${n} 条新消息`,
+  newFromHere: '以下是新消息',
+  toFirstNew: (n) => `上面有 ${n} 条新消息`,
   toLatest: '回到最新消息',
   says: (name, text) => `${name}：${text}`,
   sending: '发送中…',

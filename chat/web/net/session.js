@@ -38,7 +38,8 @@ export class Session {
   #outbox;
   #connection;
   #requests = new Requests();
-  #pages;
+  /** Pieces of the rooms' history. */
+  pages;
   #newId;
   #clock;
   #surroundings;
@@ -57,7 +58,7 @@ export class Session {
     this.#clock = clock;
     this.#surroundings = surroundings;
     this.#client = memory.client(newId);
-    this.#pages = new Pages(store, (request) => this.#ask(request));
+    this.pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
     this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text }) => this.#connection.send({ type: 'message', room, text, id }));
     this.#connection = new Connection(surroundings, {
@@ -118,7 +119,7 @@ export class Session {
     if (!room.wanted) this.#want(room);
     if (room.problem?.about === 'join') room.problem = null;
     if (!room.joined) this.#join(room);
-    else if (!room.atTail) this.loadLatest(room);
+    else if (!room.atTail) this.pages.latest(room);
     this.#store.changed();
   }
 
@@ -191,21 +192,6 @@ export class Session {
   discard(id) {
     this.#outbox.discard(id);
     this.#store.changed();
-  }
-
-  /** @param {Room} room */
-  loadOlder(room) {
-    this.#pages.older(room);
-  }
-
-  /** @param {Room} room */
-  loadNewer(room) {
-    this.#pages.newer(room);
-  }
-
-  /** @param {Room} room */
-  loadLatest(room) {
-    this.#pages.latest(room);
   }
 
   /**

@@ -13,7 +13,7 @@ import { Notices } from './notices.js';
 /** The most messages that a room keeps; so the most that are in the document. */
 export const WINDOW_MAX = 500;
 
-/** @typedef {'older' | 'newer' | 'latest'} Loading */
+/** @typedef {'older' | 'newer' | 'latest' | 'around'} Loading */
 
 export class Room {
   /** @type {string} */
@@ -81,6 +81,18 @@ export class Room {
     this.anchor = null;
     this.loading = null;
     if (this.read !== null) this.read = Math.min(this.read, this.seq);
+    this.#trim();
+  }
+
+  /**
+   * A page from the middle of the room takes the place of whatever was held.
+   * @param {Message[]} messages ascending, not empty
+   * @param {boolean} more
+   */
+  openAt(messages, more) {
+    this.messages = inOrder(messages);
+    this.more = more;
+    this.end = lastSeq(this.messages);
     this.#trim();
   }
 

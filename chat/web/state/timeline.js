@@ -9,6 +9,7 @@
 const GROUP_GAP_MS = 5 * 60_000;
 
 /** @typedef {{ kind: 'day', key: string, ts: number }} DayItem */
+/** Where what is new begins. @typedef {{ kind: 'new', key: 'new' }} NewItem */
 /** @typedef {{ kind: 'notice', key: string } & Record<NoticeKind, string[]>} NoticeItem */
 
 /**
@@ -17,19 +18,22 @@ const GROUP_GAP_MS = 5 * 60_000;
  *   own: boolean, first: boolean, last: boolean, state: 'stored' | Outgoing['state'], code: string, sentence: string }} MessageItem
  */
 
-/** @typedef {DayItem | NoticeItem | MessageItem} Item */
+/** @typedef {DayItem | NewItem | NoticeItem | MessageItem} Item */
 
 /**
  * @param {Room} room
  * @param {Outgoing[]} outgoing this person's unconfirmed messages in it
  * @param {string} name this person's
+ * @param {number | null} [newAfter] the `seq` of the last message before what is new; null: nothing is
  * @returns {Item[]}
  */
-export function timeline(room, outgoing, name) {
+export function timeline(room, outgoing, name, newAfter = null) {
   /** @type {Item[]} */
   const items = [];
   const notices = noticesBySeq(room);
   let day = '';
+  // Only where it belongs: not above a window that begins in the middle of what is new.
+  let line = newAfter !== null && (!room.more || (room.messages[0]?.seq ?? 0) <= newAfter + 1);
 
   /** @param {MessageItem} item */
   const add = (item) => {
@@ -37,6 +41,10 @@ export function timeline(room, outgoing, name) {
     if (itsDay !== day) {
       day = itsDay;
       items.push({ kind: 'day', key: `d:${itsDay}:${item.key}`, ts: item.ts });
+    }
+    if (line && !item.own && item.seq !== null && item.seq > (newAfter ?? 0)) {
+      line = false;
+      items.push({ kind: 'new', key: 'new' });
     }
     const before = items.at(-1);
     if (before !== undefined && before.kind === 'message' && belongTogether(before, item)) {

@@ -98,7 +98,7 @@ export class Traps {
       const inDocument = [...document.querySelectorAll('body *, head *')];
       const foreign = 'iframe, frame, object, embed, img, video, audio, base, style, math, template, foreignObject, marquee, b, meta[http-equiv], body script, body link, form[action], button[formaction]';
       const loads = (element) => ['href', 'src', 'action', 'formaction', 'xlink:href'].some((name) => /^\s*(?:javascript|data|https?|\/\/)/i.test(element.getAttribute(name) ?? ''));
-      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input'));
+      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input' && !/^height: [\d.]+px;$/.test(element.getAttribute(name))));
       return {
         elements: inDocument.filter((element) => element.matches(foreign) || loads(element) || acts(element)).map((element) => element.outerHTML.slice(0, 120)),
         pwned: globalThis.pwned ?? null,
