@@ -53,6 +53,15 @@ export class MessageComposer extends ChatElement {
     this.#input.focus();
   }
 
+  /** Puts a text where the cursor is. @param {string} text */
+  insert(text) {
+    const { selectionStart, selectionEnd, value } = this.#input;
+    const space = selectionStart > 0 && !/\s$/u.test(value.slice(0, selectionStart)) ? ' ' : '';
+    this.#input.focus();
+    this.#input.setRangeText(space + text, selectionStart, selectionEnd, 'end');
+    this.#typed();
+  }
+
   update() {
     const room = this.chat.store.currentRoom;
     this.hidden = room === null || !room.wanted;

@@ -80,6 +80,22 @@ export class RoomList extends ChatElement {
   }
 
   /**
+   * The room of one's own that stands after the one that is shown, or before it; after the last comes the first.
+   * @param {1 | -1} step
+   * @param {boolean} unread only where there is something unread
+   * @returns {string | null} its key
+   */
+  neighbour(step, unread) {
+    const own = this.#sorted.filter((room) => room.wanted);
+    const at = own.findIndex((room) => room.key === this.chat.store.current);
+    for (let i = 1; i <= own.length; i += 1) {
+      const room = own.at((Math.max(at, step > 0 ? -1 : 0) + step * i) % own.length);
+      if (room !== undefined && room.key !== this.chat.store.current && (!unread || room.unread > 0)) return room.key;
+    }
+    return null;
+  }
+
+  /**
    * @param {HTMLElement} scroller
    * @param {HTMLElement} parent
    * @returns {VirtualList<Room>}

@@ -38,6 +38,21 @@ export default {
   unread: /** @param {number} n */ (n) => (n === 1 ? '1 unread message' : `${n} unread messages`),
   showRooms: 'Show rooms',
 
+  // Going somewhere, by keyboard
+  goTo: 'Go to a conversation',
+  goToPlaceholder: 'Room or person',
+  mention: 'mention',
+  found: /** @param {number} n */ (n) => (n === 1 ? '1 result' : `${n} results`),
+  nothingFound: 'No room or person has that in their name.',
+  keys: 'Keyboard shortcuts',
+  keyPreviousRoom: 'Previous room',
+  keyNextRoom: 'Next room',
+  keyUnreadRoom: 'Previous or next room with something unread',
+  keyMarkRead: 'Close what is open, or mark the room as read',
+  keySend: 'Send the message',
+  keyNewLine: 'A new line in the message',
+  keyList: 'Move through the list of rooms',
+
   // People
   people: 'People',
   peopleCount: /** @param {number} n @param {string} shown */ (n, shown) => (n === 1 ? '1 person' : `${shown} people`),

@@ -11,6 +11,9 @@ const PREFIX = 'switchboard.';
 /** The most rooms that are remembered. */
 const ROOMS_MAX = 200;
 
+/** The most rooms of which it is remembered that they were shown lately. */
+const RECENT_MAX = 20;
+
 /** @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} StringStorage */
 
 export class Memory {
@@ -51,6 +54,14 @@ export class Memory {
   set room(key) {
     this.#tab.write('room', key);
     this.#local.write('room', key);
+    const recent = [key, ...this.recentRooms.filter((other) => other !== key)].slice(0, RECENT_MAX);
+    this.#local.write('recent', JSON.stringify(recent));
+  }
+
+  /** The keys of the rooms that were shown lately, the last one first. @returns {string[]} */
+  get recentRooms() {
+    const value = this.#local.json('recent');
+    return Array.isArray(value) ? value.filter((key) => typeof key === 'string').slice(0, RECENT_MAX) : [];
   }
 
   /**

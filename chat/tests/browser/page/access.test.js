@@ -182,10 +182,12 @@ test('a screen reader hears each new message once, and nothing of the history', 
       }).observe(region, { childList: true, subtree: true });
     }
   });
-  await ann.page.locator('.scroller').evaluate((e) => { e.scrollTop = 0; });
-  await ann.page.locator('.message[data-seq="1"]').waitFor();
+  await until('she is at the first message', async () => {
+    await ann.page.locator('.scroller').evaluate((e) => { e.scrollTop = 0; });
+    return await ann.page.locator('.message[data-seq="1"]').count() > 0;
+  });
   await bob.say(room, 'hello Ann', '你好');
-  await ann.stored('你好');
+  await ann.page.locator('.pill', { hasText: '2 new messages' }).waitFor();
   await ann.say('my own');
   await ann.stored('my own');
   assert.deepEqual(await ann.page.evaluate(() => window.heard.filter((text) => text !== '')), ['Bob: hello Ann', 'Bob: 你好']);

@@ -155,6 +155,40 @@ test('from far up one can go to the newest message in one step', async () => {
   await until('it is in view', async () => await distanceToBottom() < 2);
 });
 
+/** How far below the upper edge of the conversation the line of what is new is. */
+const lineAt = () => ann.page.locator('.new-line').evaluate((e) => e.getBoundingClientRect().top - e.closest('.scroller').getBoundingClientRect().top);
+
+test('who comes back finds a line where what is new begins, and a way to it', async () => {
+  await sitDown(60);
+  await ann.page.goto('about:blank');
+  await bob.say(room, ...Array.from({ length: 30 }, (_, i) => text(i + 61)));
+  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.joined();
+  await ann.page.locator('.new-above', { hasText: '30 new messages above' }).click();
+  await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
+  const at = await lineAt();
+  assert.ok(at > 0 && at < 300, `${at}`);
+  await ann.page.locator('.new-above').waitFor({ state: 'hidden' });
+  // It counts as read; whoever leaves the room and comes back finds no line.
+  await ann.page.keyboard.press('Escape');
+  await until('the newest is in view', async () => await distanceToBottom() < 2);
+  assert.equal(await ann.page.locator('.new-line').count(), 0);
+});
+
+test('what is new is found also where it begins far above what is loaded', async () => {
+  await sitDown(60);
+  await ann.page.goto('about:blank');
+  await bob.say(room, ...Array.from({ length: 700 }, (_, i) => text(i + 61)));
+  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.joined();
+  await ann.page.locator('.new-above', { hasText: '700 new messages above' }).click();
+  await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
+  const at = await lineAt();
+  assert.ok(at > 0 && at < 300, `${at}`);
+  await ann.page.locator('.pill').click();
+  await until('the newest is in view', async () => await lastSeq() === 760 && await distanceToBottom() < 2);
+});
+
 test('when the window or the box changes its size, the newest message stays in view', async () => {
   await sitDown(60);
   for (const size of [{ width: 700, height: 500 }, { width: 380, height: 800 }, { width: 1280, height: 600 }]) {
