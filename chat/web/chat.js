@@ -1,5 +1,6 @@
 /** Everything that the elements need, put together once. */
 
+import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
 import { LOBBY, Session } from './net/session.js';
 import { roomFromHash } from './state/address.js';
@@ -7,6 +8,7 @@ import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
 import { Store } from './state/store.js';
 
+/** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
 /** @import { Room } from './state/room.js' */
 
@@ -34,6 +36,7 @@ export class Chat {
   onLanguage = () => {};
 
   constructor() {
+    applyTheme(this.theme);
     this.#speak(pickLanguage(this.memory.language, navigator.languages));
     for (const [key, read] of this.memory.rooms ?? [[LOBBY, null]]) {
       const room = this.store.room(key);
@@ -44,6 +47,21 @@ export class Chat {
     const known = roomFromHash(location.hash) !== null || this.store.rooms.get(first)?.wanted === true;
     const key = known ? first : this.store.wanted()[0]?.key;
     if (key !== undefined) this.session.show(key);
+  }
+
+  get theme() {
+    return themeOf(this.memory.theme);
+  }
+
+  /** @param {Theme} theme */
+  chooseTheme(theme) {
+    this.memory.theme = theme;
+    applyTheme(theme);
+  }
+
+  /** Something else has been chosen in another tab. */
+  followOtherTabs() {
+    applyTheme(this.theme);
   }
 
   /** @param {Language} language */

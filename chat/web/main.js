@@ -29,6 +29,7 @@ window.addEventListener('online', wake);
 window.addEventListener('offline', wake);
 window.addEventListener('pageshow', wake);
 document.addEventListener('visibilitychange', wake);
+window.addEventListener('storage', () => chat.followOtherTabs());
 setInterval(() => {
   if (document.visibilityState === 'visible') chat.session.refresh();
 }, REFRESH_MS);

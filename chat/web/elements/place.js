@@ -109,7 +109,7 @@ export class Place {
       this.#items.arrange(() => this.#items.bottomOf(mark.key) - mark.bottom);
       const bottom = this.#items.find(mark.key)?.getBoundingClientRect().bottom;
       const moved = bottom === undefined ? 0 : bottom - this.#origin() - mark.bottom;
-      if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
+      if (Math.abs(moved) >= 0.5) this.#scroller.scrollTop += moved;
     }
     this.#scrollHeight = this.#scroller.scrollHeight;
     this.#clientHeight = this.#scroller.clientHeight;

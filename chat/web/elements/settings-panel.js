@@ -4,6 +4,7 @@ import { t } from '../i18n/index.js';
 import { ChatElement, make } from './chat-element.js';
 import { h } from './dom.js';
 import { NameForm } from './name-form.js';
+import { ThemeSettings } from './theme-settings.js';
 
 /**
  * `make` is called when the panel is shown, and anew each time.
@@ -13,6 +14,7 @@ import { NameForm } from './name-form.js';
 /** From the top down. @type {readonly Section[]} */
 const SECTIONS = [
   { id: 'settings-name', title: () => t.changeName, make: (panel) => panel.nameForm() },
+  { id: 'settings-theme', title: () => t.theme, make: (panel) => make(ThemeSettings, panel.chat) },
 ];
 
 export class SettingsPanel extends ChatElement {

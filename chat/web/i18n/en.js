@@ -38,6 +38,12 @@ export default {
   unread: /** @param {number} n */ (n) => (n === 1 ? '1 unread message' : `${n} unread messages`),
   showRooms: 'Show rooms',
 
+  // Settings
+  theme: 'Appearance',
+  themeSystem: 'As the system',
+  themeLight: 'Light',
+  themeDark: 'Dark',
+
   // Going somewhere, by keyboard
   goTo: 'Go to a conversation',
   goToPlaceholder: 'Room or person',

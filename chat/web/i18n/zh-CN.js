@@ -39,6 +39,11 @@ export default {
   unread: (n) => `${n} 条未读消息`,
   showRooms: '打开聊天室列表',
 
+  theme: '外观',
+  themeSystem: '跟随系统',
+  themeLight: '浅色',
+  themeDark: '深色',
+
   goTo: '跳转到会话',
   goToPlaceholder: '聊天室或成员',
   mention: '提及',

@@ -46,6 +46,15 @@ export class Memory {
     this.#local.write('language', language);
   }
 
+  /** Light or dark, if that was chosen here. */
+  get theme() {
+    return this.#local.text('theme');
+  }
+
+  set theme(theme) {
+    this.#local.write('theme', theme);
+  }
+
   /** The room that was shown last. */
   get room() {
     return this.#tab.text('room') ?? this.#local.text('room');

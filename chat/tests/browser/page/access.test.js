@@ -144,9 +144,9 @@ test('on a phone the drawers open, keep the keyboard to themselves, and close by
   // Escape in a dialog closes the dialog alone.
   await ann.page.locator('.open-rooms').click();
   await ann.page.locator('.self').click();
-  await ann.page.locator('dialog').waitFor();
+  await ann.page.locator('self-card dialog').waitFor();
   await key('Escape');
-  await ann.page.locator('dialog').waitFor({ state: 'hidden' });
+  await ann.page.locator('self-card dialog').waitFor({ state: 'hidden' });
   assert.equal(await ann.page.locator('.rooms-panel').isVisible(), true);
 });
 
