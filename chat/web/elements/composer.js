@@ -22,6 +22,8 @@ export class MessageComposer extends ChatElement {
   /** The room that the text is for. @type {string | null} */
   #room = null;
   #problem = '';
+  /** The selection when the box lost the focus: a dialog that closes gives the focus back, but not the cursor. */
+  #cursor = /** @type {[number, number]} */ ([0, 0]);
 
   build() {
     this.append(
@@ -34,6 +36,7 @@ export class MessageComposer extends ChatElement {
     );
     this.#input.addEventListener('input', () => this.#typed());
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
+    this.#input.addEventListener('blur', () => { this.#cursor = [this.#input.selectionStart, this.#input.selectionEnd]; });
     // The box keeps the focus, and the phone its keyboard, when the button is pressed.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
   }
@@ -53,9 +56,10 @@ export class MessageComposer extends ChatElement {
     this.#input.focus();
   }
 
-  /** Puts a text where the cursor is. @param {string} text */
+  /** Puts a text where the cursor is, or was before the box lost the focus. @param {string} text */
   insert(text) {
-    const { selectionStart, selectionEnd, value } = this.#input;
+    const { value } = this.#input;
+    const [selectionStart, selectionEnd] = this.#cursor;
     const space = selectionStart > 0 && !/\s$/u.test(value.slice(0, selectionStart)) ? ' ' : '';
     this.#input.focus();
     this.#input.setRangeText(space + text, selectionStart, selectionEnd, 'end');

@@ -135,7 +135,7 @@ export class MessageList extends ChatElement {
   markRead() {
     this.#line.clear();
     this.goToLatest();
-    this.update();
+    this.chat.store.changed();
   }
 
   /** A step on the way to a message. @param {Room} room */
@@ -158,7 +158,7 @@ export class MessageList extends ChatElement {
     this.#room = room;
     this.#goesToLatest = false;
     this.#goesTo = null;
-    this.#line.clear();
+    this.#line.begin();
     this.#items.clear();
     this.#announcer.clear();
     this.#top.replaceChildren();

@@ -15,8 +15,13 @@ export class NewLine {
   #seen = false;
   #began = false;
 
-  /** Another room, or everything counts as seen. */
+  /** Everything counts as seen. */
   clear() {
+    this.after = null;
+  }
+
+  /** Another room. */
+  begin() {
     this.after = null;
     this.#began = false;
   }

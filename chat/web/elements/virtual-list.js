@@ -17,7 +17,7 @@ import { KeyedList } from './keyed-list.js';
  */
 
 /** So much more than what is visible is in the document, above and below, in heights of the visible part. */
-const MARGIN = 1;
+const MARGIN = 3;
 
 /** What has the focus, or is selected, stays in the document if no more items than this are between it and what is visible. */
 const KEPT_WITHIN = 100;

@@ -40,7 +40,7 @@ export default {
 
   // Settings
   theme: 'Appearance',
-  themeSystem: 'As the system',
+  themeSystem: 'System',
   themeLight: 'Light',
   themeDark: 'Dark',
 

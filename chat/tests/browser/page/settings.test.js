@@ -41,7 +41,7 @@ test('light or dark is as the system has it, until one chooses; the choice is re
   await other.goto(server.url);
   await other.locator('chat-frame').waitFor();
   const choice = ann.page.getByRole('radiogroup', { name: 'Appearance' });
-  await choice.getByRole('radio', { name: 'As the system' }).focus();
+  await choice.getByRole('radio', { name: 'System' }).focus();
   await ann.page.keyboard.press('ArrowRight');
   assert.equal(await isDark(), false);
   await ann.page.keyboard.press('ArrowRight');
