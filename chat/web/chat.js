@@ -1,8 +1,10 @@
 /** Everything that the elements need, put together once. */
 
+import { Notifier } from './elements/notifier.js';
 import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
 import { LOBBY, Session } from './net/session.js';
+import { BuildWatch, ownBuild, serverBuild } from './net/shell.js';
 import { roomFromHash } from './state/address.js';
 import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
@@ -30,6 +32,8 @@ export class Chat {
     newId,
     clock: () => Date.now(),
   });
+  build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
+  notifier = new Notifier(this);
   /** What is written and not sent, by room. @type {Map<string, string>} */
   drafts = new Map();
   /** Called when the page changes its language: everything on it is made anew. */
@@ -64,6 +68,11 @@ export class Chat {
     applyTheme(this.theme);
   }
 
+  /** Whether the server has a newer page. */
+  async lookForBuild() {
+    if (await this.build.look()) this.store.changed();
+  }
+
   /** @param {Language} language */
   chooseLanguage(language) {
     this.memory.language = language;
@@ -75,6 +84,7 @@ export class Chat {
   #speak(language) {
     speak(language, navigator.languages);
     document.documentElement.lang = language;
+    document.querySelector('link[rel="manifest"]')?.setAttribute('href', language === 'en' ? 'manifest.webmanifest' : `manifest.${language}.webmanifest`);
   }
 
   /**

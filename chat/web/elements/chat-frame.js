@@ -16,6 +16,7 @@ import { RoomHeader } from './room-header.js';
 import { RoomList } from './room-list.js';
 import { SelfCard } from './self-card.js';
 import { shortcut } from './shortcuts.js';
+import { UpdateNote } from './update-note.js';
 
 /** @import { Drawer } from './drawers.js' */
 
@@ -48,7 +49,7 @@ export class ChatFrame extends ChatElement {
       ),
       people: h('aside', { class: 'panel people-panel', 'aria-label': t.people }, closePeople, make(PeopleList, chat)),
     };
-    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), list, this.#problem, composer);
+    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, composer);
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
     const drawers = new Drawers(this, panels, [skip, conversation]);

@@ -4,6 +4,7 @@ import { t } from '../i18n/index.js';
 import { ChatElement, make } from './chat-element.js';
 import { h } from './dom.js';
 import { NameForm } from './name-form.js';
+import { NotificationSettings } from './notification-settings.js';
 import { ThemeSettings } from './theme-settings.js';
 
 /**
@@ -15,6 +16,7 @@ import { ThemeSettings } from './theme-settings.js';
 const SECTIONS = [
   { id: 'settings-name', title: () => t.changeName, make: (panel) => panel.nameForm() },
   { id: 'settings-theme', title: () => t.theme, make: (panel) => make(ThemeSettings, panel.chat) },
+  { id: 'settings-notifications', title: () => t.notifications, make: (panel) => make(NotificationSettings, panel.chat) },
 ];
 
 export class SettingsPanel extends ChatElement {

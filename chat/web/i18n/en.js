@@ -43,6 +43,15 @@ export default {
   themeSystem: 'System',
   themeLight: 'Light',
   themeDark: 'Dark',
+  notifications: 'Notifications',
+  notifyOff: 'Off',
+  notifyMentions: 'My name',
+  notifyAll: 'Everything',
+  notifySound: 'With a sound',
+  notifyDenied: 'The browser doesn’t allow notifications from this page. You can change that in its settings for this site.',
+  notifyImpossible: 'This browser can’t notify you from this page. It needs https, or a newer browser.',
+  newVersion: 'There’s a new version of this page.',
+  reload: 'Reload',
 
   // Going somewhere, by keyboard
   goTo: 'Go to a conversation',

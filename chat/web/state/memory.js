@@ -4,6 +4,7 @@
  * Storage may be switched off, full, or hold what an older page wrote: then things are merely not remembered.
  */
 
+/** @import { Notify } from '../elements/notifier.js' */
 /** @import { Outgoing } from './outbox.js' */
 
 const PREFIX = 'switchboard.';
@@ -53,6 +54,25 @@ export class Memory {
 
   set theme(theme) {
     this.#local.write('theme', theme);
+  }
+
+  /** Of what one is notified. @returns {Notify} */
+  get notify() {
+    const value = this.#local.text('notify');
+    return value === 'mentions' || value === 'all' ? value : 'off';
+  }
+
+  set notify(notify) {
+    this.#local.write('notify', notify);
+  }
+
+  /** Whether that makes a sound. */
+  get sound() {
+    return this.#local.text('sound') === 'on';
+  }
+
+  set sound(sound) {
+    this.#local.write('sound', sound ? 'on' : null);
   }
 
   /** The room that was shown last. */
