@@ -107,6 +107,7 @@ export default {
   // Connection
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
+  nextAttempt: /** @param {number} seconds */ (seconds) => `Next attempt in ${seconds} s`,
   noConnection: 'The server can’t be reached. What you write is kept, and sent when it’s back.',
   offline: 'You’re offline. What you write is kept, and sent when you’re back.',
   turnedAway: 'The server has ended this connection and asked not to be called again.',

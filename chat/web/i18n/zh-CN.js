@@ -102,6 +102,7 @@ export default {
 
   connecting: '正在连接…',
   reconnecting: '正在重新连接…',
+  nextAttempt: (seconds) => `${seconds} 秒后重试`,
   noConnection: '暂时连不上服务器。你写的消息会先保存在这里，恢复连接后自动发送。',
   offline: '当前没有网络。你写的消息会先保存在这里，联网后自动发送。',
   turnedAway: '服务器已断开此连接，并要求不再自动重连。',

@@ -63,6 +63,8 @@ export class Connection {
   phase = 'idle';
   /** Why the server asked us to stay away. */
   stopReason = '';
+  /** When the next attempt comes, by the clock of the surroundings; while `waiting`. */
+  nextAt = 0;
 
   /** @type {Surroundings} */
   #surroundings;
@@ -168,6 +170,7 @@ export class Connection {
     this.#openedAt = 0;
     const delay = reconnectDelay(this.#attempt, random);
     this.#attempt += 1;
+    this.nextAt = now() + delay;
     this.#timer = setTimer(() => this.connect(), delay);
     this.#setPhase('waiting');
   }

@@ -292,7 +292,7 @@ export class Session {
 
   #phaseChanged() {
     const { link } = this.#store;
-    const { phase, stopReason } = this.#connection;
+    const { phase, stopReason, nextAt } = this.#connection;
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
@@ -306,6 +306,7 @@ export class Session {
     }
     link.phase = phase;
     link.stopReason = stopReason;
+    link.nextAt = nextAt;
     this.#store.changed();
   }
 

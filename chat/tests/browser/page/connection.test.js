@@ -132,6 +132,17 @@ test('a loss that lasts is a banner, with a way to try at once', async () => {
   await loudness(ann, 'none');
 });
 
+test('who waits is told for how long', async () => {
+  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
+  await ann.page.addInitScript(() => { Math.random = () => 0.99; }); // the longest waits
+  await ann.page.reload();
+  await ann.comeIn('Ann');
+  proxy.cut();
+  await ann.page.locator('.status-next', { hasText: /^Next attempt in \d+ s$/ }).waitFor();
+  proxy.mend();
+  await loudness(ann, 'none');
+});
+
 test('without a network it says so at once, and comes back when the network does', async () => {
   await sitDown();
   proxy.cut();
