@@ -58,7 +58,7 @@ const loudness = (person, value) => person.page.locator(`connection-status[data-
 async function meanwhile(...texts) {
   const bob = await RawClient.connect(browser, server.url, 'Bob');
   await bob.join(room);
-  await bob.say(room, ...texts);
+  await bob.askAll(texts.map((text) => ({ type: 'message', room, text })));
   await bob.leave();
 }
 

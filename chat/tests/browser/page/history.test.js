@@ -38,7 +38,7 @@ afterEach(async () => {
 const text = (i) => `${i}: ${'words and 字 '.repeat((i * 7) % 40)}`.trim();
 
 async function sitDown(held, options = {}) {
-  await bob.say(room, ...Array.from({ length: held }, (_, i) => text(i + 1)));
+  await bob.askAll(Array.from({ length: held }, (_, i) => ({ type: 'message', room, text: text(i + 1) })));
   ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}`, ...options });
   await ann.comeIn('Ann');
 }
@@ -178,7 +178,7 @@ test('who comes back finds a line where what is new begins, and a way to it', as
 test('what is new is found also where it begins far above what is loaded', async () => {
   await sitDown(60);
   await ann.page.goto('about:blank');
-  await bob.say(room, ...Array.from({ length: 700 }, (_, i) => text(i + 61)));
+  await bob.askAll(Array.from({ length: 700 }, (_, i) => ({ type: 'message', room, text: text(i + 61) })));
   await ann.page.goto(`${server.url}/#${room}`);
   await ann.joined();
   await ann.page.locator('.new-above', { hasText: '700 new messages above' }).click();
