@@ -68,9 +68,9 @@ export class Chat {
     applyTheme(this.theme);
   }
 
-  /** Whether the server has a newer page. */
-  async lookForBuild() {
-    if (await this.build.look()) this.store.changed();
+  /** Whether the server has a newer page. @param {boolean} [isDue] it is likely */
+  async lookForBuild(isDue) {
+    if (await this.build.look(isDue)) this.store.changed();
   }
 
   /** @param {Language} language */

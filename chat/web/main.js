@@ -43,7 +43,7 @@ setInterval(() => {
 let lost = false;
 chat.store.subscribe(() => {
   const { ready, wasReady } = chat.store.link;
-  if (ready && lost) chat.lookForBuild();
+  if (ready && lost) chat.lookForBuild(true);
   lost = wasReady && !ready;
 });
 

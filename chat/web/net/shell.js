@@ -1,6 +1,6 @@
 /** The page as a thing that is installed: it is at hand without a network, and knows when the server has a newer one. */
 
-/** The server is asked for its build at most so often, in milliseconds. */
+/** Without a particular reason the server is asked for its build at most so often, in milliseconds. */
 const ASK_EVERY_MS = 60_000;
 
 /**
@@ -39,9 +39,12 @@ export class BuildWatch {
     this.#now = now;
   }
 
-  /** @returns {Promise<boolean>} whether it turned out just now that this page is outdated */
-  async look() {
-    if (this.outdated || this.#now() - this.#askedAt < ASK_EVERY_MS) return false;
+  /**
+   * @param {boolean} [isDue] there is a reason: it may be another server
+   * @returns {Promise<boolean>} whether it turned out just now that this page is outdated
+   */
+  async look(isDue = false) {
+    if (this.outdated || (!isDue && this.#now() - this.#askedAt < ASK_EVERY_MS)) return false;
     this.#askedAt = this.#now();
     try {
       const build = await this.#ask();
