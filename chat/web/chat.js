@@ -1,14 +1,18 @@
 /** Everything that the elements need, put together once. */
 
+import { Notifier } from './elements/notifier.js';
+import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
 import { Account } from './net/account.js';
 import { Unanswered } from './net/requests.js';
 import { LOBBY, Session } from './net/session.js';
+import { BuildWatch, ownBuild, serverBuild } from './net/shell.js';
 import { roomFromHash } from './state/address.js';
 import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
 import { Store } from './state/store.js';
 
+/** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
 /** @import { Message } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
@@ -33,6 +37,8 @@ export class Chat {
     clock: () => Date.now(),
     onNobody: () => this.#becomeSomebody(),
   });
+  build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
+  notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
   /** What is written and not sent, by room. @type {Map<string, string>} */
@@ -45,6 +51,7 @@ export class Chat {
   onLanguage = () => {};
 
   constructor() {
+    applyTheme(this.theme);
     const sought = Number(new URLSearchParams(location.search).get('m'));
     if (Number.isSafeInteger(sought) && sought > 0) {
       this.sought = sought;
@@ -129,6 +136,26 @@ export class Chat {
     }
   }
 
+  get theme() {
+    return themeOf(this.memory.theme);
+  }
+
+  /** @param {Theme} theme */
+  chooseTheme(theme) {
+    this.memory.theme = theme;
+    applyTheme(theme);
+  }
+
+  /** Something else has been chosen in another tab. */
+  followOtherTabs() {
+    applyTheme(this.theme);
+  }
+
+  /** Whether the server has a newer page. @param {boolean} [isDue] it is likely */
+  async lookForBuild(isDue) {
+    if (await this.build.look(isDue)) this.store.changed();
+  }
+
   /** @param {Language} language */
   chooseLanguage(language) {
     this.memory.language = language;
@@ -140,6 +167,7 @@ export class Chat {
   #speak(language) {
     speak(language, navigator.languages);
     document.documentElement.lang = language;
+    document.querySelector('link[rel="manifest"]')?.setAttribute('href', language === 'en' ? 'manifest.webmanifest' : `manifest.${language}.webmanifest`);
   }
 
   /**

@@ -71,7 +71,10 @@ impl Writer {
             "INSERT INTO audit (at_ms, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
             (integer(at_ms), actor, act, subject, integer(detail)),
         )?;
-        self.put_in_order("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1", [AUDIT_MAX as i64])
+        self.put_in_order(
+            "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
+            [AUDIT_MAX as i64],
+        )
     }
 
     fn put_in_order(&mut self, statement: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {

@@ -34,6 +34,8 @@ export class MessageComposer extends ChatElement {
     this.#input.setRangeText(emoji, from, to, 'end');
     this.#typed();
   });
+  /** The selection when the box lost the focus: a dialog that closes gives the focus back, but not the cursor. */
+  #cursor = /** @type {[number, number]} */ ([0, 0]);
 
   build() {
     this.append(
@@ -54,6 +56,7 @@ export class MessageComposer extends ChatElement {
     this.#input.addEventListener('compositionend', () => this.#completion.typed());
     this.#input.addEventListener('blur', () => this.#completion.close());
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
+    this.#input.addEventListener('blur', () => { this.#cursor = [this.#input.selectionStart, this.#input.selectionEnd]; });
     // The box keeps the focus, and the phone its keyboard, when the button is pressed.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
   }
@@ -103,6 +106,16 @@ export class MessageComposer extends ChatElement {
     this.update();
   }
 
+  /** Puts a text where the cursor is, or was before the box lost the focus. @param {string} text */
+  insert(text) {
+    const { value } = this.#input;
+    const [selectionStart, selectionEnd] = this.#cursor;
+    const space = selectionStart > 0 && !/\s$/u.test(value.slice(0, selectionStart)) ? ' ' : '';
+    this.#input.focus();
+    this.#input.setRangeText(space + text, selectionStart, selectionEnd, 'end');
+    this.#typed();
+  }
+
   update() {
     const room = this.chat.store.currentRoom;
     this.hidden = room === null || !room.wanted;
@@ -130,7 +143,7 @@ export class MessageComposer extends ChatElement {
       this.#cancel();
       return;
     }
-    if (event.key === 'ArrowUp' && this.#input.value === '' && this.#editLast()) {
+    if (event.key === 'ArrowUp' && !event.altKey && this.#input.value === '' && this.#editLast()) {
       event.preventDefault();
       return;
     }

@@ -32,6 +32,7 @@ const NAMES_SHOWN = 3;
 export function look(item, connected) {
   switch (item.kind) {
     case 'day': return formatDay(item.ts, Date.now());
+    case 'new': return t.newFromHere;
     case 'notice': return noticeText(item);
     case 'message': {
       const { first, last, own, state, code, ts, from, slot, text, html, edited, deleted, reply, reactions } = item;
@@ -51,6 +52,10 @@ export function fill(li, item, connected, actions) {
     case 'day':
       li.className = 'day';
       li.replaceChildren(h('span', {}, formatDay(item.ts, Date.now())));
+      break;
+    case 'new':
+      li.className = 'new-line';
+      li.replaceChildren(h('span', {}, t.newFromHere));
       break;
     case 'notice':
       li.className = 'notice';

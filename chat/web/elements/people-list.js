@@ -6,11 +6,11 @@ import { avatar } from './avatar.js';
 import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { KeyedList } from './keyed-list.js';
 import { PersonMenu } from './person-menu.js';
+import { VirtualList } from './virtual-list.js';
 
-/** The most people who are shown; the rest are counted. */
-const SHOWN_MAX = 200;
+/** About the height of a row, in pixels. */
+const HEIGHT_GUESS = 40;
 
 /** @type {readonly string[]} */
 const NOBODY = [];
@@ -31,8 +31,12 @@ export class PeopleList extends ChatElement {
   /** @type {unknown} */
   #shownRole = null;
   #foot = h('footer', { class: 'panel-foot' });
-  /** @type {KeyedList<string>} */
-  #list = new KeyedList(this.#people, {
+  // What scrolls can be reached by keyboard, also when there is nothing in it to press.
+  #scroller = h('div', { class: 'panel-scroll', tabindex: 0, role: 'group', 'aria-label': t.people }, this.#heading, this.#people, this.#more);
+  /** @type {VirtualList<string>} */
+  #list = new VirtualList(this.#scroller, this.#people, {
+    guess: HEIGHT_GUESS,
+    counted: true,
     key: (name) => name,
     look: (name) => `${this.#isModerated(name)} ${name === this.chat.store.name} ${this.chat.store.away.has(name)}`,
     fill: (li, name) => {
@@ -47,7 +51,11 @@ export class PeopleList extends ChatElement {
   build() {
     this.#menu = make(PersonMenu, this.chat);
     this.#foot.append(this.#problem, this.#leave);
-    this.append(h('div', { class: 'panel-scroll' }, this.#heading, this.#people, this.#more), this.#foot, this.#menu);
+    this.append(this.#scroller, this.#foot, this.#menu);
+  }
+
+  attached() {
+    this.#list.follow((target, type, listener, options) => this.listen(target, type, listener, options), (end) => this.whileConnected(end));
   }
 
   update() {
@@ -55,7 +63,7 @@ export class PeopleList extends ChatElement {
     const room = store.currentRoom;
     this.#showPeople(room === null || !room.loaded ? NOBODY : room.people);
     setText(this.#heading, room === null || !room.loaded ? t.people : `${t.people} · ${formatNumber(room.members)}`);
-    const more = room === null || !room.loaded ? 0 : room.members - this.#people.childElementCount;
+    const more = room === null || !room.loaded ? 0 : room.members - this.#list.length;
     setText(this.#more, t.morePeople(formatNumber(more)));
     this.#more.hidden = more <= 0;
     this.#foot.hidden = room === null || !room.wanted;
@@ -75,7 +83,8 @@ export class PeopleList extends ChatElement {
     this.#shownSelf = self;
     const collator = new Intl.Collator(language, { numeric: true });
     const names = [...new Set(people)].sort((a, b) => Number(b === self) - Number(a === self) || collator.compare(a, b));
-    this.#list.show(names.slice(0, SHOWN_MAX));
+    this.#list.show(names);
+    this.#list.arrange(() => this.#list.scrolled);
   }
 
   /** @param {string} name */

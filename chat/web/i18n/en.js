@@ -62,6 +62,36 @@ export default {
   unread: /** @param {number} n */ (n) => (n === 1 ? '1 unread message' : `${n} unread messages`),
   showRooms: 'Show rooms',
 
+  // Settings
+  theme: 'Appearance',
+  themeSystem: 'System',
+  themeLight: 'Light',
+  themeDark: 'Dark',
+  notifications: 'Notifications',
+  notifyOff: 'Off',
+  notifyMentions: 'My name',
+  notifyAll: 'Everything',
+  notifySound: 'With a sound',
+  notifyDenied: 'The browser doesn’t allow notifications from this page. You can change that in its settings for this site.',
+  notifyImpossible: 'This browser can’t notify you from this page. It needs https, or a newer browser.',
+  newVersion: 'There’s a new version of this page.',
+  reload: 'Reload',
+
+  // Going somewhere, by keyboard
+  goTo: 'Go to a conversation',
+  goToPlaceholder: 'Room or person',
+  mention: 'mention',
+  found: /** @param {number} n */ (n) => (n === 1 ? '1 result' : `${n} results`),
+  nothingFound: 'No room or person has that in their name.',
+  keys: 'Keyboard shortcuts',
+  keyPreviousRoom: 'Previous room',
+  keyNextRoom: 'Next room',
+  keyUnreadRoom: 'Previous or next room with something unread',
+  keyMarkRead: 'Close what is open, or mark the room as read',
+  keySend: 'Send the message',
+  keyNewLine: 'A new line in the message',
+  keyList: 'Move through the list of rooms',
+
   // People
   people: 'People',
   peopleCount: /** @param {number} n @param {string} shown */ (n, shown) => (n === 1 ? '1 person' : `${shown} people`),
@@ -88,6 +118,8 @@ export default {
   emptyRoom: 'Nobody has said anything yet. You could be the first.',
   loadingOlder: 'Loading older messages…',
   newMessages: /** @param {number} n */ (n) => (n === 1 ? '1 new message' : `${n} new messages`),
+  newFromHere: 'New',
+  toFirstNew: /** @param {number} n */ (n) => (n === 1 ? '1 new message above' : `${n} new messages above`),
   toLatest: 'Go to the latest message',
   says: /** @param {string} name @param {string} text */ (name, text) => `${name}: ${text}`,
   sending: 'Sending…',
@@ -134,6 +166,7 @@ export default {
   // Connection
   connecting: 'Connecting…',
   reconnecting: 'Reconnecting…',
+  nextAttempt: /** @param {number} seconds */ (seconds) => `Next attempt in ${seconds} s`,
   noConnection: 'The server can’t be reached. What you write is kept, and sent when it’s back.',
   offline: 'You’re offline. What you write is kept, and sent when you’re back.',
   turnedAway: 'The server has ended this connection and asked not to be called again.',

@@ -67,6 +67,8 @@ export class Connection {
   /** Why the server asked us to stay away. */
   stopReason = '';
   stopCode = 0;
+  /** When the next attempt comes, by the clock of the surroundings; while `waiting`. */
+  nextAt = 0;
 
   /** @type {Surroundings} */
   #surroundings;
@@ -182,6 +184,7 @@ export class Connection {
     this.#openedAt = 0;
     const delay = reconnectDelay(this.#attempt, random);
     this.#attempt += 1;
+    this.nextAt = now() + delay;
     this.#timer = setTimer(() => this.connect(), delay);
     this.#setPhase('waiting');
   }

@@ -56,14 +56,13 @@ export class Pages {
   }
 
   /**
-   * What is around a message, in the place of a window that does not hold it.
+   * The messages around one that is before or behind the window, in the place of the window.
    * @param {Room} room
    * @param {number} seq
-   * @returns {Promise<void>}
    */
   around(room, seq) {
-    const before = seq + Math.ceil(this.#store.limits.page / 2);
-    return this.#load(room, 'around', before, (messages, more) => {
+    const before = Math.min(seq + Math.ceil(this.#store.limits.page / 2), room.seq + 1);
+    this.#load(room, 'around', before, (messages, more) => {
       if (messages.length > 0) room.openAt(messages, more);
     });
   }

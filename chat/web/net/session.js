@@ -44,7 +44,8 @@ export class Session {
   #outbox;
   #connection;
   #requests = new Requests();
-  #pages;
+  /** Pieces of the rooms' history. */
+  pages;
   #newId;
   #clock;
   #surroundings;
@@ -71,7 +72,7 @@ export class Session {
         if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
       },
     });
-    this.#pages = new Pages(store, (request) => this.#ask(request));
+    this.pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
     this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text, reply }) => this.#connection.send({ type: 'message', room, text, id, ...(reply === undefined ? {} : { reply_to: reply.seq }) }));
     this.changes = new Changer(store, surroundings, (request) => this.#ask(request));
@@ -157,7 +158,7 @@ export class Session {
     if (!room.wanted) this.#want(room);
     if (room.problem?.about === 'join') room.problem = null;
     if (!room.joined) this.#join(room);
-    else if (!room.atTail) this.loadLatest(room);
+    else if (!room.atTail) this.pages.latest(room);
     this.#store.changed();
   }
 
@@ -231,24 +232,6 @@ export class Session {
   discard(id) {
     this.#outbox.discard(id);
     this.#store.changed();
-  }
-
-  /** @param {Room} room */
-  loadOlder(room) { this.#pages.older(room); }
-
-  /** @param {Room} room */
-  loadNewer(room) { this.#pages.newer(room); }
-
-  /** @param {Room} room */
-  loadLatest(room) { this.#pages.latest(room); }
-
-  /**
-   * Sees to it that the window holds a message, if there is such a one.
-   * @param {Room} room
-   * @param {number} seq
-   */
-  async loadAround(room, seq) {
-    if (!room.messages.some((message) => message.seq === seq)) await this.#pages.around(room, seq);
   }
 
   /**
@@ -336,7 +319,7 @@ export class Session {
 
   #phaseChanged() {
     const { link } = this.#store;
-    const { phase, stopReason, stopCode } = this.#connection;
+    const { phase, stopReason, stopCode, nextAt } = this.#connection;
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
@@ -349,7 +332,7 @@ export class Session {
       this.changes.connectionLost();
       this.#requests.abandon();
     }
-    Object.assign(link, { phase, stopReason, stopCode });
+    Object.assign(link, { phase, stopReason, stopCode, nextAt });
     if (phase === 'stopped' && stopCode === SIGNED_OUT) this.#introduction.signedOut();
     this.#store.changed();
   }

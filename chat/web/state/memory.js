@@ -4,6 +4,7 @@
  * Storage may be switched off, full, or hold what an older page wrote: then things are merely not remembered.
  */
 
+/** @import { Notify } from '../elements/notifier.js' */
 /** @import { Outgoing } from './outbox.js' */
 
 const PREFIX = 'switchboard.';
@@ -14,6 +15,9 @@ const ROOMS_MAX = 200;
 /** So many emoji are remembered, of this length at most. */
 const EMOJI_MAX = 16;
 const EMOJI_LENGTH_MAX = 32;
+
+/** The most rooms of which it is remembered that they were shown lately. */
+const RECENT_MAX = 20;
 
 /** @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} StringStorage */
 
@@ -64,6 +68,34 @@ export class Memory {
     this.#local.write('emoji', JSON.stringify([emoji, ...this.emoji.filter((other) => other !== emoji)].slice(0, EMOJI_MAX)));
   }
 
+  /** Light or dark, if that was chosen here. */
+  get theme() {
+    return this.#local.text('theme');
+  }
+
+  set theme(theme) {
+    this.#local.write('theme', theme);
+  }
+
+  /** Of what one is notified. @returns {Notify} */
+  get notify() {
+    const value = this.#local.text('notify');
+    return value === 'mentions' || value === 'all' ? value : 'off';
+  }
+
+  set notify(notify) {
+    this.#local.write('notify', notify);
+  }
+
+  /** Whether that makes a sound. */
+  get sound() {
+    return this.#local.text('sound') === 'on';
+  }
+
+  set sound(sound) {
+    this.#local.write('sound', sound ? 'on' : null);
+  }
+
   /** The room that was shown last. */
   get room() {
     return this.#tab.text('room') ?? this.#local.text('room');
@@ -72,6 +104,14 @@ export class Memory {
   set room(key) {
     this.#tab.write('room', key);
     this.#local.write('room', key);
+    const recent = [key, ...this.recentRooms.filter((other) => other !== key)].slice(0, RECENT_MAX);
+    this.#local.write('recent', JSON.stringify(recent));
+  }
+
+  /** The keys of the rooms that were shown lately, the last one first. @returns {string[]} */
+  get recentRooms() {
+    const value = this.#local.json('recent');
+    return Array.isArray(value) ? value.filter((key) => typeof key === 'string').slice(0, RECENT_MAX) : [];
   }
 
   /**

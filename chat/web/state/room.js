@@ -98,16 +98,16 @@ export class Room {
   }
 
   /**
-   * Some page from the middle takes the place of whatever was held.
-   * @param {Message[]} messages ascending
+   * A page from the middle of the room takes the place of whatever was held.
+   * @param {Message[]} messages ascending, not empty
    * @param {boolean} more
    */
   openAt(messages, more) {
     this.messages = inOrder(messages);
     this.more = more;
     this.end = lastSeq(this.messages);
-    this.seq = Math.max(this.seq, this.end);
     this.#catchUpPage();
+    this.#trim();
   }
 
   /**

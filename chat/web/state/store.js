@@ -16,8 +16,8 @@ import { Room } from './room.js';
 
 /**
  * `ready` is true from the server's welcome until the connection is lost; `lostAt` is when that was, in milliseconds of the
- * clock that `performance.now()` shows, or when the first attempt began.
- * @typedef {{ phase: Phase, ready: boolean, lostAt: number, wasReady: boolean, stopReason: string, stopCode: number }} Link
+ * clock that `performance.now()` shows, or when the first attempt began; `nextAt`, while waiting, is when the next one begins.
+ * @typedef {{ phase: Phase, ready: boolean, lostAt: number, wasReady: boolean, stopReason: string, stopCode: number, nextAt: number }} Link
  */
 
 export class Store {
@@ -40,7 +40,7 @@ export class Store {
   /** The key of the room that is shown. @type {string | null} */
   current = null;
   /** @type {Link} */
-  link = { phase: 'idle', ready: false, lostAt: 0, wasReady: false, stopReason: '', stopCode: 0 };
+  link = { phase: 'idle', ready: false, lostAt: 0, wasReady: false, stopReason: '', stopCode: 0, nextAt: 0 };
   /** Something the server said that belongs to nothing else on the page. @type {Problem | null} */
   problem = null;
 

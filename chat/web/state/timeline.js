@@ -10,6 +10,7 @@
 const GROUP_GAP_MS = 5 * 60_000;
 
 /** @typedef {{ kind: 'day', key: string, ts: number }} DayItem */
+/** Where what is new begins. @typedef {{ kind: 'new', key: 'new' }} NewItem */
 /** @typedef {{ kind: 'notice', key: string } & Record<NoticeKind, string[]>} NoticeItem */
 
 /**
@@ -20,20 +21,23 @@ const GROUP_GAP_MS = 5 * 60_000;
  *   edited: number | null, deleted: boolean, reply: Reply | null, reactions: Reaction[], slot: string | null, message: Message | null }} MessageItem
  */
 
-/** @typedef {DayItem | NoticeItem | MessageItem} Item */
+/** @typedef {DayItem | NewItem | NoticeItem | MessageItem} Item */
 
 /**
  * @param {Room} room
  * @param {Outgoing[]} outgoing this person's unconfirmed messages in it
  * @param {string} name this person's
  * @param {PendingChange[]} [changes] what this person does to messages of it and the server has not confirmed
+ * @param {number | null} [newAfter] the `seq` of the last message before what is new; null: nothing is
  * @returns {Item[]}
  */
-export function timeline(room, outgoing, name, changes = []) {
+export function timeline(room, outgoing, name, changes = [], newAfter = null) {
   /** @type {Item[]} */
   const items = [];
   const notices = noticesBySeq(room);
   let day = '';
+  // Only where it belongs: not above a window that begins in the middle of what is new.
+  let line = newAfter !== null && (!room.more || (room.messages[0]?.seq ?? 0) <= newAfter + 1);
 
   /** @param {MessageItem} item */
   const add = (item) => {
@@ -41,6 +45,10 @@ export function timeline(room, outgoing, name, changes = []) {
     if (itsDay !== day) {
       day = itsDay;
       items.push({ kind: 'day', key: `d:${itsDay}:${item.key}`, ts: item.ts });
+    }
+    if (line && !item.own && item.seq !== null && item.seq > (newAfter ?? 0)) {
+      line = false;
+      items.push({ kind: 'new', key: 'new' });
     }
     const before = items.at(-1);
     if (before !== undefined && before.kind === 'message' && belongTogether(before, item)) {

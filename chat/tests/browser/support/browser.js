@@ -80,9 +80,34 @@ export class Person {
     await this.box.press('Enter');
   }
 
-  /** The messages that are shown, as text, in order. @returns {Promise<string[]>} */
+  /** The messages that are in the document, near the visible part, as text, in order. @returns {Promise<string[]>} */
   async messages() {
     return this.page.locator('.message .text').allTextContents();
+  }
+
+  /**
+   * All messages that the page holds, in order: scrolls through them, from the top to the bottom.
+   * @returns {Promise<{ seq: number, text: string }[]>}
+   */
+  async conversation() {
+    return this.page.locator('.scroller').evaluate(async (scroller) => {
+      const found = [];
+      const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+      const collect = () => {
+        for (const li of scroller.querySelectorAll('.message')) {
+          const seq = Number(li.dataset.seq);
+          if (seq > (found.at(-1)?.seq ?? 0)) found.push({ seq, text: li.querySelector('.text').textContent });
+        }
+      };
+      scroller.scrollTop = 0;
+      for (;;) {
+        await drawn();
+        collect();
+        const { scrollTop, scrollHeight, clientHeight } = scroller;
+        if (scrollTop + clientHeight >= scrollHeight - 1) return found;
+        scroller.scrollTop += clientHeight * 0.8;
+      }
+    });
   }
 
   /** @param {string} text */

@@ -134,7 +134,7 @@ export class Traps {
       const loads = (element) => ['href', 'src', 'action', 'formaction', 'xlink:href'].some((name) => /^\s*(?:javascript|data|https?|\/\/)/i.test(element.getAttribute(name) ?? ''));
       // A link in a message leads to the web, tells nothing and opens elsewhere.
       const isLink = (element) => element.matches('.text.rich a[rel="noopener noreferrer nofollow"][target=_blank]') && /^(?:https?:\/\/|mailto:)/i.test(element.getAttribute('href'));
-      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input'));
+      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input' && !/^height: [\d.]+px;$/.test(element.getAttribute(name))));
       return {
         elements: inDocument.filter((element) => element.matches(foreign) || (loads(element) && !isLink(element)) || acts(element)).map((element) => element.outerHTML.slice(0, 120)),
         pwned: globalThis.pwned ?? null,

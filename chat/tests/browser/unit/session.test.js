@@ -241,8 +241,8 @@ test('the list of rooms does not disturb a room that one is in', () => {
 
 test('older messages are asked for once, and put before', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
+  session.pages.older(lobby());
   const asked = world.socket.requests('history');
   assert.deepEqual(asked.map(({ before, limit }) => [before, limit]), [[51, 50]]);
   world.socket.receive({ type: 'history', id: asked[0].id, room: 'lobby', messages: messages(1, 50), more: false });
@@ -257,7 +257,7 @@ test('newer messages come without a gap, also when the server cuts a page', asyn
   for (const next of messages(501, 540)) world.socket.receive({ type: 'message', ...next });
   assert.equal(lobby().end, 500);
   lobby().anchor = 500;
-  session.loadNewer(lobby());
+  session.pages.newer(lobby());
   const answer = (messagesOfPage, more) => {
     const { id } = world.socket.requests('history').at(-1);
     world.socket.receive({ type: 'history', id, room: 'lobby', messages: messagesOfPage, more });
@@ -274,17 +274,17 @@ test('newer messages come without a gap, also when the server cuts a page', asyn
 
 test('older messages that the server cannot give now say why, and can be asked for again', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   world.socket.receive({ type: 'error', id: world.socket.requests('history')[0].id, code: 'busy', data: 'Later.', room: 'lobby' });
   await settled();
   assert.deepEqual(lobby().problem, { about: 'older', code: 'busy', sentence: 'Later.' });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   assert.equal(world.socket.requests('history').length, 2);
 });
 
 test('a connection that is lost on the way ends the loading', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   world.socket.lose();
   await settled();
   assert.equal(lobby().loading, null);

@@ -161,15 +161,22 @@ impl Server {
 
     /// An HTTP response: its head, and its body as text.
     pub fn request(&self, request: impl AsRef<[u8]>) -> (String, String) {
+        let (head, body) = self.request_bytes(request);
+        (head, String::from_utf8(body).expect("text"))
+    }
+
+    /// The head and the body, which may be no text.
+    pub fn request_bytes(&self, request: impl AsRef<[u8]>) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("set");
         stream.write_all(request.as_ref()).expect("sent");
         let mut response = Vec::new();
         stream.read_to_end(&mut response).expect("the server answers and closes");
-        let response = String::from_utf8(response).expect("text");
-        let (head, body) =
-            response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {response:?}"));
-        (head.to_owned(), body.to_owned())
+        let end = response.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(&response)));
+        let body = response.split_off(end + 4);
+        response.truncate(end);
+        (String::from_utf8(response).expect("a head is text"), body)
     }
 
     /// A connection for several requests.
