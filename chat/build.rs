@@ -1,10 +1,14 @@
-//! Embeds the page: writes a table of the files in `web/` that `src/http/assets.rs` includes, each as it is and compressed. A
+//! Embeds the page: writes a table of the files in `web/` that `src/http/assets.rs` includes, each plain and compressed. A
 //! table of `include_bytes!` needs no crate, and a changed, new or removed file rebuilds the program.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[path = "build/shorten.rs"]
+mod shorten;
+
+use shorten::{Kind, shorten};
 use zlib_rs::{DeflateConfig, ReturnCode, compress_bound, compress_slice};
 
 type Failure = Box<dyn std::error::Error>;
@@ -25,7 +29,13 @@ fn main() -> Result<(), Failure> {
     let mut named = Vec::new();
     for file in &files {
         let name = file.strip_prefix(&web)?.to_str().ok_or("a file name in web/ is not UTF-8")?;
-        named.push((name.to_owned(), fs::read(file)?));
+        let bytes = match Kind::of(name) {
+            Some(kind) => shorten(&fs::read_to_string(file)?, kind)
+                .map_err(|error| format!("{}: {error}", file.display()))?
+                .into_bytes(),
+            None => fs::read(file)?,
+        };
+        named.push((name.to_owned(), bytes));
     }
     let version = fnv1a(named.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied())));
     let shell: Vec<&str> =

@@ -9,6 +9,8 @@ pub(crate) struct Message {
     pub(crate) seq: u64,
     /// The sender's name when it was sent.
     pub(crate) from: String,
+    /// The sender's number, if a session said who it was.
+    pub(crate) person: Option<i64>,
     /// Empty once it is deleted.
     pub(crate) text: String,
     /// Milliseconds since 1970, by the server's clock.
@@ -63,7 +65,10 @@ impl Message {
 
     /// Is there anything in it that plain clients do not know of?
     pub(crate) fn is_rich(&self) -> bool {
-        self.reply.is_some() || self.change > 0 || markdown::to_html(&self.text).is_some()
+        self.person.is_some()
+            || self.reply.is_some()
+            || self.change > 0
+            || markdown::to_html(&self.text).is_some()
     }
 
     fn write_core(&self, room: &str) -> Object {
@@ -77,6 +82,9 @@ impl Message {
 
     fn write(&self, room: &str, id: Option<&str>) -> Object {
         let mut out = self.write_core(room);
+        if let Some(person) = self.person {
+            out = out.number("person", person.cast_unsigned());
+        }
         if let Some(html) = markdown::to_html(&self.text) {
             out = out.string("html", &html);
         }
@@ -195,6 +203,7 @@ mod tests {
             Reaction { emoji: "👍".into(), count: 2, from: vec!["Ann".into(), "Bob".into()], mine: true };
         let message = Message {
             text: "*hi*".into(),
+            person: Some(9),
             edited: Some(5),
             change: 12,
             reply: Some(reply),
@@ -204,7 +213,7 @@ mod tests {
         assert_eq!(
             message.to_json("t", Some("x")),
             concat!(
-                r#"{"type":"message","data":"*hi*","room":"t","seq":7,"from":"Ann","ts":1763800000000,"#,
+                r#"{"type":"message","data":"*hi*","room":"t","seq":7,"from":"Ann","ts":1763800000000,"person":9,"#,
                 r#""html":"<p><em>hi</em></p>","edited":5,"change":12,"#,
                 r#""reply":{"seq":3,"from":"Bob","data":"hey","deleted":false},"#,
                 r#""reactions":[{"emoji":"👍","count":2,"from":["Ann","Bob"],"mine":true}],"id":"x"}"#

@@ -15,7 +15,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT m.seq, m.sent_ms, m.sender, m.text, m.client, m.client_id, m.id, m.changed, m.edited_ms, m.deleted,
-                    m.reactions, q.seq, q.sender, q.text, q.deleted, m.room_id
+                    m.reactions, q.seq, q.sender, q.text, q.deleted, m.room_id, m.person
              FROM messages m LEFT JOIN messages q ON q.room_id = m.room_id AND q.seq = m.reply_to ",
             $rest
         )
@@ -172,6 +172,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         seq: unsigned(row.get(0)?),
         ts: unsigned(row.get(1)?),
         from: row.get(2)?,
+        person: row.get(16)?,
         text: row.get(3)?,
         change: unsigned(row.get(7)?),
         edited: row.get::<_, Option<i64>>(8)?.map(unsigned),

@@ -31,7 +31,7 @@ pub(crate) struct Deed<'a> {
     pub(crate) act: &'static str,
     /// A name; empty: everybody.
     pub(crate) subject: &'a str,
-    /// Until when, or whether.
+    /// Until when, or whether, or the row of a message.
     pub(crate) detail: u64,
     pub(crate) at_ms: u64,
 }

@@ -36,6 +36,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     people::TABLES,
     departures::TABLE,
     order::TABLES,
+    // Whose message it is; NULL: of somebody without a session. Nobody's number is given out again, and the row of a guest who
+    // has been forgotten need not be there any more.
+    "ALTER TABLE messages ADD COLUMN person INTEGER;",
 ];
 
 /// The version that has a register of names.

@@ -28,6 +28,7 @@ fn message(seq: u64, text: &str) -> NewMessage<'_> {
         seq,
         ts: 1_000 + seq,
         from: "Ann",
+        person: None,
         text,
         client: "key",
         client_id: None,

@@ -59,6 +59,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) seq: u64,
     pub(crate) ts: u64,
     pub(crate) from: &'a str,
+    /// Who that is, if a session says so.
+    pub(crate) person: Option<i64>,
     pub(crate) text: &'a str,
     /// The sender's client key.
     pub(crate) client: &'a str,
@@ -211,8 +213,8 @@ impl Writer {
     fn try_record(&mut self, message: &NewMessage<'_>) -> Result<Recorded, StoreError> {
         self.begin()?;
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO messages (room_id, seq, sent_ms, sender, text, client, client_id, reply_to)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO messages (room_id, seq, sent_ms, sender, text, client, client_id, reply_to, person)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (client, client_id) WHERE client_id IS NOT NULL DO NOTHING",
         )?;
         let added = insert.execute((
@@ -224,6 +226,7 @@ impl Writer {
             message.client,
             message.client_id,
             message.reply_to.map(integer),
+            message.person,
         ))?;
         if added == 1 {
             let row = self.connection.last_insert_rowid();

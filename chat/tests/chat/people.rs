@@ -397,6 +397,48 @@ fn an_administrator_keeps_order_and_nobody_else_does() {
 }
 
 #[test]
+fn a_message_is_its_senders_on_every_device_and_an_administrator_deletes_any() {
+    fn ask(client: &mut Client, frame: &Value, kind: &str) -> Value {
+        client.catch_up();
+        client.ask(frame.clone(), kind)
+    }
+    let server = Server::start();
+    let admin = Browser::account(&server, "Ann", PASSWORD);
+    let (mut ann, _) = Client::signed_in(&server, admin.cookie(), "");
+    let desk = Browser::account(&server, "Bob", PASSWORD);
+    let (mut bob, welcome) = Client::signed_in(&server, desk.cookie(), "");
+    let mut phone = Browser::default();
+    assert_eq!(phone.sign_in(&server, "Bob", PASSWORD).status, 200);
+    let (mut bob_out, _) = Client::signed_in(&server, phone.cookie(), "");
+    let mut guest = Client::person(&server, "Cy", &["lobby"]);
+    for client in [&mut ann, &mut bob, &mut bob_out] {
+        ask(client, &json!({"type": "join", "room": "lobby"}), "joined");
+    }
+    let sent = ask(&mut bob, &json!({"type": "message", "text": "hi", "id": "1"}), "message");
+    assert_eq!(sent["person"], welcome["person"]["id"]);
+    let edit = json!({"type": "edit", "room": "lobby", "seq": 1, "text": "hello", "id": "2"});
+    for client in [&mut guest, &mut ann] {
+        assert_eq!(ask(client, &edit, "error")["code"], "not_yours");
+    }
+    let changed = ask(&mut bob_out, &edit, "changed");
+    assert_eq!(
+        (&changed["message"]["data"], &changed["message"]["person"]),
+        (&json!("hello"), &sent["person"])
+    );
+
+    ask(&mut ann, &json!({"type": "mute", "name": "Bob", "minutes": 5, "id": "m"}), "moderated");
+    let react = json!({"type": "react", "room": "lobby", "seq": 1, "emoji": "👍", "on": true});
+    for frame in [edit, react] {
+        assert_eq!(ask(&mut bob_out, &frame, "error")["code"], "muted", "{frame}");
+    }
+    let delete = json!({"type": "delete", "room": "lobby", "seq": 1, "id": "3"});
+    assert_eq!(ask(&mut guest, &delete, "error")["code"], "not_yours");
+    for _ in 0..2 {
+        assert_eq!(ask(&mut ann, &delete, "changed")["message"]["deleted"], true, "asked twice, too");
+    }
+}
+
+#[test]
 fn a_server_that_is_closed_to_guests_lets_no_new_ones_in() {
     let server = Server::start();
     let admin = Browser::account(&server, "Ann", PASSWORD);

@@ -2,7 +2,7 @@
 
 import { explain, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
-import { mayChange } from '../state/changes.js';
+import { mayEdit } from '../state/changes.js';
 import { excess } from '../text/count.js';
 import { ChatElement } from './chat-element.js';
 import { ComposeBar } from './compose-bar.js';
@@ -190,7 +190,8 @@ export class MessageComposer extends ChatElement {
 
   /** The last own message again. @returns {boolean} whether there is one */
   #editLast() {
-    const last = this.chat.store.currentRoom?.messages.findLast(mayChange);
+    const { currentRoom, self } = this.chat.store;
+    const last = currentRoom?.messages.findLast((message) => mayEdit(message, self));
     if (last !== undefined) this.edit(last);
     return last !== undefined;
   }

@@ -3,7 +3,7 @@
 import { t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
 import { hashOf } from '../state/address.js';
-import { mayChange } from '../state/changes.js';
+import { mayDelete, mayEdit } from '../state/changes.js';
 import { timeline } from '../state/timeline.js';
 import { Announcer } from './announcer.js';
 import { ChatElement, make } from './chat-element.js';
@@ -59,7 +59,8 @@ export class MessageList extends ChatElement {
     react: (message, emoji, on) => this.#react(message, emoji, on),
     goTo: (seq) => this.goTo(seq, true),
     openMenu: (li, { message }, opener) => {
-      if (message !== null) this.#menu.open(li, message, mayChange(message), opener);
+      const { self } = this.chat.store;
+      if (message !== null) this.#menu.open(li, message, { edit: mayEdit(message, self), remove: mayDelete(message, self) }, opener);
     },
   };
   #place = new Place(this.#scroller, this.#timeline, this.#items);
@@ -112,8 +113,8 @@ export class MessageList extends ChatElement {
     }
     if (room.loaded) this.#line.follow(room, this.#sees(room));
     this.#place.keep(() => {
-      const changes = this.chat.session.changes.of(room.key);
-      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, changes, this.#line.after) : []);
+      const more = { changes: this.chat.session.changes.of(room.key), newAfter: this.#line.after, self: store.self };
+      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, more) : []);
       this.#showTop(room);
     });
     const { sought } = this.chat;

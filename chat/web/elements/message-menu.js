@@ -21,6 +21,8 @@ const QUICK = ['👍', '❤️', '😂', '🎉', '👀', '🙏'];
  * @property {() => string[]} recent emoji
  */
 
+/** What this person may do to it besides. @typedef {{ edit: boolean, remove: boolean }} Rights */
+
 export class MessageMenu {
   #deeds;
   /** @type {HTMLElement | null} */
@@ -43,16 +45,16 @@ export class MessageMenu {
   /**
    * @param {HTMLElement} li
    * @param {Message} message
-   * @param {boolean} own
+   * @param {Rights} rights
    * @param {HTMLElement} opener gets the focus back
    */
-  open(li, message, own, opener) {
+  open(li, message, rights, opener) {
     this.close(false);
     this.#opener = opener;
     const element = h('div', { class: 'message-menu', role: 'menu', 'aria-label': t.messageActions(message.from) });
     element.addEventListener('keydown', (event) => this.#keyDown(event));
     this.#element = element;
-    this.#showActions(message, own);
+    this.#showActions(message, rights);
     const box = li.getBoundingClientRect();
     element.classList.toggle('upward', box.top > window.innerHeight / 2);
     li.append(element);
@@ -67,8 +69,8 @@ export class MessageMenu {
     this.#opener = null;
   }
 
-  /** @param {Message} message @param {boolean} own */
-  #showActions(message, own) {
+  /** @param {Message} message @param {Rights} rights */
+  #showActions(message, rights) {
     const { reply, edit } = this.#deeds;
     const quick = [...new Set([...this.#deeds.recent(), ...QUICK])].slice(0, QUICK.length);
     const mine = (/** @type {string} */ emoji) => message.reactions.some((reaction) => reaction.emoji === emoji && reaction.mine);
@@ -90,9 +92,9 @@ export class MessageMenu {
       'menu',
       h('div', { class: 'menu-emoji', role: 'group', 'aria-label': t.react }, ...emoji, more),
       item('reply', t.reply, () => { this.close(false); reply(message); }),
-      own && item('pencil', t.edit, () => { this.close(false); edit(message); }),
+      rights.edit && item('pencil', t.edit, () => { this.close(false); edit(message); }),
       item('link', t.copyLink, copy),
-      own && item('trash', t.deleteMessage, () => this.#confirm(message), 'danger'),
+      rights.remove && item('trash', t.deleteMessage, () => this.#confirm(message), 'danger'),
     );
   }
 

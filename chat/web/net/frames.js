@@ -10,9 +10,9 @@ import { readSelf } from './account.js';
 /** @typedef {{ seq: number, from: string, data: string, deleted: boolean }} Reply */
 
 /**
- * A stored message. `id` is there only if this client has sent it. `change` is the number in its room of what has happened to it
+ * A stored message. `id` is there only if this client has sent it, `person` if a session said who has. `change` is the number in its room of what has happened to it
  * last (0: nothing); `quote`, in what tells of that alone, is what its replies show of it.
- * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string, html?: string, edited?: number,
+ * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string, person?: number, html?: string, edited?: number,
  *   deleted: boolean, change: number, reply?: Reply, reactions: Reaction[], quote?: string }} Message
  */
 
@@ -199,6 +199,7 @@ function message(v) {
   return {
     ...id(v), room: string(v.room), seq: number(v.seq), from: string(v.from), data: string(v.data), ts: number(v.ts),
     deleted: v.deleted === true, change: count(v.change), reactions: v.reactions === undefined ? [] : list(v.reactions, reaction),
+    ...(typeof v.person === 'number' ? { person: v.person } : {}),
     ...(typeof v.html === 'string' ? { html: v.html } : {}),
     ...(typeof v.edited === 'number' ? { edited: v.edited } : {}),
     ...(typeof v.quote === 'string' ? { quote: v.quote } : {}),

@@ -1,13 +1,28 @@
 /** What happens to messages that are there already, folded into what this page has of them; the rules are the protocol's. */
 
+/** @import { Self } from '../net/account.js' */
 /** @import { Message, Reaction, ReactionFrame } from '../net/frames.js' */
 
 /** The people of a reaction that are named. */
 const NAMES_MAX = 20;
 
-/** Whose messages one may edit and delete: the server says no to others. @param {Message} message */
-export function mayChange(message) {
-  return message.id !== undefined && !message.deleted;
+/**
+ * Is it this person's own, as the server sees it: from whatever device, or, of somebody without a session, from this one?
+ * @param {Message} message
+ * @param {Self | null} self
+ */
+export function isOwn({ id, person }, self) {
+  return person === undefined ? id !== undefined : person === self?.id;
+}
+
+/** @param {Message} message @param {Self | null} self */
+export function mayEdit(message, self) {
+  return !message.deleted && isOwn(message, self);
+}
+
+/** Administrators may delete anybody's. @param {Message} message @param {Self | null} self */
+export function mayDelete(message, self) {
+  return !message.deleted && (isOwn(message, self) || self?.role === 'admin');
 }
 
 /**

@@ -1,5 +1,8 @@
 /** From what is known of a room to what is shown of it: days, groups of messages by one author, notices, in order. */
 
+import { isOwn } from './changes.js';
+
+/** @import { Self } from '../net/account.js' */
 /** @import { Message, Reaction, Reply } from '../net/frames.js' */
 /** @import { PendingChange } from '../net/changer.js' */
 /** @import { Outgoing } from './outbox.js' */
@@ -24,14 +27,19 @@ const GROUP_GAP_MS = 5 * 60_000;
 /** @typedef {DayItem | NewItem | NoticeItem | MessageItem} Item */
 
 /**
+ * `changes` is what this person does to messages of it and the server has not confirmed; `newAfter` the `seq` of the last message
+ * before what is new (null: nothing is).
+ * @typedef {{ changes?: PendingChange[], newAfter?: number | null, self?: Self | null }} More
+ */
+
+/**
  * @param {Room} room
  * @param {Outgoing[]} outgoing this person's unconfirmed messages in it
  * @param {string} name this person's
- * @param {PendingChange[]} [changes] what this person does to messages of it and the server has not confirmed
- * @param {number | null} [newAfter] the `seq` of the last message before what is new; null: nothing is
+ * @param {More} [more]
  * @returns {Item[]}
  */
-export function timeline(room, outgoing, name, changes = [], newAfter = null) {
+export function timeline(room, outgoing, name, { changes = [], newAfter = null, self = null } = {}) {
   /** @type {Item[]} */
   const items = [];
   const notices = noticesBySeq(room);
@@ -68,7 +76,7 @@ export function timeline(room, outgoing, name, changes = [], newAfter = null) {
 
   if (!room.more) addNotices(0);
   for (const message of room.messages) {
-    add(withChanges(stored(message, name), changes, name));
+    add(withChanges(stored(message, name, self), changes, name));
     addNotices(message.seq);
   }
   for (const message of outgoing) {
@@ -109,13 +117,14 @@ function noticeItem(notice) {
 /**
  * @param {Message} message
  * @param {string} name
+ * @param {Self | null} self
  * @returns {MessageItem}
  */
-function stored(message, name) {
+function stored(message, name, self) {
   const { id, seq, from, data, html, ts, edited, deleted, reply, reactions } = message;
   return {
     kind: 'message', key: id === undefined ? `s:${seq}` : `i:${id}`, id: null, seq, from, text: data, html: html ?? null, ts,
-    own: id !== undefined || from === name, first: true, last: true, state: 'stored', code: '', sentence: '',
+    own: id !== undefined || from === name || isOwn(message, self), first: true, last: true, state: 'stored', code: '', sentence: '',
     edited: edited ?? null, deleted, reply: reply ?? null, reactions, slot: null, message,
   };
 }

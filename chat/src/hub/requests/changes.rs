@@ -3,15 +3,15 @@
 //! Each of these requests says how a message shall be: asked for once more, it changes nothing, and is answered by how it is.
 
 use super::{Caller, not_joined};
+use crate::hub::calls::unwritable;
 use crate::hub::effect::Effect;
 use crate::hub::outbox::Outbox;
-use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
 use crate::limits::{EMOJI_PER_MESSAGE_MAX, REACTIONS_PER_MESSAGE_MAX};
 use crate::protocol::message::Change;
 use crate::protocol::{Code, Refusal};
 use crate::rooms::RoomIndex;
-use crate::store::{NewChange, StoreError, Target, What};
+use crate::store::{Deed, NewChange, StoreError, Target, What};
 
 impl<O: Outbox> Hub<O> {
     /// Another text for an own message.
@@ -27,14 +27,23 @@ impl<O: Outbox> Hub<O> {
         self.change(caller, room, &target, What::Edit { text, now_ms: now_ms() })
     }
 
+    /// An own message, or, for an administrator, anybody's: nothing of it is left.
     pub(super) fn delete(&mut self, caller: &Caller, room: &str, seq: u64) -> Result<(), Refusal> {
         let (room, target) = self.joined_target(caller, room, seq)?;
-        if !self.may_delete(caller, &target) {
-            return Err(not_yours());
-        }
+        let admin = if self.is_own(caller, &target) {
+            None
+        } else {
+            Some(self.admin(caller).map_err(|_| not_yours())?)
+        };
         if target.message.deleted {
             self.leave_unchanged(caller, room, target);
             return Ok(());
+        }
+        if let Some(admin) = admin {
+            let (subject, detail) = (&*target.message.from, target.row.cast_unsigned());
+            let deed = Deed { actor: admin.id, act: "delete", subject, detail, at_ms: now_ms() };
+            self.writer.record_deed(deed).map_err(unwritable)?;
+            tracing::info!(admin = admin.id, name = ?subject, message = detail, "an administrator has deleted a message");
         }
         self.change(caller, room, &target, What::Delete)
     }
@@ -79,15 +88,14 @@ impl<O: Outbox> Hub<O> {
         self.change(caller, room, &target, What::React { emoji, name: &name, on })
     }
 
-    /// Is this message the caller's own? Whoever has its client key has sent it.
+    /// Is this message the caller's own? What somebody with a session has sent is that person's, from wherever they come; anything
+    /// else is of whoever has its client key.
     fn is_own(&self, caller: &Caller, target: &Target) -> bool {
-        let client = self.people.get(caller.conn).map(|person: &Person| &*person.client);
-        client.is_some() && target.client.as_deref() == client
-    }
-
-    /// May the caller delete it?
-    fn may_delete(&self, caller: &Caller, target: &Target) -> bool {
-        self.is_own(caller, target)
+        let Some(person) = self.people.get(caller.conn) else { return false };
+        match target.message.person {
+            Some(author) => person.login.is_some_and(|login| login.person == author),
+            None => target.client.as_deref() == Some(&*person.client),
+        }
     }
 
     /// A message of a room, deleted or not.

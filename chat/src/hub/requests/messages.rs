@@ -27,7 +27,16 @@ impl<O: Outbox> Hub<O> {
         let from = person.name.as_deref().unwrap_or(GUEST).to_owned();
         let reply = reply_to.map(|seq| self.reply(index, seq)).transpose()?;
         let room = &mut self.rooms[index];
-        let message = Message { seq: room.seq + 1, from, text, ts: now_ms(), reply, ..Message::default() };
+        let author = person.login.map(|login| login.person);
+        let message = Message {
+            seq: room.seq + 1,
+            from,
+            person: author,
+            text,
+            ts: now_ms(),
+            reply,
+            ..Message::default()
+        };
         let recorded = self.writer.record(&NewMessage {
             ticket,
             conn: conn.get(),
@@ -35,6 +44,7 @@ impl<O: Outbox> Hub<O> {
             seq: message.seq,
             ts: message.ts,
             from: &message.from,
+            person: message.person,
             text: &message.text,
             client: &person.client,
             client_id: id.as_deref(),

@@ -77,7 +77,7 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// Whoever asks, if that is an administrator.
-    fn admin(&self, caller: &Caller) -> Result<Identity, Refusal> {
+    pub(super) fn admin(&self, caller: &Caller) -> Result<Identity, Refusal> {
         let login = self.people.get(caller.conn).and_then(|person| person.login);
         let identity = match login {
             Some(login) => self.writer.identity(login.person).map_err(unreadable)?,

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 
 const WEB = fileURLToPath(new URL('../../../web', import.meta.url));
 const files = readdirSync(WEB, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(WEB, join(entry.parentPath, entry.name)));
@@ -45,12 +44,6 @@ test('text cannot become markup: no module uses what parses it', () => {
   for (const file of files.filter((name) => name.endsWith('.js'))) {
     assert.doesNotMatch(text(file), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTML|\beval\b|new Function|srcdoc/, file);
   }
-});
-
-test('the whole page is at most 100 KB compressed', () => {
-  // The icons are for launchers; the page shows none of them.
-  const bytes = files.filter((file) => !file.startsWith('icons')).reduce((sum, file) => sum + gzipSync(text(file)).length, 0);
-  assert.ok(bytes <= 100_000, `${bytes} bytes`);
 });
 
 test('files are small: none has more than 500 lines', () => {

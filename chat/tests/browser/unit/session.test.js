@@ -430,7 +430,7 @@ test('whoever may not come in yet, or into a room, is let in later', async () =>
 
 test('a change of a message is shown at once, sent again after a reconnect, and can be tried again when it is refused', async () => {
   comeIn({ held: [{ ...message(1, 'mine', 'Ann'), id: 'm' }, message(2)] });
-  const items = () => timeline(lobby(), [], store.name, session.changes.of('lobby')).filter(({ kind }) => kind === 'message');
+  const items = () => timeline(lobby(), [], store.name, { changes: session.changes.of('lobby') }).filter(({ kind }) => kind === 'message');
   session.changes.edit(lobby().messages[0], 'new');
   session.changes.react(lobby().messages[1], '👍', true);
   assert.deepEqual(items().map(({ text, state, reactions }) => [text, state, reactions.length]), [['new', 'sent', 0], ['message 2', 'stored', 1]]);
