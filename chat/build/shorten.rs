@@ -101,6 +101,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_neither_stays_as_it_is() {
+        assert_eq!(
+            ["a/b.js", "a.css", "a.html", "a"].map(Kind::of),
+            [Some(Kind::Script), Some(Kind::Style), None, None]
+        );
+    }
+
+    #[test]
     fn what_is_not_understood_is_an_error() {
         for text in ["/*\n a */ b = 1;", "/* a", "a = `", "a = /`/;"] {
             assert!(shorten(text, Kind::Script).is_err(), "{text}");

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import axe from 'axe-core';
 
 import { launch, Person } from '../support/browser.js';
-import { gather, talk } from '../support/conversation.js';
+import { enrich, gather, talk } from '../support/conversation.js';
 import { Server } from '../support/server.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -45,9 +45,34 @@ for (const phone of [false, true]) {
         await page.locator('name-form button[type=submit]').click();
         await page.locator('#name-problem:not(:empty)').waitFor();
         await judge(person, 'a name that is refused');
+        await page.locator('.gate-body > .link').click();
+        await page.locator('#account-password').waitFor();
+        await judge(person, 'the way in with a password');
+        await page.locator('.gate-body > .link').click();
         await person.comeIn(`${look} ${language === 'en' ? 'Ann' : '小明'}`);
         await talk(guests, person, language);
         await judge(person, 'a conversation');
+        await enrich(guests, person, language);
+        await judge(person, 'Markdown, answers, reactions, an edited message and a deleted one');
+        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+        await judge(person, 'the menu of a message');
+        await page.locator('.more-emoji').click();
+        await page.locator('.emoji-picker').waitFor();
+        await judge(person, 'the emoji picker');
+        await page.keyboard.press('Escape');
+        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+        await page.locator('.menu-item.danger').click();
+        await judge(person, 'the question before a message is deleted');
+        await page.keyboard.press('Escape');
+        await person.box.press('ArrowUp');
+        await page.locator('.compose-bar:not([hidden])').waitFor();
+        await judge(person, 'another text for a message');
+        await person.box.press('Escape');
+        await person.box.pressSequentially(':th');
+        await page.locator('.completion-option').first().waitFor();
+        await judge(person, 'emoji by name');
+        await person.box.press('Escape');
+        await person.box.fill('');
         for (const panel of phone ? ['rooms', 'people'] : []) {
           await page.locator(`.open-${panel}`).click();
           await page.locator(`.${panel}-panel`).waitFor();

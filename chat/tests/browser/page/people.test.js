@@ -87,6 +87,11 @@ test('a guest keeps the name with a password, and signs in with it elsewhere', a
   await phone.say('and from my phone');
   await ann.stored('and from my phone');
   assert.match(await ann.message('and from my phone').getAttribute('class'), /\bown\b/);
+  await ann.box.press('ArrowUp');
+  await until('it can be changed here, too', async () => (await ann.box.inputValue()) === 'and from my phone');
+  await ann.box.fill('and from both');
+  await ann.box.press('Enter');
+  await phone.stored('and from both');
 });
 
 test('who has come in is known after a reload, by the cookie alone', async () => {
@@ -192,6 +197,15 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
       await ann.page.getByRole('button', { name: /What to do about .*Bob/ }).click();
       await ann.page.locator('person-menu dialog[open]').waitFor();
     };
+    await bob.say('something rude');
+    await ann.stored('something rude');
+    await ann.message('something rude').hover();
+    await ann.message('something rude').locator('.message-more').click();
+    const menu = ann.page.locator('.message-menu');
+    assert.equal(await menu.getByRole('menuitem', { name: 'Edit' }).count(), 0, 'it is not hers');
+    await menu.getByRole('menuitem', { name: 'Delete' }).click();
+    await menu.getByRole('button', { name: 'Delete' }).click();
+    await bob.page.locator('.message.deleted').waitFor();
     await open();
     await ann.page.screenshot({ path: join(FOLDER, 'person-menu.png'), animations: 'disabled' });
     await ann.page.locator('[data-act=mute]').click();
