@@ -59,8 +59,8 @@ impl Local {
     }
 }
 
-/// The most that [`Inbox::batch_weight_max`] is.
-const BATCH_WEIGHT_MAX: usize = 64 << 10;
+/// The most that [`Inbox::batch_weight_max`] is: what waits should still be in the processor's first cache.
+const BATCH_WEIGHT_MAX: usize = 4 << 10;
 
 thread_local! {
     /// Commands from this thread, which is a reactor's, to itself: no lock and no doorbell.

@@ -260,9 +260,9 @@ impl Reactor {
         let Some(key) = self.key_of(id).filter(|key| self.connections[*key as usize].is_open()) else {
             return self.entry(id).release_group();
         };
-        let memberships = self.connections[key as usize].memberships.get_or_insert_default();
+        let memberships = &mut self.connections[key as usize].memberships;
         // Leaves that are on their way let the sender count too few.
-        let room = memberships.len() < self.core.config.groups_per_connection_max;
+        let room = memberships.as_slice().len() < self.core.config.groups_per_connection_max;
         if !room || !self.groups.join(group, key, memberships) {
             entry.release_group();
         }
@@ -273,9 +273,9 @@ impl Reactor {
             self.entry(id).release_group();
         }
         let key = self.key_of(id);
-        let memberships = key.and_then(|key| self.connections[key as usize].memberships.as_mut());
+        let memberships = key.map(|key| &mut self.connections[key as usize].memberships);
         match memberships.and_then(|memberships| self.groups.leave(group, memberships)) {
-            Some(moved) => self.settle(moved, |connection| &mut connection.memberships),
+            Some(moved) => self.settle(moved, |connection| Some(&mut connection.memberships)),
             // It was not in.
             None => self.entry(id).restore_group(),
         }
@@ -291,29 +291,26 @@ impl Reactor {
     }
 
     fn unbind(&mut self, key: u32) {
-        for membership in self.connections[key as usize].user.take().map(|user| *user).unwrap_or_default() {
+        let mut memberships = self.connections[key as usize].user.take().unwrap_or_default();
+        while let Some(membership) = memberships.pop() {
             let moved = self.users.remove(membership);
-            self.settle(moved, |connection| &mut connection.user);
+            self.settle(moved, |connection| connection.user.as_deref_mut());
         }
     }
 
     /// Takes a connection that has ended out of everything.
     pub(super) fn leave_all(&mut self, key: u32) {
-        let memberships = self.connections[key as usize].memberships.take();
+        let mut memberships = std::mem::take(&mut self.connections[key as usize].memberships);
         let id = self.connections[key as usize].id;
-        for membership in memberships.map(|memberships| *memberships).unwrap_or_default() {
+        while let Some(membership) = memberships.pop() {
             self.entry(id).release_group();
             let moved = self.groups.remove(membership);
-            self.settle(moved, |connection| &mut connection.memberships);
+            self.settle(moved, |connection| Some(&mut connection.memberships));
         }
         self.unbind(key);
     }
 
-    fn settle(
-        &mut self,
-        moved: Moved,
-        of: fn(&mut super::connection::Connection) -> &mut Option<Box<Memberships>>,
-    ) {
+    fn settle(&mut self, moved: Moved, of: fn(&mut Connection) -> Option<&mut Memberships>) {
         if let Some(key) = moved.key
             && let Some(memberships) = of(&mut self.connections[key as usize])
         {
@@ -346,8 +343,7 @@ impl Reactor {
     }
 
     fn group_names(&self, connection: &Connection) -> Vec<String> {
-        let memberships = connection.memberships.as_deref();
-        let mut names = memberships.map(|of| self.groups.names(of)).unwrap_or_default();
+        let mut names = self.groups.names(&connection.memberships);
         names.sort_unstable();
         names
     }

@@ -37,7 +37,9 @@ pub(super) struct Connection {
     session: Option<Box<Bytes>>,
     /// What it has sent lately, where that is limited.
     pub(super) meter: Option<Box<Meter>>,
-    pub(super) memberships: Option<Box<Memberships>>,
+    /// Of groups.
+    pub(super) memberships: Memberships,
+    /// Of the connections of its user.
     pub(super) user: Option<Box<Memberships>>,
     /// How it is going to end, once its close frame has been sent by us.
     pub(super) ending: Option<Box<Closed>>,
@@ -119,7 +121,7 @@ impl Phase {
 }
 
 // A server has many, most of them idle.
-const _: () = assert!(size_of::<Connection>() <= 184);
+const _: () = assert!(size_of::<Connection>() <= 192);
 
 impl Connection {
     pub(super) fn new(
@@ -140,7 +142,7 @@ impl Connection {
             stash: None,
             session: None,
             meter: None,
-            memberships: None,
+            memberships: Memberships::None,
             user: None,
             ending: None,
             taken_bytes: 0,

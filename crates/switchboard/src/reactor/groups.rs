@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::store::Store;
+
 /// Sets of slab keys under names. Each set is a dense array, so that walking it is as fast as memory allows; a
 /// set is forgotten with its last member.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     by_name: HashMap<Arc<str>, u32>,
-    groups: slab::Slab<Group>,
+    groups: Store<Group>,
 }
 
 #[derive(Debug)]
@@ -24,8 +26,64 @@ pub(super) struct Membership {
     position: u32,
 }
 
-/// All memberships of one connection.
-pub(super) type Memberships = Vec<Membership>;
+/// All memberships of one connection. Most have one or none, and need no memory beside the connection's own.
+#[derive(Debug, Default)]
+pub(super) enum Memberships {
+    #[default]
+    None,
+    One(Membership),
+    #[expect(clippy::box_collection, reason = "the connection is to be small")]
+    Several(Box<Vec<Membership>>),
+}
+
+impl Memberships {
+    pub(super) fn as_slice(&self) -> &[Membership] {
+        match self {
+            Memberships::None => &[],
+            Memberships::One(membership) => std::slice::from_ref(membership),
+            Memberships::Several(memberships) => memberships,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Membership] {
+        match self {
+            Memberships::None => &mut [],
+            Memberships::One(membership) => std::slice::from_mut(membership),
+            Memberships::Several(memberships) => memberships,
+        }
+    }
+
+    fn push(&mut self, membership: Membership) {
+        match self {
+            Memberships::None => *self = Memberships::One(membership),
+            Memberships::One(first) => *self = Memberships::Several(Box::new(vec![*first, membership])),
+            Memberships::Several(memberships) => memberships.push(membership),
+        }
+    }
+
+    /// Takes one of them out.
+    pub(super) fn pop(&mut self) -> Option<Membership> {
+        self.swap_remove(self.as_slice().len().checked_sub(1)?)
+    }
+
+    fn swap_remove(&mut self, index: usize) -> Option<Membership> {
+        match self {
+            Memberships::Several(memberships) if index < memberships.len() => {
+                let taken = memberships.swap_remove(index);
+                if let [last] = memberships[..] {
+                    *self = Memberships::One(last);
+                }
+                Some(taken)
+            }
+            Memberships::One(only) if index == 0 => {
+                let only = *only;
+                *self = Memberships::None;
+                Some(only)
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Groups {
     /// Adds `key`, whose memberships are `of`. False if it is in already.
@@ -38,7 +96,7 @@ impl Groups {
                 group
             }
         };
-        if of.iter().any(|membership| membership.group == group) {
+        if of.as_slice().iter().any(|membership| membership.group == group) {
             return false;
         }
         let members = &mut self.groups[group as usize].members;
@@ -51,8 +109,8 @@ impl Groups {
     /// over its place in the array.
     pub(super) fn leave(&mut self, name: &str, of: &mut Memberships) -> Option<Moved> {
         let group = *self.by_name.get(name)?;
-        let index = of.iter().position(|membership| membership.group == group)?;
-        Some(self.remove(of.swap_remove(index)))
+        let index = of.as_slice().iter().position(|membership| membership.group == group)?;
+        of.swap_remove(index).map(|membership| self.remove(membership))
     }
 
     /// Takes out one membership, which the caller has removed from its connection.
@@ -74,7 +132,10 @@ impl Groups {
 
     /// The names of the groups that these memberships are in.
     pub(super) fn names(&self, of: &Memberships) -> Vec<String> {
-        of.iter().map(|membership| self.groups[membership.group as usize].name.to_string()).collect()
+        of.as_slice()
+            .iter()
+            .map(|membership| self.groups[membership.group as usize].name.to_string())
+            .collect()
     }
 }
 
@@ -89,7 +150,9 @@ pub(super) struct Moved {
 impl Moved {
     /// Corrects the memberships of the connection `key`.
     pub(super) fn settle(self, of: &mut Memberships) {
-        if let Some(moved) = of.iter_mut().find(|membership| membership.group == self.membership.group) {
+        if let Some(moved) =
+            of.as_mut_slice().iter_mut().find(|membership| membership.group == self.membership.group)
+        {
             moved.position = self.membership.position;
         }
     }
@@ -110,7 +173,7 @@ mod tests {
         ) {
             let names: Vec<Arc<str>> = ["a", "b", "c", "群"].map(Arc::from).to_vec();
             let mut groups = Groups::default();
-            let mut of: Vec<Memberships> = vec![Memberships::new(); 6];
+            let mut of: Vec<Memberships> = (0..6).map(|_| Memberships::default()).collect();
             let mut model: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
             for (join, key, name) in steps {
                 let set = model.entry(name).or_default();

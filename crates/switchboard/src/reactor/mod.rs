@@ -26,6 +26,7 @@ mod send;
 mod shutdown;
 mod small_push;
 mod spare;
+mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -38,7 +39,6 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
-use slab::Slab;
 use switchboard_proto::deflate::Codec;
 
 use crate::command::Command;
@@ -59,6 +59,7 @@ use logs::Logs;
 pub(crate) use relay::Relays;
 pub(crate) use run::run;
 use spare::SpareOutputs;
+use store::Store;
 use throttle::Throttle;
 use wheel::Wheel;
 
@@ -72,7 +73,7 @@ pub(crate) struct Reactor {
     core: CoreRef,
     poller: Poller,
     dispatch: Box<dyn Dispatch>,
-    connections: Slab<Connection>,
+    connections: Store<Connection>,
     /// Keys of the open connections, for broadcasts.
     open: Vec<u32>,
     groups: Groups,
@@ -172,7 +173,7 @@ impl Reactor {
             core,
             poller,
             dispatch,
-            connections: Slab::new(),
+            connections: Store::default(),
             open: Vec::new(),
             groups: Groups::default(),
             users: Groups::default(),
