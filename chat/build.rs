@@ -1,27 +1,77 @@
-//! Embeds the page: writes a table of the files in `web/` that `src/http/assets.rs` includes. A table of
-//! `include_bytes!` needs no crate, and a changed, new or removed file rebuilds the program.
+//! Embeds the page: writes a table of the files in `web/` that `src/http/assets.rs` includes, each plain and compressed. A
+//! table of `include_bytes!` needs no crate, and a changed, new or removed file rebuilds the program.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[path = "build/shorten.rs"]
+mod shorten;
+
+use shorten::{Kind, shorten};
+use zlib_rs::{DeflateConfig, ReturnCode, compress_bound, compress_slice};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// By these the page and its service worker know which build they are of; they are filled in here.
+const VERSION: &str = "%version%";
+const FILES: &str = "%files%";
+
+/// The window of 32 KiB, in the gzip format (zlib's convention).
+const GZIP_WINDOW_BITS: i32 = 15 + 16;
+
+fn main() -> Result<(), Failure> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Vec::new();
     collect(&web, &mut files).map_err(|error| format!("cannot read {}: {error}", web.display()))?;
     files.sort();
-    let mut table = String::from("&[\n");
+    let mut named = Vec::new();
     for file in &files {
         let name = file.strip_prefix(&web)?.to_str().ok_or("a file name in web/ is not UTF-8")?;
-        let tag = fnv1a(&fs::read(file)?);
+        let bytes = match Kind::of(name) {
+            Some(kind) => shorten(&fs::read_to_string(file)?, kind)
+                .map_err(|error| format!("{}: {error}", file.display()))?
+                .into_bytes(),
+            None => fs::read(file)?,
+        };
+        named.push((name.to_owned(), bytes));
+    }
+    let version = fnv1a(named.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied())));
+    let shell: Vec<&str> =
+        named.iter().map(|(name, _)| name.as_str()).filter(|name| is_shell(name)).collect();
+    let shell = shell.join(" ");
+
+    let mut table =
+        format!("pub(super) const VERSION: &str = \"{version:016x}\";\nconst ASSETS: &[Asset] = &[\n");
+    for (number, (name, bytes)) in named.iter().enumerate() {
+        let bytes = match name.as_str() {
+            "index.html" | "sw.js" => String::from_utf8(bytes.clone())?
+                .replace(VERSION, &format!("{version:016x}"))
+                .replace(FILES, &shell)
+                .into_bytes(),
+            _ => bytes.clone(),
+        };
+        let plain = out.join(format!("asset-{number}"));
+        fs::write(&plain, &bytes)?;
+        let gzip = match gzip(&bytes)? {
+            Some(compressed) => {
+                let file = out.join(format!("asset-{number}.gz"));
+                fs::write(&file, compressed)?;
+                format!("Some(include_bytes!({file:?}))")
+            }
+            None => "None".to_owned(),
+        };
+        let tag = fnv1a(bytes.iter().copied());
         writeln!(
             table,
-            "    Asset {{ path: {:?}, tag: \"\\\"{tag:016x}\\\"\", bytes: include_bytes!({file:?}) }},",
+            "    Asset {{ path: {:?}, tag: \"\\\"{tag:016x}\\\"\", gzip_tag: \"\\\"{tag:016x}-gzip\\\"\", \
+             bytes: include_bytes!({plain:?}), gzip: {gzip} }},",
             format!("/{name}")
         )?;
     }
-    table.push_str("]\n");
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("assets.rs"), table)?;
+    table.push_str("];\n");
+    fs::write(out.join("assets.rs"), table)?;
     Ok(())
 }
 
@@ -45,9 +95,24 @@ fn is_served(name: &str) -> bool {
     !name.starts_with('.') && !name.ends_with(".d.ts") && name != "jsconfig.json" && name != "tsconfig.json"
 }
 
+/// What the page needs to begin: all but the worker itself, and what only a system's launcher looks at.
+fn is_shell(name: &str) -> bool {
+    name != "sw.js" && !name.starts_with("icons/")
+}
+
+/// The file compressed, where that makes it smaller.
+fn gzip(bytes: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+    // A header and a trailer of gzip are longer than those of zlib, which the bound is for.
+    let mut output = vec![0; compress_bound(bytes.len()) + 32];
+    let config = DeflateConfig { level: 9, window_bits: GZIP_WINDOW_BITS, ..DeflateConfig::default() };
+    let (compressed, code) = compress_slice(&mut output, bytes, config);
+    if code != ReturnCode::Ok {
+        return Err(format!("zlib says {code:?}").into());
+    }
+    Ok((compressed.len() < bytes.len()).then(|| compressed.to_vec()))
+}
+
 /// FNV-1a, 64 bits: tells versions of a file apart, which is all that an entity tag has to do.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

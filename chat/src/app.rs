@@ -1,31 +1,37 @@
 //! What happens on a connection: frames are read here, in the connection's worker, and what they ask for goes to the hub.
 //! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
-use switchboard::{Closed, Conn, Decision, Handle, Handler, HttpService, Message, Request, Transport};
+use switchboard::{
+    Closed, Conn, Decision, Handle, Handler, HttpService, Message, PipeMessage, Request, Transport,
+};
 
+use crate::account::Login;
 use crate::http;
+use crate::http::cookie;
 use crate::http::origin::{CREDENTIALS, Origins, Provenance};
+use crate::http::people::{Office, is_https};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
 use crate::own_pace::{Kind, OwnPace};
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
-use crate::store::reader::{ReadError, Reader, Wanted};
+use crate::store::Viewer;
+use crate::store::reader::{ReadError, Wanted};
 use crate::ticket::random_key;
 
 /// The chat's handler, one for each worker.
 pub(crate) struct Chat {
     hub: HubSender<Handle>,
-    reader: Reader,
+    office: Office,
     origins: Origins,
     pace: OwnPace,
 }
 
 impl Chat {
     /// `rate_limits`: by how much the limits on reading and on what cannot be read are multiplied; 0: there are none.
-    pub(crate) fn new(hub: HubSender<Handle>, reader: Reader, origins: Origins, rate_limits: u32) -> Self {
-        Self { hub, reader, origins, pace: OwnPace::new(rate_limits) }
+    pub(crate) fn new(hub: HubSender<Handle>, office: Office, origins: Origins, rate_limits: u32) -> Self {
+        Self { hub, office, origins, pace: OwnPace::new(rate_limits) }
     }
 
     async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
@@ -43,9 +49,24 @@ impl Chat {
         }
     }
 
+    /// Whose session the request has; nobody's is nobody.
+    async fn login(&self, request: &Request) -> Result<Option<Login>, Decision> {
+        let by_https = request.transport() == Transport::Tls
+            || request.origin().is_some_and(|origin| is_https(origin.as_bytes()));
+        let fields = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        let Some((token, _)) = cookie::token(fields.map(|(_, value)| value), by_https) else {
+            return Ok(None);
+        };
+        let found = self.office.reader.session(token.hash()).await;
+        found.map(|found| found.map(|(login, _)| login)).map_err(|error| {
+            tracing::warn!(%error, "a session could not be looked up; its client is asked to come back");
+            Decision::reject(503, "The server cannot look up who you are. Try again in a moment.\n")
+        })
+    }
+
     async fn history(&self, id: Option<String>, wanted: Wanted) -> Result<String, Refusal> {
         let room = wanted.room.clone();
-        match self.reader.read(wanted).await {
+        match self.office.reader.read(wanted).await {
             Ok(page) => Ok(event::history(id.as_deref(), &room, &page)),
             Err(ReadError::NoSuchRoom) => Err(Refusal::no_such_room().room(shown_room(&room)).id(id)),
             Err(ReadError::Busy) => Err(Refusal::busy().room(room).id(id)),
@@ -65,7 +86,7 @@ fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
         room: room.clone(),
         before: before.unwrap_or(u64::MAX),
         limit: *limit,
-        viewer: client,
+        viewer: Viewer { client: client.into(), name: name.into() },
     })
 }
 
@@ -86,9 +107,13 @@ impl Handler for Chat {
             );
             return Decision::reject(403, sentence);
         }
+        let login = match self.login(&request).await {
+            Ok(login) => login,
+            Err(decision) => return decision,
+        };
         let v1 = request.protocols().contains(&SUBPROTOCOL_V1);
         // Without a key of the client's own, what it sends again is recognised as long as its connection lasts.
-        let session = Session { v1, client: random_key(), ..Session::default() };
+        let session = Session { v1, client: random_key(), login, ..Session::default() };
         let decision = Decision::accept().session(session.encode());
         // Plain clients are in the lobby before they know it.
         if v1 { decision.subprotocol(SUBPROTOCOL_V1) } else { decision.user(PLAIN) }
@@ -126,7 +151,12 @@ impl Handler for Chat {
         self.hub.tell((&conn).into(), What::Closed).await;
     }
 
+    async fn on_pipe_message(&self, _: Handle, message: PipeMessage) {
+        // Nobody but the hub sends any: what was asked of it at this worker's desk.
+        self.office.desk.receive(message.body());
+    }
+
     fn http(&self) -> Option<HttpService> {
-        Some(HttpService::new(http::router(self.origins.clone())))
+        Some(HttpService::new(http::router(self.origins.clone(), self.office.clone())))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
@@ -54,6 +55,8 @@ pub(crate) struct ServeOptions {
     pub(crate) allowed_origins: Vec<String>,
     /// How many times the usual a client may ask; 0: any number of times.
     pub(crate) rate_limits: u32,
+    /// How long somebody without a connection has not left.
+    pub(crate) leave_grace: Duration,
     /// Who to run as when started as root.
     pub(crate) user: Option<String>,
     pub(crate) tls: Option<TlsConfig>,
@@ -114,6 +117,9 @@ impl ServeOptions {
             proxy_protocol: matches.get_flag("proxy-protocol"),
             allowed_origins: many("allowed-origin"),
             rate_limits: matches.get_one("rate-limits").copied().context("--rate-limits has no value")?,
+            leave_grace: Duration::from_secs(
+                matches.get_one::<u32>("leave-grace").copied().context("--leave-grace has no value")?.into(),
+            ),
             user: text("user").map(str::to_owned),
             tls: tls(matches)?,
             log: text("log").context("--log has no value")?.parse()?,
@@ -232,7 +238,7 @@ fn serving() -> [Arg; 8] {
 }
 
 /// What clients may do.
-fn limits() -> [Arg; 6] {
+fn limits() -> [Arg; 7] {
     [
         option("max-connections", "SWITCHBOARD_MAX_CONNECTIONS", "N")
             .value_parser(value_parser!(u32).range(1..))
@@ -264,6 +270,13 @@ fn limits() -> [Arg; 6] {
             .help(
                 "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
                  0 means none",
+            ),
+        option("leave-grace", "SWITCHBOARD_LEAVE_GRACE", "SECONDS")
+            .value_parser(value_parser!(u32).range(0..=3_600))
+            .default_value("15")
+            .help(
+                "How long after somebody has lost the last connection the others are told that they have left: who is back by \
+                 then has not",
             ),
     ]
 }

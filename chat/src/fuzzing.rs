@@ -3,11 +3,16 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::account::Token;
+use crate::account::call::{Answer, Call};
+use crate::http::cookie;
 use crate::hub::Command;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+    EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX,
+    QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
 };
-use crate::protocol::{Envelope, Request, event};
+use crate::markdown;
+use crate::protocol::{Envelope, Request, event, moderation};
 use crate::session::Session;
 
 /// Reads a text frame of a client's. What is accepted is within its limits, what is refused is refused by a frame of JSON.
@@ -15,6 +20,15 @@ use crate::session::Session;
 /// # Panics
 /// If that is not so.
 pub fn frame(text: &str) {
+    for by_https in [false, true] {
+        if let Some((token, _)) = cookie::token([text], by_https) {
+            assert!(text.to_ascii_lowercase().contains(&token.to_text()));
+        }
+    }
+    assert_eq!(
+        Token::parse(text).is_some(),
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    );
     match Envelope::parse(text) {
         Ok(envelope) => {
             let id = envelope.id.as_deref();
@@ -33,11 +47,19 @@ fn check_request(request: &Request) {
     match request {
         Request::Connect { name, client } => {
             // What a session and the hub's mail have room for.
-            assert!((1..=NAME_BYTES_MAX).contains(&name.len()));
+            assert!(name.as_ref().is_none_or(|name| (1..=NAME_BYTES_MAX).contains(&name.len())));
             assert!(client.as_ref().is_none_or(|client| client.len() <= ID_BYTES_MAX));
-            check_name(&event::connect(name), name);
+            name.iter().for_each(|name| check_name(&event::connect(name), name));
         }
-        Request::Message { text, .. } => assert!((1..=TEXT_BYTES_MAX).contains(&text.len())),
+        Request::Message { text, .. } | Request::Edit { text, .. } => {
+            assert!((1..=TEXT_BYTES_MAX).contains(&text.len()));
+            check_html(&markdown::to_html(text).unwrap_or_default());
+            assert!(markdown::quote(text).len() <= QUOTE_BYTES_MAX);
+        }
+        // It is stored between tabs and ends of lines.
+        Request::React { emoji, .. } => {
+            assert!((1..=EMOJI_BYTES_MAX + 3).contains(&emoji.len()) && !emoji.contains(char::is_whitespace));
+        }
         Request::Create { title, key } => {
             assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
             // Lower case may take more bytes.
@@ -46,7 +68,34 @@ fn check_request(request: &Request) {
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
-        Request::Join { .. } | Request::Leave { .. } | Request::Rooms | Request::Who { .. } => {}
+        Request::Moderate { act, name, minutes } => {
+            assert!((1..=NAME_BYTES_MAX).contains(&name.len()) && *minutes <= MUTE_MINUTES_MAX);
+            check_name(&moderation::moderated(None, *act, name, 0), name);
+        }
+        Request::Delete { .. }
+        | Request::Join { .. }
+        | Request::Leave { .. }
+        | Request::Rooms
+        | Request::Who { .. }
+        | Request::Away { .. }
+        | Request::Guests { .. } => {}
+    }
+}
+
+/// Of an element nobody but the server has written a letter, except in addresses, and those are of three schemes.
+fn check_html(html: &str) {
+    assert!(html.len() <= HTML_BYTES_MAX);
+    for element in html.split('<').skip(1) {
+        let Some((tag, _)) = element.split_once('>') else { panic!("{html}") };
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let name = name.strip_prefix('/').unwrap_or(name);
+        let known = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"];
+        assert!(known.contains(&name), "{tag}");
+        let is_address =
+            name == "a" && attributes.starts_with("href=\"") && attributes.matches('"').count() == 6;
+        let is_number =
+            name == "ol" && attributes.starts_with("start=\"") && attributes.matches('"').count() == 2;
+        assert!(attributes.is_empty() || is_address || is_number, "{tag}");
     }
 }
 
@@ -66,4 +115,5 @@ fn read(frame: &str) -> Value {
 pub fn stored(bytes: &[u8]) {
     let _ = Session::decode(bytes);
     let _ = Command::decode(&Bytes::copy_from_slice(bytes), 1);
+    let _ = (Call::decode(bytes), Answer::decode(bytes));
 }

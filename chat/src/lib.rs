@@ -4,12 +4,15 @@
 //! The way of a message: `app` reads the frame in the connection's worker, `hub` numbers and stores it in a process of
 //! its own, and publishes it once it is committed. `docs/protocol.md` is what clients see of all this.
 
+mod account;
 mod app;
 mod binary;
 mod bucket;
 mod characters;
 mod cli;
+mod close;
 mod control;
+mod emoji;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,6 +21,7 @@ mod hub;
 mod limits;
 mod log;
 mod lookalike;
+mod markdown;
 mod names;
 mod own_pace;
 mod presence;

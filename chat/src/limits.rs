@@ -32,6 +32,61 @@ pub(crate) const NAME_NOTED_EVERY_MS: u64 = DAY_MS;
 /// Names that are remembered, some 200 bytes each; of more the oldest are forgotten.
 pub(crate) const NAMES_MAX: usize = 100_000;
 
+/// Milliseconds after which a session ends that nobody has used.
+pub(crate) const SESSION_UNUSED_MS_MAX: u64 = 90 * DAY_MS;
+
+/// Milliseconds after which it is noted again that a session is in use: it costs a write to the disk.
+pub(crate) const SESSION_NOTED_EVERY_MS: u64 = DAY_MS;
+
+/// Sessions of one person: as many browsers as anybody has. Of more the one that was used longest ago ends.
+pub(crate) const SESSIONS_PER_PERSON_MAX: usize = 20;
+
+/// Guests in the database, some 300 bytes each with their session; of more those who came longest ago are forgotten, and come
+/// as new ones.
+pub(crate) const GUESTS_MAX: usize = 100_000;
+
+/// Accounts. They are never removed, so this is what keeps somebody with many addresses from filling the disk.
+pub(crate) const ACCOUNTS_MAX: usize = 100_000;
+
+/// Bytes of a password. NIST SP 800-63B asks for eight characters at least; what is longer than the most adds nothing.
+pub(crate) const PASSWORD_BYTES_MIN: usize = 8;
+/// See [`PASSWORD_BYTES_MIN`].
+pub(crate) const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Passwords that one worker hashes at a time, 19 MiB each: the others of a machine's cores are for those who chat.
+pub(crate) const PASSWORDS_AT_ONCE_MAX: usize = 2;
+
+/// Passwords that wait for that; more are answered with `busy`. The last of them waits for some seconds.
+pub(crate) const PASSWORDS_WAITING_MAX: usize = 32;
+
+/// Bytes in the body of a request: name, password, old password and invitation, every byte escaped.
+pub(crate) const BODY_BYTES_MAX: usize = 6 * (NAME_BYTES_MAX + 2 * PASSWORD_BYTES_MAX + 64) + 256;
+
+/// Milliseconds for a body to come.
+pub(crate) const BODY_WAIT_MS_MAX: u64 = 10_000;
+
+/// Bytes of what a browser calls itself that are kept with its session.
+pub(crate) const AGENT_BYTES_MAX: usize = 120;
+
+/// Calls of one worker that wait for the hub's answer; more are answered with `busy`.
+pub(crate) const CALLS_WAITING_MAX: usize = 512;
+
+/// Milliseconds that a call waits for its answer before it is answered with `busy`: another hub is there within one.
+pub(crate) const CALL_WAIT_MS_MAX: u64 = 5_000;
+
+/// Accounts and addresses whose attempts at passwords are counted at one time, some 100 bytes each. If there are more, all
+/// attempts are refused for a while.
+pub(crate) const ATTEMPTS_MAX: usize = 16_384;
+
+/// What administrators have done that is kept, some 100 bytes each.
+pub(crate) const AUDIT_MAX: usize = 10_000;
+
+/// People of one name whom an administrator's order is about: guests may have the same.
+pub(crate) const NAMESAKES_MAX: usize = 100;
+
+/// Minutes for which somebody can be told to be silent: a year.
+pub(crate) const MUTE_MINUTES_MAX: u64 = 366 * 24 * 60;
+
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.
@@ -49,10 +104,36 @@ pub(crate) const PAGE_MESSAGES_MAX: usize = 50;
 /// `more` says so.
 pub(crate) const PAGE_BYTES_MAX: usize = 192 * 1024;
 
+/// Bytes of an emoji: the longest families and flags have some forty.
+pub(crate) const EMOJI_BYTES_MAX: usize = 64;
+
+/// Different emoji under one message: two lines of a phone's screen.
+pub(crate) const EMOJI_PER_MESSAGE_MAX: usize = 20;
+
+/// Reactions to one message in all, each a row of the database: everybody of the largest room, and more than once.
+pub(crate) const REACTIONS_PER_MESSAGE_MAX: u64 = 20_000;
+
+/// People who are named of those who have put an emoji under a message; the others are counted.
+pub(crate) const REACTION_NAMES_MAX: usize = 20;
+
+/// Characters, and bytes, of what an answer shows of the message that it answers: a line.
+pub(crate) const QUOTE_CHARS_MAX: usize = 120;
+/// See [`QUOTE_CHARS_MAX`].
+pub(crate) const QUOTE_BYTES_MAX: usize = 4 * QUOTE_CHARS_MAX;
+
+/// Bytes of a message's HTML. Texts of thousands of marks would be longer; they are shown as they were typed.
+pub(crate) const HTML_BYTES_MAX: usize = 40 * 1024;
+
+/// Elements inside each other in a message's HTML: deeper quotes and lists nobody can read.
+pub(crate) const MARKDOWN_DEPTH_MAX: usize = 8;
+
 /// Messages that `resume` returns for one room; whoever missed more is given the last page.
 pub(crate) const RESUME_MESSAGES_MAX: usize = 500;
 
-/// Bytes of JSON for what was missed in one room; whoever missed more is given the last page.
+/// Changed messages that `resume` returns for one room; whoever missed more is given the last page.
+pub(crate) const RESUME_CHANGES_MAX: usize = 500;
+
+/// Bytes of JSON for what was missed in one room, messages and changes together; whoever missed more is given the last page.
 pub(crate) const RESUME_ROOM_BYTES_MAX: usize = 384 * 1024;
 
 /// Bytes of JSON for the messages of one `resume` over all its rooms, so that resuming never fills the queue of the
@@ -80,6 +161,9 @@ pub(crate) const GROUPS_PER_CONNECTION_MAX: usize = ROOMS_PER_CONNECTION_MAX + 1
 pub(crate) const MEMBERS_LISTED_MAX: usize = 500;
 /// See [`MEMBERS_LISTED_MAX`].
 pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of JSON of the people in one answer, who are the members with what they are doing.
+pub(crate) const PEOPLE_BYTES_MAX: usize = 64 * 1024;
 
 /// Members up to which a room is told who comes and goes. Each notice goes to every member, so that n people who
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
@@ -154,6 +238,14 @@ pub(crate) mod pace {
     /// way, so that a client that sends them again keeps their order.
     pub(crate) const SILENCE_MS: u64 = 1_000;
 
+    /// Edited and deleted messages: somebody who cleans up deletes some dozens.
+    pub(crate) const CHANGES: Rate = Rate::per_second(2, 40);
+    pub(crate) const CHANGES_OF_ADDRESS: Rate = Rate::per_second(50, 500);
+
+    /// Reactions, taken away again or not; small frames, but to everybody in the room.
+    pub(crate) const REACTIONS: Rate = Rate::per_second(4, 40);
+    pub(crate) const REACTIONS_OF_ADDRESS: Rate = Rate::per_second(100, 1_000);
+
     /// Everybody who is there is told of each `connect`. The first one of a connection counts, too.
     pub(crate) const NAMES: Rate = Rate::every_seconds(5, 6);
     /// When a server has been restarted, a whole office comes back at once.
@@ -167,25 +259,43 @@ pub(crate) mod pace {
     pub(crate) const ROOMS: Rate = Rate::every_seconds(30, 5);
     pub(crate) const ROOMS_OF_ADDRESS: Rate = Rate::every_seconds(20, 30);
 
+    /// Those in one's rooms are told of each: a page that is looked at, and not, and looked at.
+    pub(crate) const AWAYS: Rate = Rate::every_seconds(3, 20);
+    pub(crate) const AWAYS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
+
     /// `rooms`, `who`: answers of up to 100 KB.
     pub(crate) const LOOKS: Rate = Rate::per_second(5, 100);
 
     /// Pages of history: somebody who scrolls fast sees five in a second.
     pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
 
+    /// Passwords that are tried for one account from one address: somebody who has forgotten it tries the few that it can be.
+    pub(crate) const SIGN_INS: Rate = Rate::every_seconds(30, 5);
+    /// From all addresses: 9,000 in a day are too few to guess any password that is not the first of a list.
+    pub(crate) const SIGN_INS_OF_ACCOUNT: Rate = Rate::every_seconds(10, 50);
+    /// For all accounts: an office that comes in the morning.
+    pub(crate) const SIGN_INS_OF_ADDRESS: Rate = Rate::every_seconds(5, 50);
+    /// Guests who come anew; those who come back by their cookie do not count.
+    pub(crate) const GUESTS_OF_ADDRESS: Rate = Rate::per_second(2, 200);
+
     /// Frames that are answered by what is wrong with them. People make some such mistakes, programs with a defect many.
     pub(crate) const UNREADABLE: Rate = Rate::per_second(5, 50);
 }
 
-/// A message in JSON: the text with every character escaped (two bytes; control characters, which have six, are left out), and
-/// its other keys.
-const MESSAGE_JSON_BYTES_MAX: usize = TEXT_BYTES_MAX * 2 + 4 * ROOM_BYTES_MAX + 1024;
+/// A name in JSON: one character of each that people count may be one that is escaped.
+const NAME_JSON_BYTES_MAX: usize = NAME_BYTES_MAX + NAME_CHARS_MAX + 3;
+/// A message in JSON: text, HTML and quote with every character escaped (two bytes; control characters, which have six, are left
+/// out), the people of its reactions, and its other keys.
+const MESSAGE_JSON_BYTES_MAX: usize = (TEXT_BYTES_MAX + HTML_BYTES_MAX + 2 * QUOTE_BYTES_MAX) * 2
+    + EMOJI_PER_MESSAGE_MAX * (EMOJI_BYTES_MAX + REACTION_NAMES_MAX * NAME_JSON_BYTES_MAX + 64)
+    + 4 * ROOM_BYTES_MAX
+    + 2048;
 /// A room in a list: key and title, in each of which every character may begin with one that is escaped, and the other keys.
 const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX) + 128;
 
 /// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.
 const REQUEST_BYTES_MAX: usize =
-    TEXT_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (u8::MAX as usize + 16) + SESSION_BYTES_MAX + 1024;
+    TEXT_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (u8::MAX as usize + 24) + SESSION_BYTES_MAX + 1024;
 const _: () = assert!(TEXT_BYTES_MAX <= u16::MAX as usize && NAME_BYTES_MAX <= u8::MAX as usize);
 const _: () = assert!(REQUEST_BYTES_MAX <= HUB_QUEUE_BYTES_MAX / 16);
 
@@ -194,6 +304,7 @@ const _: () = assert!(TEXT_BYTES_MAX * 6 + 1024 <= FRAME_BYTES_MAX);
 // … and so must the server's longest answers.
 const _: () = assert!(ROOMS_MAX * ROOM_JSON_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
+const _: () = assert!(PAGE_BYTES_MAX + MEMBERS_BYTES_MAX + PEOPLE_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX <= RESUME_ROOM_BYTES_MAX && MESSAGE_JSON_BYTES_MAX <= PAGE_BYTES_MAX);
 // A resume of as many rooms as possible must fit the output queue, with room for what else happens.
 const _: () =

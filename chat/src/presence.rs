@@ -3,54 +3,91 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::limits::{MEMBERS_BYTES_MAX, MEMBERS_LISTED_MAX};
-use crate::protocol::event::MemberList;
+use tokio::time::Instant;
 
-/// The members of one room. Their number is bounded by that of the connections.
+use crate::limits::{MEMBERS_BYTES_MAX, MEMBERS_LISTED_MAX};
+
+/// The members of one room. Their number is bounded by that of the connections, and of those that have just gone.
 #[derive(Debug, Default)]
-pub(crate) struct Members {
-    /// Connections by name.
-    counts: BTreeMap<Arc<str>, usize>,
+pub(crate) struct Members(BTreeMap<Arc<str>, Member>);
+
+#[derive(Debug)]
+struct Member {
+    connections: usize,
+    /// When it leaves, if it has no connection any more and has none until then.
+    leaves_at: Option<Instant>,
+}
+
+/// How somebody came into a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    First,
+    /// There is another connection of that name.
+    Beside,
+    /// It had lost its last connection, and would have left then.
+    Back(Instant),
 }
 
 impl Members {
-    /// A connection of this name came in. Is it the first?
-    pub(crate) fn enter(&mut self, name: &Arc<str>) -> bool {
-        let count = self.counts.entry(name.clone()).or_insert(0);
-        *count += 1;
-        *count == 1
+    pub(crate) fn enter(&mut self, name: &Arc<str>) -> Entry {
+        match self.0.get_mut(name) {
+            None => {
+                self.0.insert(name.clone(), Member { connections: 1, leaves_at: None });
+                Entry::First
+            }
+            Some(member) => {
+                member.connections += 1;
+                member.leaves_at.take().map_or(Entry::Beside, Entry::Back)
+            }
+        }
     }
 
-    /// A connection of this name went. Was it the last?
+    /// A connection of this name went, on purpose. Was it the last?
     pub(crate) fn leave(&mut self, name: &str) -> bool {
-        match self.counts.get_mut(name) {
-            Some(count) if *count > 1 => {
-                *count -= 1;
+        match self.0.get_mut(name) {
+            Some(member) if member.connections > 1 => {
+                member.connections -= 1;
                 false
             }
-            Some(_) => self.counts.remove(name).is_some(),
+            Some(_) => self.0.remove(name).is_some(),
             None => false,
         }
     }
 
+    /// A connection of this name was lost. True if it was the last: then the member leaves at that moment.
+    pub(crate) fn lose(&mut self, name: &Arc<str>, leaves_at: Instant) -> bool {
+        let member = self.0.entry(name.clone()).or_insert(Member { connections: 0, leaves_at: None });
+        member.connections = member.connections.saturating_sub(1);
+        if member.connections == 0 && member.leaves_at.is_none() {
+            member.leaves_at = Some(leaves_at);
+            return true;
+        }
+        false
+    }
+
+    /// The moment has come. Has it left?
+    pub(crate) fn expire(&mut self, name: &str, now: Instant) -> bool {
+        let is_due = |member: &Member| member.leaves_at.is_some_and(|at| at <= now);
+        self.0.get(name).is_some_and(is_due) && self.0.remove(name).is_some()
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.counts.contains_key(name)
+        self.0.contains_key(name)
     }
 
     /// The number of different names.
     pub(crate) fn len(&self) -> usize {
-        self.counts.len()
+        self.0.len()
     }
 
     /// The names in the order of their characters, as many as an answer may hold.
-    pub(crate) fn list(&self) -> MemberList {
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Arc<str>> {
         let mut bytes = 0;
-        let names = self.counts.keys().take(MEMBERS_LISTED_MAX).take_while(|name| {
+        self.0.keys().take(MEMBERS_LISTED_MAX).take_while(move |name| {
             // Quotes and a comma; characters that are escaped are not worth counting exactly.
             bytes += 2 * name.len() + 3;
             bytes <= MEMBERS_BYTES_MAX
-        });
-        MemberList::new(names.map(|name| &**name), self.len())
+        })
     }
 }
 
@@ -65,14 +102,33 @@ mod tests {
     #[test]
     fn two_connections_of_one_name_are_one_member() {
         let mut members = Members::default();
-        assert!(members.enter(&name("Ann")));
-        assert!(!members.enter(&name("Ann")));
-        assert!(members.enter(&name("李雷")));
-        assert_eq!((members.len(), members.list().names.as_str()), (2, r#"["Ann","李雷"]"#));
+        assert_eq!(members.enter(&name("Ann")), Entry::First);
+        assert_eq!(members.enter(&name("Ann")), Entry::Beside);
+        assert_eq!(members.enter(&name("李雷")), Entry::First);
+        assert_eq!(members.listed().map(|name| &**name).collect::<Vec<_>>(), ["Ann", "李雷"]);
         assert!(!members.leave("Ann"));
         assert!(members.leave("Ann"));
         assert!(!members.leave("Ann"), "who is not here cannot leave");
         assert_eq!(members.len(), 1);
+    }
+
+    #[test]
+    fn who_is_lost_and_comes_back_in_time_has_not_left() {
+        let (mut members, ann, now) = (Members::default(), name("Ann"), Instant::now());
+        let later = now + std::time::Duration::from_secs(15);
+        members.enter(&ann);
+        members.enter(&ann);
+        assert!(!members.lose(&ann, later), "there is another one");
+        assert!(members.lose(&ann, later));
+        assert!(members.contains("Ann"));
+        assert!(!members.expire("Ann", now));
+        assert_eq!(members.enter(&ann), Entry::Back(later));
+        assert!(!members.expire("Ann", later));
+        assert!(members.lose(&ann, later));
+        assert!(members.expire("Ann", later));
+        assert_eq!(members.len(), 0);
+        assert!(members.lose(&ann, later), "who was here before anybody counted leaves, too");
+        assert!(members.expire("Ann", later));
     }
 
     #[test]
@@ -81,13 +137,11 @@ mod tests {
         for n in 0..2_000 {
             members.enter(&name(&format!("person {n}")));
         }
-        let list = members.list();
-        let names: Vec<String> = serde_json::from_str(&list.names).expect("JSON");
-        assert_eq!((names.len(), list.count), (MEMBERS_LISTED_MAX, 2_000));
+        assert_eq!((members.listed().count(), members.len()), (MEMBERS_LISTED_MAX, 2_000));
         for n in 0..500 {
             members.enter(&name(&format!("!{n:03}{}", "\"".repeat(28))));
         }
-        let list = members.list();
-        assert!(list.names.len() <= MEMBERS_BYTES_MAX + 2 && list.count == 2_500, "{}", list.names.len());
+        let bytes: usize = members.listed().map(|name| 2 * name.len() + 3).sum();
+        assert!(bytes <= MEMBERS_BYTES_MAX && members.len() == 2_500, "{bytes}");
     }
 }

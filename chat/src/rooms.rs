@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::limits::ROOMS_MAX;
 use crate::lookalike;
 use crate::presence::Members;
+use crate::protocol::event::Position;
 use crate::store::RoomRow;
 use crate::store::history::RoomRef;
 
@@ -19,15 +20,22 @@ pub(crate) struct Room {
     pub(crate) title: Arc<str>,
     /// The last message's, those of the open transaction included.
     pub(crate) seq: u64,
-    /// The last stored message's.
-    committed: u64,
+    /// The number of what has happened last to a message, that of the open transaction included.
+    pub(crate) change: u64,
+    /// How far it is stored.
+    committed: Position,
     pub(crate) members: Members,
 }
 
 impl Room {
-    /// The last stored message's.
-    pub(crate) fn committed(&self) -> u64 {
+    /// How far it is stored.
+    pub(crate) fn committed(&self) -> Position {
         self.committed
+    }
+
+    /// With what the open transaction has recorded.
+    pub(crate) fn position(&self) -> Position {
+        Position { seq: self.seq, change: self.change }
     }
 
     pub(crate) fn reference(&self) -> RoomRef {
@@ -36,7 +44,7 @@ impl Room {
 }
 
 /// Names a room of [`Rooms`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoomIndex(usize);
 
 /// All rooms, the oldest first.
@@ -71,7 +79,8 @@ impl Rooms {
             key,
             title: row.title.into(),
             seq: row.seq,
-            committed: row.seq,
+            change: row.change,
+            committed: Position { seq: row.seq, change: row.change },
             members: Members::default(),
         });
         index
@@ -101,14 +110,14 @@ impl Rooms {
     /// What was recorded is stored.
     pub(crate) fn commit(&mut self) {
         for room in &mut self.rooms {
-            room.committed = room.seq;
+            room.committed = room.position();
         }
     }
 
     /// What was recorded since the last commit never happened.
     pub(crate) fn roll_back(&mut self) {
         for room in &mut self.rooms {
-            room.seq = room.committed;
+            (room.seq, room.change) = (room.committed.seq, room.committed.change);
         }
     }
 }
@@ -133,14 +142,17 @@ mod tests {
 
     #[test]
     fn a_transaction_that_fails_leaves_the_counters_as_they_were() {
-        let row = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 4 };
+        let row = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 4, change: 2 };
         let mut rooms = Rooms::load(vec![row]);
         let lobby = rooms.find("lobby").expect("the lobby");
         rooms[lobby].seq += 2;
+        rooms[lobby].change += 1;
         rooms.commit();
         rooms[lobby].seq += 1;
-        assert_eq!((rooms[lobby].seq, rooms[lobby].committed()), (7, 6));
+        rooms[lobby].change += 1;
+        let (stored, recorded) = (Position { seq: 6, change: 3 }, Position { seq: 7, change: 4 });
+        assert_eq!((rooms[lobby].position(), rooms[lobby].committed()), (recorded, stored));
         rooms.roll_back();
-        assert_eq!((rooms[lobby].seq, rooms[lobby].committed()), (6, 6));
+        assert_eq!((rooms[lobby].position(), rooms[lobby].committed()), (stored, stored));
     }
 }

@@ -1,13 +1,17 @@
 //! Starts everything, and stops it in the right order.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use switchboard::{BoxError, Config, Deflate, Listen, ListenAddr, Overflow, Process, Server, User, Worker};
 
+use crate::account::desk::Desk;
+use crate::account::password::Passwords;
 use crate::app::Chat;
 use crate::cli::ServeOptions;
 use crate::http::origin::Origins;
+use crate::http::people::Office;
 use crate::hub::{self, HUB, HubSender};
 use crate::limits::{
     FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
@@ -29,13 +33,17 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
 
     let origins = Origins::new(&options.allowed_origins);
     let hub_data = data.clone();
-    let rate_limits = options.rate_limits;
-    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits).await;
+    let (rate_limits, leave_grace) = (options.rate_limits, options.leave_grace);
+    let hub = async move |process: Process| hub::run(process, &hub_data, rate_limits, leave_grace).await;
     let worker_start = async move |worker: Worker| {
-        let reader = Reader::start(database.clone())?;
+        let office = Office {
+            desk: Arc::new(Desk::new(worker.handle().clone())),
+            reader: Arc::new(Reader::start(database.clone())?),
+            passwords: Passwords::new(),
+        };
         Ok::<_, BoxError>(Chat::new(
             HubSender::new(worker.handle().clone()),
-            reader,
+            office,
             origins.clone(),
             rate_limits,
         ))

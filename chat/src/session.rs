@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::account::Login;
 use crate::binary::{Input, Output};
 use crate::limits::{ID_BYTES_MAX, NAME_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, SESSION_BYTES_MAX};
 use crate::ticket::Ticket;
@@ -11,6 +12,7 @@ use crate::ticket::Ticket;
 /// understand each other; bytes of another version are not understood.
 const VERSION: u8 = 2;
 const FLAG_V1: u8 = 1;
+const FLAG_AWAY: u8 = 2;
 
 /// Who is at the other end of a connection, and where. What the hub must know of a connection is here, so that another
 /// hub can go on from it.
@@ -26,6 +28,12 @@ pub(crate) struct Session {
     pub(crate) changed_by: Ticket,
     /// The rooms that it is in, by their ids in the database.
     pub(crate) rooms: Vec<i64>,
+    /// Who it is, if a cookie said so.
+    pub(crate) login: Option<Login>,
+    /// Nobody is at the keyboard.
+    pub(crate) is_away: bool,
+    /// Since when that is so, or the connection has a name, in milliseconds since 1970.
+    pub(crate) since_ms: u64,
 }
 
 impl Session {
@@ -33,7 +41,8 @@ impl Session {
     pub(crate) fn encode(&self) -> Bytes {
         let mut out = Output::default();
         out.byte(VERSION);
-        out.byte(if self.v1 { FLAG_V1 } else { 0 });
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        out.byte(flag(self.v1, FLAG_V1) | flag(self.is_away, FLAG_AWAY));
         // The bounds on names (128 bytes) and keys (64) are below those of short texts.
         out.short_text(&self.name);
         out.short_text(&self.client);
@@ -42,6 +51,11 @@ impl Session {
         let rooms = &self.rooms[..self.rooms.len().min(ROOMS_PER_CONNECTION_MAX)];
         out.byte(rooms.len() as u8);
         rooms.iter().for_each(|room| out.number(room.cast_unsigned()));
+        // Numbers in the database begin with 1.
+        let Login { session, person } = self.login.unwrap_or(Login { session: 0, person: 0 });
+        out.number(session.cast_unsigned());
+        out.number(person.cast_unsigned());
+        out.number(self.since_ms);
         out.finish().into()
     }
 
@@ -51,19 +65,24 @@ impl Session {
         if input.byte()? != VERSION {
             return None;
         }
-        let v1 = input.byte()? & FLAG_V1 != 0;
+        let flags = input.byte()?;
+        let (v1, is_away) = (flags & FLAG_V1 != 0, flags & FLAG_AWAY != 0);
         let name = input.short_text()?.to_owned();
         let client = input.short_text()?.to_owned();
         let changed_by = Ticket { origin: input.number()?, number: input.number()? };
         let count = usize::from(input.byte()?).min(ROOMS_PER_CONNECTION_MAX);
         let rooms = (0..count).map(|_| input.number().map(u64::cast_signed)).collect::<Option<_>>()?;
-        Some(Self { v1, name, client, changed_by, rooms })
+        // What an older build has not written: nobody.
+        let mut number = || input.number().unwrap_or(0).cast_signed();
+        let login = Some(Login { session: number(), person: number() }).filter(|login| login.session != 0);
+        let since_ms = number().cast_unsigned();
+        Some(Self { v1, name, client, changed_by, rooms, login, is_away, since_ms })
     }
 }
 
 const _: () = assert!(ROOMS_PER_CONNECTION_MAX <= u8::MAX as usize);
 const _: () = assert!(
-    NAME_BYTES_MAX + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 21 <= SESSION_BYTES_MAX / 4 * 3,
+    NAME_BYTES_MAX + ID_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * 8 + 45 <= SESSION_BYTES_MAX / 4 * 3,
     "a newer build finds room for more"
 );
 
@@ -78,6 +97,9 @@ mod tests {
             client: "x".repeat(ID_BYTES_MAX),
             changed_by: Ticket { origin: u64::MAX, number: 7 },
             rooms: (1..=ROOMS_PER_CONNECTION_MAX as i64).collect(),
+            login: Some(Login { session: i64::MAX, person: 7 }),
+            is_away: true,
+            since_ms: u64::MAX,
         }
     }
 
@@ -99,9 +121,11 @@ mod tests {
     #[test]
     fn bytes_that_are_no_session_are_none() {
         let whole = longest().encode();
-        for end in 0..whole.len() {
+        let older = whole.len() - 24;
+        for end in 0..older {
             assert_eq!(Session::decode(&whole[..end]), None, "the first {end} bytes");
         }
+        assert_eq!(Session::decode(&whole[..older]), Some(Session { login: None, since_ms: 0, ..longest() }));
         for at in 0..whole.len() {
             let mut changed = whole.to_vec();
             changed[at] ^= 0xff;

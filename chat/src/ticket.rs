@@ -36,7 +36,7 @@ pub(crate) fn random_key() -> String {
 }
 
 /// The hash maps of the standard library are keyed by the system's random numbers.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

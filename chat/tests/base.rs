@@ -8,6 +8,8 @@ const MODE: &str = "base";
 #[allow(dead_code, reason = "some of it is about processes")]
 mod support;
 
+#[path = "chat/changes.rs"]
+mod changes;
 #[path = "chat/control.rs"]
 mod control;
 #[path = "chat/durability.rs"]
@@ -22,6 +24,8 @@ mod limits;
 mod names;
 #[path = "chat/order.rs"]
 mod order;
+#[path = "chat/people.rs"]
+mod people;
 #[path = "chat/plain.rs"]
 mod plain;
 #[path = "chat/program.rs"]

@@ -1,19 +1,27 @@
 /** Everything that the elements need, put together once. */
 
+import { Notifier } from './elements/notifier.js';
+import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
+import { Account } from './net/account.js';
+import { Unanswered } from './net/requests.js';
 import { LOBBY, Session } from './net/session.js';
+import { BuildWatch, ownBuild, serverBuild } from './net/shell.js';
 import { roomFromHash } from './state/address.js';
 import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
 import { Store } from './state/store.js';
 
+/** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
+/** @import { Message } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
 
 export class Chat {
   memory = new Memory(() => localStorage, () => sessionStorage);
   store = new Store(soon);
   outbox = new Outbox(this.memory.outbox, (list) => { this.memory.outbox = list; });
+  account = new Account((path, options) => fetch(path, options));
   session = new Session({
     store: this.store,
     memory: this.memory,
@@ -27,13 +35,28 @@ export class Chat {
     },
     newId,
     clock: () => Date.now(),
+    onNobody: () => this.#becomeSomebody(),
   });
+  build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
+  notifier = new Notifier(this);
+  /** It has been tried to become somebody; where cookies are blocked that does not help. */
+  #hasTried = false;
   /** What is written and not sent, by room. @type {Map<string, string>} */
   drafts = new Map();
+  /** What the drafts answer, by room. @type {Map<string, Message>} */
+  replies = new Map();
+  /** The `seq` of the message to which a link has led. @type {number | null} */
+  sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
   onLanguage = () => {};
 
   constructor() {
+    applyTheme(this.theme);
+    const sought = Number(new URLSearchParams(location.search).get('m'));
+    if (Number.isSafeInteger(sought) && sought > 0) {
+      this.sought = sought;
+      history.replaceState(null, '', location.pathname + location.hash);
+    }
     this.#speak(pickLanguage(this.memory.language, navigator.languages));
     for (const [key, read] of this.memory.rooms ?? [[LOBBY, null]]) {
       const room = this.store.room(key);
@@ -44,6 +67,93 @@ export class Chat {
     const known = roomFromHash(location.hash) !== null || this.store.rooms.get(first)?.wanted === true;
     const key = known ? first : this.store.wanted()[0]?.key;
     if (key !== undefined) this.session.show(key);
+  }
+
+  /** Who has been here before comes in again. */
+  async comeBack() {
+    const { memory, store, account, session } = this;
+    try {
+      store.self = await account.whoAmI();
+    } catch {
+      // The connection will tell when there is a server again.
+    }
+    if (store.self !== null) session.comeBack(store.self.name);
+    else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
+    store.changed();
+  }
+
+  /**
+   * Comes in under a name, or goes on under another one.
+   * @param {string} name
+   * @returns {Promise<void>} rejected by a Refusal when the server does not take it
+   */
+  async comeIn(name) {
+    const { store, account, session } = this;
+    if (store.self === null && !store.link.ready) {
+      try {
+        store.self = await account.enter(name);
+      } catch (error) {
+        // Without a server to answer, the connection takes over: it comes back by itself.
+        if (!(error instanceof Unanswered)) throw error;
+      }
+    }
+    await session.callMe(store.self !== null && store.self.name === name.trim() ? store.self.name : name);
+  }
+
+  /** @param {string} name @param {string} password */
+  async signIn(name, password) {
+    const { store, session } = this;
+    store.self = await this.account.signIn(name, password);
+    if (store.self === null) throw new Unanswered();
+    session.comeBack(store.self.name);
+  }
+
+  /** @param {string} password @param {string} [old] */
+  async setPassword(password, old) {
+    const { store, account } = this;
+    // A server that has been there for longer than this page's cookie.
+    if (store.self === null) store.self = await account.enter(store.name);
+    store.self = await account.setPassword(password, old);
+    store.changed();
+  }
+
+  /** @param {{ everywhere: boolean }} options */
+  async signOut(options) {
+    await this.account.signOut(options);
+    this.memory.forgetPerson();
+    location.replace(location.pathname);
+  }
+
+  /** The server knows the name alone. */
+  async #becomeSomebody() {
+    if (this.#hasTried) return;
+    this.#hasTried = true;
+    try {
+      this.store.self = await this.account.enter(this.store.name);
+      this.session.comeBack(this.store.name);
+    } catch {
+      // It goes on as it is: with a name, and without an account.
+    }
+  }
+
+  get theme() {
+    return themeOf(this.memory.theme);
+  }
+
+  /** @param {Theme} theme */
+  chooseTheme(theme) {
+    this.memory.theme = theme;
+    applyTheme(theme);
+  }
+
+  /** Something else has been chosen in another tab. */
+  followOtherTabs() {
+    applyTheme(this.theme);
+  }
+
+  /** Whether the server has a newer page. @param {boolean} [isDue] it is likely */
+  async lookForBuild(isDue) {
+    if (await this.build.look(isDue)) this.store.changed();
   }
 
   /** @param {Language} language */
@@ -57,6 +167,7 @@ export class Chat {
   #speak(language) {
     speak(language, navigator.languages);
     document.documentElement.lang = language;
+    document.querySelector('link[rel="manifest"]')?.setAttribute('href', language === 'en' ? 'manifest.webmanifest' : `manifest.${language}.webmanifest`);
   }
 
   /**

@@ -3,7 +3,9 @@
 import { Chat } from './chat.js';
 import { make } from './elements/chat-element.js';
 import { ChatApp } from './elements/chat-app.js';
+import { watchIdle } from './elements/idle.js';
 import { followKeyboard } from './elements/viewport.js';
+import { keepShell } from './net/shell.js';
 
 /** How often the list of rooms is asked for while the page is looked at, in milliseconds; also proves that the connection lives. */
 const REFRESH_MS = 60_000;
@@ -23,15 +25,30 @@ chat.onLanguage = () => {
 };
 
 const wake = () => {
-  if (document.visibilityState === 'visible') chat.session.wake();
+  if (document.visibilityState !== 'visible') return;
+  chat.session.wake();
+  chat.lookForBuild();
 };
 window.addEventListener('online', wake);
 window.addEventListener('offline', wake);
 window.addEventListener('pageshow', wake);
 document.addEventListener('visibilitychange', wake);
+window.addEventListener('storage', () => chat.followOtherTabs());
 setInterval(() => {
-  if (document.visibilityState === 'visible') chat.session.refresh();
+  if (document.visibilityState !== 'visible') return;
+  chat.session.refresh();
+  chat.lookForBuild();
 }, REFRESH_MS);
 
+// After a reconnect it may be another server.
+let lost = false;
+chat.store.subscribe(() => {
+  const { ready, wasReady } = chat.store.link;
+  if (ready && lost) chat.lookForBuild(true);
+  lost = wasReady && !ready;
+});
+
 followKeyboard();
-if (chat.memory.name !== '') chat.session.callMe(chat.memory.name);
+watchIdle((isAway) => chat.session.setAway(isAway));
+window.addEventListener('load', keepShell);
+chat.comeBack();

@@ -1,27 +1,30 @@
-//! What is served over HTTP on the port of the WebSocket: the page, and a health check.
+//! What is served over HTTP on the port of the WebSocket: the page, who people are, and a health check.
 
 mod assets;
+pub(crate) mod cookie;
 pub(crate) mod origin;
+pub(crate) mod people;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::routing::get;
 
-use assets::Asset;
 use origin::{CREDENTIALS, Origins, Provenance};
+use people::Office;
 use switchboard::Transport;
 
 /// On every response. The page runs its own files and talks to its own server, and nothing else: text that became markup by a
-/// defect could still not load or run anything, and the browser refuses to make markup of text at all (`trusted-types`).
+/// defect could still not load or run anything, and the browser refuses to make markup of text at all (`trusted-types`; the only
+/// policy there may be names the page's own service worker).
 const SECURITY_FIELDS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; manifest-src 'self'; \
-         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types 'none'",
+         worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types worker",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // For browsers that do not know frame-ancestors.
@@ -35,15 +38,13 @@ const SECURITY_FIELDS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// A copy may be kept, but is asked about each time: the names of files do not change with their content, and an
-/// answer without a body costs little.
-const CACHE_CONTROL: &str = "no-cache";
-
 /// Everything that is no WebSocket.
-pub(crate) fn router(origins: Origins) -> Router {
+pub(crate) fn router(origins: Origins, office: Office) -> Router {
     Router::new()
         .route("/healthz", get(health))
-        .fallback_service(get(asset))
+        .route("/version", get(assets::version))
+        .merge(people::routes(office))
+        .fallback_service(get(assets::asset))
         .layer(from_fn(move |request, next| of_known_origin(origins.clone(), request, next)))
         .layer(map_response(secured))
 }
@@ -55,7 +56,9 @@ async fn of_known_origin(origins: Origins, request: Request, next: Next) -> Resp
     let provenance = Provenance {
         origin: text(header::ORIGIN),
         host: text(header::HOST),
-        has_credentials: CREDENTIALS.iter().any(|field| headers.contains_key(*field)),
+        // Who changes something acts for whoever looks at the page, and may get a cookie by it.
+        has_credentials: !matches!(*request.method(), Method::GET | Method::HEAD)
+            || CREDENTIALS.iter().any(|field| headers.contains_key(*field)),
         by_tls: request.extensions().get() == Some(&Transport::Tls),
     };
     match origins.admit_http(provenance) {
@@ -77,19 +80,6 @@ async fn health() -> Response<Body> {
     respond(StatusCode::OK, "text/plain; charset=utf-8", "ok".into(), "no-store")
 }
 
-async fn asset(uri: Uri, headers: HeaderMap) -> Response<Body> {
-    let Some(asset) = Asset::find(uri.path()) else {
-        let text = "There is nothing here. The chat is at /.\n";
-        return respond(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text.into(), "no-store");
-    };
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tags| lists(tags, asset.tag));
-    let (status, body) =
-        if known { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, asset.bytes.into()) };
-    let mut response = respond(status, asset.content_type(), body, CACHE_CONTROL);
-    response.headers_mut().insert(header::ETAG, HeaderValue::from_static(asset.tag));
-    response
-}
-
 fn respond(
     status: StatusCode,
     content_type: &'static str,
@@ -102,40 +92,4 @@ fn respond(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// Is `tag` among those of an `If-None-Match` (RFC 9110 §13.1.2)? The weak comparison: `W/` does not count.
-fn lists(tags: &HeaderValue, tag: &str) -> bool {
-    let Ok(tags) = tags.to_str() else { return false };
-    tags.split(',').map(str::trim).any(|listed| listed == "*" || listed.trim_start_matches("W/") == tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_are_compared_weakly() {
-        for (tags, expected) in [
-            ("\"a\"", true),
-            ("W/\"a\"", true),
-            ("\"b\", \"a\"", true),
-            ("*", true),
-            ("\"b\"", false),
-            ("a", false),
-            ("", false),
-        ] {
-            assert_eq!(lists(&HeaderValue::from_static(tags), "\"a\""), expected, "{tags}");
-        }
-    }
-
-    #[test]
-    fn every_file_of_the_page_has_a_known_type() {
-        assert!(Asset::find("/").is_some(), "there is a page");
-        for asset in Asset::all() {
-            assert_ne!(asset.content_type(), "application/octet-stream", "{}", asset.path);
-        }
-        assert!(Asset::find("/../Cargo.toml").is_none());
-        assert!(Asset::find("").is_none());
-    }
 }

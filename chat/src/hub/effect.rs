@@ -7,13 +7,16 @@ use switchboard::{ConnectionId, Text};
 use super::Hub;
 use super::outbox::{Group, Outbox, Outgoing};
 use crate::limits::{
-    PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_MESSAGES_MAX, RESUME_ROOM_BYTES_MAX,
+    PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_CHANGES_MAX, RESUME_MESSAGES_MAX,
+    RESUME_ROOM_BYTES_MAX,
 };
-use crate::protocol::event::{self, MemberList, Message, Page};
-use crate::protocol::{LOBBY, Refusal};
-use crate::rooms::RoomIndex;
-use crate::store::StoreError;
+use crate::protocol::event::{self, MemberList, Missed, Page, Position};
+use crate::protocol::message::Change;
+use crate::protocol::request::Known;
+use crate::protocol::{LOBBY, Message, Refusal};
+use crate::rooms::{Room, RoomIndex};
 use crate::store::history::RoomRef;
+use crate::store::{StoreError, StoredChange, Viewer};
 
 /// What a request leads to.
 #[derive(Debug)]
@@ -27,9 +30,22 @@ pub(super) enum Effect {
         room: Arc<str>,
         message: Message,
     },
+    /// Something of the transaction that happened to a message: to its room, or an error to whoever did it.
+    Change {
+        room: Arc<str>,
+        stored: StoredChange,
+    },
+    /// A message is already as somebody wants it: to them alone.
+    Unchanged {
+        asker: Asker,
+        room: Arc<str>,
+        /// Of what has happened to it last.
+        number: u64,
+        change: Change,
+    },
     Joined(View),
     Resumed {
-        views: Vec<(View, u64)>,
+        views: Vec<(View, Known)>,
     },
     History {
         asker: Asker,
@@ -56,8 +72,7 @@ pub(super) struct Delivery {
 pub(super) struct Asker {
     pub(super) conn: ConnectionId,
     pub(super) id: Option<String>,
-    /// The client key: its own messages carry their ids.
-    pub(super) client: Arc<str>,
+    pub(super) viewer: Viewer,
 }
 
 /// A room at the moment in which somebody came into it.
@@ -65,8 +80,8 @@ pub(super) struct Asker {
 pub(super) struct View {
     pub(super) asker: Asker,
     pub(super) room: RoomIndex,
-    /// The room's last message at that moment: what comes after it is delivered.
-    pub(super) seq: u64,
+    /// How far it had come at that moment: what comes after it is delivered.
+    pub(super) position: Position,
     pub(super) members: MemberList,
 }
 
@@ -84,8 +99,21 @@ impl<O: Outbox> Hub<O> {
             Effect::Repeat { asker, room, message } => {
                 let id = asker.id;
                 let frame = match stored {
-                    true => event::message(&room, &message, id.as_deref()),
+                    true => message.to_json(&room, id.as_deref()),
                     false => Refusal::internal().id(id).room(&*room).to_json(),
+                };
+                self.answer(asker.conn, frame).await;
+            }
+            Effect::Change { room, stored: change } if stored => self.tell_change(&room, change).await,
+            Effect::Change { room, stored: StoredChange { conn, request_id, .. } } => {
+                if let Some(conn) = ConnectionId::new(conn) {
+                    self.answer(conn, Refusal::internal().id(request_id).room(&*room).to_json()).await;
+                }
+            }
+            Effect::Unchanged { asker, room, number, change } => {
+                let frame = match stored {
+                    true => change.to_json(&room, number, asker.id.as_deref()),
+                    false => Refusal::internal().id(asker.id).room(&*room).to_json(),
                 };
                 self.answer(asker.conn, frame).await;
             }
@@ -93,7 +121,7 @@ impl<O: Outbox> Hub<O> {
             Effect::Resumed { views } => self.answer_resume(views).await,
             Effect::History { asker, room, before, limit } => {
                 let room = self.rooms[room].reference();
-                let page = self.writer.page(&room, before, limit, PAGE_BYTES_MAX, &asker.client);
+                let page = self.writer.page(&room, before, limit, PAGE_BYTES_MAX, &asker.viewer);
                 let frame = page.map(|page| event::history(asker.id.as_deref(), &room.key, &page));
                 self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
             }
@@ -101,44 +129,66 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// One frame for all, encoded once; the sender's own has its id.
-    async fn deliver(&self, Delivery { row, conn, id, group, room, message }: Delivery) {
+    async fn deliver(&mut self, Delivery { row, conn, id, group, room, message }: Delivery) {
         let except = conn.filter(|_| id.is_some());
         if let Some(conn) = except {
-            self.answer(conn, event::message(&room, &message, id.as_deref())).await;
+            let is_v1 = self.people.get(conn).is_none_or(|person| person.v1);
+            let id = id.as_deref();
+            let own = if is_v1 { message.to_json(&room, id) } else { message.to_plain_json(&room, id) };
+            self.answer(conn, own).await;
         }
-        let frame: Text = event::message(&room, &message, None).into();
+        let frame: Text = message.to_json(&room, None).into();
         if &*room == LOBBY {
-            self.outbox.send(Outgoing::Publish { group: Group::Plain, frame: frame.clone(), except }).await;
+            let plain =
+                if message.is_rich() { message.to_plain_json(&room, None).into() } else { frame.clone() };
+            self.outbox.send(Outgoing::Publish { group: Group::Plain, frame: plain, except }).await;
         }
         self.outbox.send(Outgoing::Publish { group, frame, except }).await;
-        self.outbox.note_published(row);
+        self.progress.message = row;
+        self.outbox.note_published(self.progress);
+    }
+
+    /// To the v1 clients of the room; whoever did it has the id of the request in its copy.
+    async fn tell_change(&mut self, room: &str, stored: StoredChange) {
+        let StoredChange { row, room_id, conn, request_id, number, change } = stored;
+        let except = ConnectionId::new(conn).filter(|_| request_id.is_some());
+        if let Some(conn) = except {
+            self.answer(conn, change.to_json(room, number, request_id.as_deref())).await;
+        }
+        let frame = change.to_json(room, number, None).into();
+        self.outbox.send(Outgoing::Publish { group: Group::Room(room_id), frame, except }).await;
+        self.progress.change = row;
+        self.outbox.note_published(self.progress);
     }
 
     async fn answer(&self, conn: ConnectionId, frame: String) {
         self.outbox.send(Outgoing::Push { conn, frame: frame.into() }).await;
     }
 
-    async fn answer_join(&self, View { asker, room, seq, members }: View) {
+    async fn answer_join(&self, View { asker, room, position, members }: View) {
         let room = &self.rooms[room];
-        // What was recorded before it and could not be stored is not there.
-        let seq = seq.min(room.committed());
-        let page = self.page(room.reference(), seq, PAGE_BYTES_MAX, &asker);
-        let frame =
-            page.map(|page| event::joined(asker.id.as_deref(), &room.key, &room.title, &page, seq, &members));
+        let position = stored_of(position, room);
+        let page = self.page(room.reference(), position.seq, PAGE_BYTES_MAX, &asker);
+        let frame = page.map(|page| {
+            event::joined(asker.id.as_deref(), &room.key, &room.title, &page, position, &members)
+        });
         self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
     }
 
-    async fn answer_resume(&self, views: Vec<(View, u64)>) {
+    async fn answer_resume(&self, views: Vec<(View, Known)>) {
         let mut bytes_left = RESUME_BYTES_MAX;
-        for (View { asker, room, seq, members }, after) in views {
+        for (View { asker, room, position, members }, known) in views {
             let room = &self.rooms[room];
-            let seq = seq.min(room.committed());
-            let missed = self.missed(room.reference(), (after, seq), bytes_left, &asker);
+            let position = stored_of(position, room);
+            let missed = self.missed(room.reference(), known, position, bytes_left, &asker);
             let frame = missed.map(|missed| {
-                let messages = missed.as_ref().unwrap_or_else(|page| &page.messages);
-                let bytes: usize = messages.iter().map(|message| message.len() + 1).sum();
+                let (messages, changes) = match &missed {
+                    Ok(Missed { messages, changes }) => (messages, changes.as_deref().unwrap_or_default()),
+                    Err(page) => (&page.messages, &[][..]),
+                };
+                let bytes: usize = messages.iter().chain(changes).map(|frame| frame.len() + 1).sum();
                 bytes_left = bytes_left.saturating_sub(bytes);
-                event::resumed(asker.id.as_deref(), &room.key, missed.as_deref(), seq, &members)
+                event::resumed(asker.id.as_deref(), &room.key, missed.as_ref(), position, &members)
             });
             self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
         }
@@ -148,24 +198,53 @@ impl<O: Outbox> Hub<O> {
     fn missed(
         &self,
         room: RoomRef,
-        (after, seq): (u64, u64),
+        known: Known,
+        position: Position,
         bytes_left: usize,
         asker: &Asker,
-    ) -> Result<Result<Vec<String>, Page>, StoreError> {
-        if after <= seq && seq - after <= RESUME_MESSAGES_MAX as u64 {
-            let bytes_max = bytes_left.min(RESUME_ROOM_BYTES_MAX);
-            let range = (after, seq);
-            let missed = self.writer.missed(&room, range, RESUME_MESSAGES_MAX, bytes_max, &asker.client)?;
-            if let Some(messages) = missed {
-                return Ok(Ok(messages));
-            }
+    ) -> Result<Result<Missed, Page>, StoreError> {
+        let bytes_max = bytes_left.min(RESUME_ROOM_BYTES_MAX);
+        match self.all_missed(&room, known, position, bytes_max, &asker.viewer)? {
+            Some(missed) => Ok(Ok(missed)),
+            None => Ok(Err(self.page(room, position.seq, bytes_left.min(PAGE_BYTES_MAX), asker)?)),
         }
-        Ok(Err(self.page(room, seq, bytes_left.min(PAGE_BYTES_MAX), asker)?))
+    }
+
+    fn all_missed(
+        &self,
+        room: &RoomRef,
+        known: Known,
+        position: Position,
+        bytes_max: usize,
+        viewer: &Viewer,
+    ) -> Result<Option<Missed>, StoreError> {
+        let is_close = |after: u64, last: u64, max: usize| after <= last && last - after <= max as u64;
+        if !is_close(known.seq, position.seq, RESUME_MESSAGES_MAX)
+            || known.change.is_some_and(|change| change > position.change)
+        {
+            return Ok(None);
+        }
+        let range = (known.seq, position.seq);
+        let Some(messages) = self.writer.missed(room, range, RESUME_MESSAGES_MAX, bytes_max, viewer)? else {
+            return Ok(None);
+        };
+        let Some(change) = known.change else { return Ok(Some(Missed { messages, changes: None })) };
+        let spent: usize = messages.iter().map(|frame| frame.len() + 1).sum();
+        let bytes_max = bytes_max.saturating_sub(spent);
+        let changes =
+            self.writer.changed(room, (change, known.seq), RESUME_CHANGES_MAX, bytes_max, viewer)?;
+        Ok(changes.map(|changes| Missed { messages, changes: Some(changes) }))
     }
 
     fn page(&self, room: RoomRef, last: u64, bytes_max: usize, asker: &Asker) -> Result<Page, StoreError> {
-        self.writer.page(&room, last.saturating_add(1), PAGE_MESSAGES_MAX, bytes_max, &asker.client)
+        self.writer.page(&room, last.saturating_add(1), PAGE_MESSAGES_MAX, bytes_max, &asker.viewer)
     }
+}
+
+/// What was recorded before and could not be stored is not there.
+fn stored_of(position: Position, room: &Room) -> Position {
+    let Position { seq, change } = room.committed();
+    Position { seq: position.seq.min(seq), change: position.change.min(change) }
 }
 
 /// The frame, or the error that takes its place.

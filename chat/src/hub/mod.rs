@@ -11,10 +11,14 @@
 //! killed: then the batch that it had in hand comes again ([`again`]).
 
 mod again;
+mod attempts;
+mod calls;
+mod departures;
 mod effect;
 pub(crate) mod outbox;
 mod pace;
 mod people;
+mod presences;
 mod process;
 mod rebuild;
 mod refuse;
@@ -22,7 +26,7 @@ mod requests;
 mod sender;
 mod wire;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use switchboard::ConnectionId;
@@ -30,12 +34,16 @@ use switchboard::ConnectionId;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
-use crate::store::{StoreError, Writer};
+use crate::store::{Progress, StoreError, Writer};
 use crate::ticket::Ticket;
+use attempts::Attempts;
+use departures::Departures;
 use effect::Effect;
 use outbox::Outbox;
 use pace::Pace;
 use people::People;
+pub(crate) use presences::Presence;
+use presences::Presences;
 pub(crate) use process::run;
 pub(crate) use sender::{HUB, HubSender};
 
@@ -78,6 +86,12 @@ pub(crate) struct Hub<O> {
     rooms: Rooms,
     people: People,
     pace: Pace,
+    /// How far it has published what is stored.
+    progress: Progress,
+    attempts: Attempts,
+    presences: Presences,
+    departures: Departures,
+    are_guests_allowed: bool,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -86,15 +100,36 @@ pub(crate) struct Hub<O> {
 
 impl<O: Outbox> Hub<O> {
     /// Takes over the database.
-    fn load(outbox: O, writer: Writer, pace: Pace) -> Result<Self, StoreError> {
+    ///
+    /// `leave_grace`: how long somebody without a connection has not left.
+    fn load(outbox: O, writer: Writer, pace: Pace, leave_grace: Duration) -> Result<Self, StoreError> {
         let rooms = Rooms::load(writer.rooms()?);
         let people = People::default();
-        Ok(Self { outbox, writer, rooms, people, pace, effects: Vec::new(), effects_bytes: 0 })
+        let are_guests_allowed = writer.are_guests_allowed()?;
+        let attempts = Attempts::new(pace.factor());
+        Ok(Self {
+            outbox,
+            writer,
+            rooms,
+            people,
+            pace,
+            progress: Progress::default(),
+            attempts,
+            presences: Presences::default(),
+            departures: Departures::new(leave_grace),
+            are_guests_allowed,
+            effects: Vec::new(),
+            effects_bytes: 0,
+        })
     }
 
-    /// Carries out a batch of commands, in order.
-    async fn handle(&mut self, batch: Vec<Command>) {
+    /// What comes from here on is another batch: what came before has been acknowledged.
+    fn begin_batch(&mut self) {
         self.writer.begin_batch();
+    }
+
+    /// Carries out commands of a batch, in order.
+    async fn handle(&mut self, batch: Vec<Command>) {
         for command in batch {
             // Rooms come into being rarely: one transaction each, and nothing to undo if it fails.
             if command.creates_room() || self.effects_bytes > BATCH_BYTES_MAX {
@@ -133,7 +168,7 @@ impl<O: Outbox> Hub<O> {
 }
 
 /// Milliseconds since 1970.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use switchboard::{ConnectionError, ConnectionId, Handle, PeerAddr, PublishError, PushError, Text};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::close::Farewell;
 use crate::limits::{REACTOR_WAIT_MS_MAX, UNCONFIRMED_BYTES_MAX};
-use crate::store::Published;
+use crate::store::{Progress, Published};
 
 /// What a command takes beside the bytes that it carries: names, numbers, frame and record headers.
 const COMMAND_BYTES: usize = 128;
@@ -75,9 +76,10 @@ pub(crate) enum Outgoing {
         conn: ConnectionId,
         session: Bytes,
     },
-    /// Ends a connection of which nothing is known any more. The client comes back.
+    /// Ends a connection.
     Disconnect {
         conn: ConnectionId,
+        farewell: Farewell,
     },
 }
 
@@ -105,8 +107,11 @@ enum Attempt {
 pub(crate) trait Outbox {
     async fn send(&self, outgoing: Outgoing);
 
-    /// The message of this row, and all before it, has been sent.
-    fn note_published(&self, row: i64);
+    /// So far everything has been sent.
+    fn note_published(&self, progress: Progress);
+
+    /// To a worker that has asked something. Without room it is lost: whoever asked asks again.
+    fn answer(&self, worker: u16, body: Bytes);
 
     /// Where a client is. None: it is gone, or on this machine by a Unix socket.
     fn address(&self, conn: ConnectionId) -> Option<IpAddr>;
@@ -151,8 +156,14 @@ impl Outbox for ToClients {
         send(&self.handle, &outgoing).await;
     }
 
-    fn note_published(&self, row: i64) {
-        self.published.note(row);
+    fn note_published(&self, progress: Progress) {
+        self.published.note(progress);
+    }
+
+    fn answer(&self, worker: u16, body: Bytes) {
+        if let Err(error) = self.handle.try_send_message(worker, body) {
+            tracing::warn!(worker, %error, "an answer was not sent");
+        }
     }
 
     fn address(&self, conn: ConnectionId) -> Option<IpAddr> {
@@ -189,7 +200,9 @@ fn try_send(handle: &Handle, outgoing: &Outgoing) -> Attempt {
         Outgoing::Join { conn, group } => attempt(handle.join(*conn, &group.name())),
         Outgoing::Leave { conn, group } => attempt(handle.leave(*conn, &group.name())),
         Outgoing::Session { conn, session } => attempt(handle.set_session(*conn, session.clone())),
-        Outgoing::Disconnect { conn } => attempt(handle.disconnect(*conn, 1011, "come back")),
+        Outgoing::Disconnect { conn, farewell } => {
+            attempt(handle.disconnect(*conn, farewell.code(), farewell.reason()))
+        }
     }
 }
 

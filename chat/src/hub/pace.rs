@@ -16,21 +16,28 @@ use crate::protocol::{Refusal, Request};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Message,
+    Change,
+    Reaction,
     Name,
     Join,
     Create,
     Look,
+    Away,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 8;
 
 impl Kind {
     fn of(request: &Request) -> Self {
         match request {
             Request::Message { .. } => Self::Message,
+            Request::Edit { .. } | Request::Delete { .. } => Self::Change,
+            Request::React { .. } => Self::Reaction,
             Request::Connect { .. } => Self::Name,
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
+            Request::Away { .. } => Self::Away,
+            Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
         }
     }
@@ -39,20 +46,26 @@ impl Kind {
     fn rates(self) -> (Rate, Option<Rate>) {
         match self {
             Self::Message => (pace::MESSAGES, Some(pace::MESSAGES_OF_ADDRESS)),
+            Self::Change => (pace::CHANGES, Some(pace::CHANGES_OF_ADDRESS)),
+            Self::Reaction => (pace::REACTIONS, Some(pace::REACTIONS_OF_ADDRESS)),
             Self::Name => (pace::NAMES, Some(pace::NAMES_OF_ADDRESS)),
             Self::Join => (pace::JOINS, Some(pace::JOINS_OF_ADDRESS)),
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
+            Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
         }
     }
 
     fn what(self) -> &'static str {
         match self {
             Self::Message => "sending messages",
+            Self::Change => "changing messages",
+            Self::Reaction => "reacting",
             Self::Name => "changing names",
             Self::Join => "going in and out of rooms",
             Self::Create => "creating rooms",
             Self::Look => "asking",
+            Self::Away => "coming and going",
         }
     }
 }
@@ -95,6 +108,10 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(factor: u32) -> Self {
         Self { factor, addresses: HashMap::new(), crowded_until: None }
+    }
+
+    pub(super) fn factor(&self) -> u32 {
+        self.factor
     }
 
     pub(super) fn is_off(&self) -> bool {
@@ -160,7 +177,7 @@ impl Pace {
 
 /// What is counted as one address: of IPv6 the network that one customer has. None: it is this machine, which may be a proxy
 /// for everybody.
-fn bucket_of(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn bucket_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         // What translates between the two families (RFC 6052 §2.1) has all of IPv4 in one /64.
@@ -176,9 +193,10 @@ fn bucket_of(address: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request::Known;
 
     fn message() -> Request {
-        Request::Message { room: "lobby".into(), text: "hi".into() }
+        Request::Message { room: "lobby".into(), text: "hi".into(), reply_to: None }
     }
 
     fn address(text: &str) -> Option<IpAddr> {
@@ -238,7 +256,9 @@ mod tests {
     #[test]
     fn a_resume_counts_as_all_its_rooms() {
         let (mut pace, mut own, now) = (Pace::new(1), Buckets::default(), Instant::now());
-        let rooms = |count: u32| Request::Resume { rooms: (0..count).map(|n| (n.to_string(), 0)).collect() };
+        let rooms = |count: u32| Request::Resume {
+            rooms: (0..count).map(|n| (n.to_string(), Known { seq: 0, change: None })).collect(),
+        };
         let half = pace::JOINS.at_once / 2;
         assert!(pace.admit(&rooms(half), &mut own, None, now).is_ok());
         assert!(pace.admit(&rooms(half), &mut own, None, now).is_ok());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchboard::ConnectionId;
 
 use super::pace::Buckets;
+use crate::account::Login;
 use crate::rooms::{RoomIndex, Rooms};
 use crate::session::Session;
 use crate::ticket::Ticket;
@@ -21,6 +22,14 @@ pub(super) struct Person {
     pub(super) client: Arc<str>,
     /// The rooms whose members list has the name: a plain client with a name is in the lobby.
     pub(super) rooms: Vec<RoomIndex>,
+    /// Who it is, if a cookie said so.
+    pub(super) login: Option<Login>,
+    /// In milliseconds since 1970; in the past: may write.
+    pub(super) muted_until_ms: u64,
+    /// Nobody is at the keyboard.
+    pub(super) is_away: bool,
+    /// Since when that is so, or the connection has a name, in milliseconds since 1970.
+    pub(super) since_ms: u64,
     /// The last request that changed the above.
     changed_by: Ticket,
     last_request: Option<LastRequest>,
@@ -37,12 +46,16 @@ struct LastRequest {
 
 impl Person {
     pub(super) fn from_session(session: Session, rooms: &Rooms) -> Self {
-        let Session { v1, name, client, changed_by, rooms: ids } = session;
+        let Session { v1, name, client, changed_by, rooms: ids, login, is_away, since_ms } = session;
         Self {
             v1,
             name: Some(name).filter(|name| !name.is_empty()).map(Into::into),
             client: client.into(),
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
+            login,
+            muted_until_ms: 0,
+            is_away,
+            since_ms,
             changed_by,
             last_request: None,
             buckets: Buckets::default(),
@@ -56,6 +69,9 @@ impl Person {
             client: self.client.to_string(),
             changed_by: self.changed_by,
             rooms: self.rooms.iter().map(|index| rooms[*index].id).collect(),
+            login: self.login,
+            is_away: self.is_away,
+            since_ms: self.since_ms,
         }
     }
 
@@ -96,6 +112,26 @@ impl People {
 
     pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Person> {
         self.0.get_mut(&conn)
+    }
+
+    /// The connections of a person.
+    pub(super) fn of_person(&self, person: i64) -> impl Iterator<Item = ConnectionId> {
+        let is_theirs =
+            move |(_, known): &(_, &Person)| known.login.is_some_and(|login| login.person == person);
+        self.iter().filter(is_theirs).map(|(conn, _)| conn)
+    }
+
+    /// The rooms in which somebody of this name is.
+    pub(super) fn rooms_of(&self, name: &str) -> Vec<RoomIndex> {
+        let theirs = self.0.values().filter(|person| person.name.as_deref() == Some(name));
+        let mut rooms: Vec<_> = theirs.flat_map(|person| person.rooms.iter().copied()).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        rooms
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Person)> {
+        self.0.iter().map(|(conn, person)| (*conn, person))
     }
 
     pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {

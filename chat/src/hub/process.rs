@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError};
-use tokio::time::{Instant, sleep};
+use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError, Recipient};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::outbox::ToClients;
 use super::pace::Pace;
 use super::rebuild::Kept;
 use super::refuse::Unreadable;
 use super::{Command, Hub, What};
+use crate::account::call::is_call;
 use crate::limits::{
     BATCH_REQUESTS_MAX, PREDECESSOR_WAIT_MS_MAX, REACTOR_WAIT_MS_MAX, REQUEST_ATTEMPTS_MAX,
     REQUEST_ATTEMPTS_TOGETHER_MAX,
@@ -19,8 +20,13 @@ use crate::store::{self, Published, StoreError, Writer, database_in};
 
 /// Runs until the server stops or another hub takes over. What was acknowledged is on disk when it returns.
 ///
-/// `rate_limits`: see [`Pace`].
-pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> Result<(), BoxError> {
+/// `rate_limits`: see [`Pace`]. `leave_grace`: see [`Hub::load`].
+pub(crate) async fn run(
+    mut process: Process,
+    data: &Path,
+    rate_limits: u32,
+    leave_grace: Duration,
+) -> Result<(), BoxError> {
     let database = database_in(data);
     // While there may still be another one to go on with.
     store::check(&database)?;
@@ -31,23 +37,47 @@ pub(crate) async fn run(mut process: Process, data: &Path, rate_limits: u32) -> 
     // Where nobody is, nobody has missed anything.
     let last_published = published.last().filter(|_| !connections.is_empty());
     let outbox = ToClients::new(handle.clone(), published);
-    let mut hub = Hub::load(outbox, Writer::open(&database)?, Pace::new(rate_limits))?;
+    let mut hub = Hub::load(outbox, Writer::open(&database)?, Pace::new(rate_limits), leave_grace)?;
+    let is_empty = connections.is_empty();
     hub.rebuild(connections).await;
+    hub.recall_departures(is_empty)?;
     hub.publish_rest(last_published).await?;
 
     let mut messages = Vec::with_capacity(BATCH_REQUESTS_MAX);
     // What has ended more than one hub comes alone, so that the others are not refused with it.
     let mut is_careful = true;
-    while process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX }).await > 0 {
+    loop {
+        let receiving = process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX });
+        let received = match hub.next_departure() {
+            Some(at) => timeout_at(at, receiving).await,
+            None => Ok(receiving.await),
+        };
+        match received {
+            Ok(0) => break,
+            Ok(_) => {}
+            // Whatever else there is to do: nobody is kept waiting to leave.
+            Err(_) => {
+                hub.say_goodbye(Instant::now()).await;
+                continue;
+            }
+        }
         is_careful = messages.iter().any(|message| message.attempt() > REQUEST_ATTEMPTS_TOGETHER_MAX);
         let mut batch = Vec::with_capacity(messages.len());
+        hub.begin_batch();
         for message in messages.drain(..) {
+            if is_call(message.body()) {
+                // In its turn, and by itself.
+                hub.handle(std::mem::take(&mut batch)).await;
+                answer(&mut hub, &message).await;
+                continue;
+            }
             match read(&message) {
                 Ok(command) => batch.push(command),
                 Err(unreadable) => hub.refuse(unreadable).await,
             }
         }
         hub.handle(batch).await;
+        hub.say_goodbye(Instant::now()).await;
     }
     hub.close()?;
     Ok(())
@@ -83,6 +113,15 @@ async fn connections(handle: &Handle) -> Result<Vec<Kept>, QueryError> {
             Err(QueryError::Stopped) => return Ok(Vec::new()),
             answer => return answer.map(|states| states.into_iter().map(Kept::from).collect()),
         }
+    }
+}
+
+async fn answer(hub: &mut Hub<ToClients>, message: &PipeMessage) {
+    match message.from() {
+        Some(Recipient::Worker(worker)) if message.attempt() <= REQUEST_ATTEMPTS_MAX => {
+            hub.called(*worker, message.body()).await;
+        }
+        _ => tracing::error!("a call is nobody's, or has ended the hub several times; it was dropped"),
     }
 }
 

@@ -5,6 +5,7 @@ use switchboard::{ConnectionId, ConnectionState};
 
 use super::Hub;
 use super::outbox::{Group, Outbox, Outgoing};
+use crate::close::Farewell;
 use crate::session::Session;
 
 /// What the server keeps for an open connection.
@@ -33,7 +34,9 @@ impl<O: Outbox> Hub<O> {
                         conn = %connection.conn,
                         "a connection's session is of another version of the program: it is asked to come back"
                     );
-                    self.outbox.send(Outgoing::Disconnect { conn: connection.conn }).await;
+                    self.outbox
+                        .send(Outgoing::Disconnect { conn: connection.conn, farewell: Farewell::Unknown })
+                        .await;
                 }
             }
         }
@@ -55,6 +58,10 @@ impl<O: Outbox> Hub<O> {
                 self.outbox.send(Outgoing::Leave { conn, group }).await;
             }
         }
-        self.admit(conn, session);
+        if self.is_signed_in(&session) {
+            self.admit(conn, session);
+        } else {
+            self.send_away(conn, Farewell::SignedOut);
+        }
     }
 }

@@ -11,6 +11,9 @@ use crate::limits::{NOTICE_MEMBERS_MAX, ROOMS_MAX, ROOMS_PER_CONNECTION_MAX};
 use crate::session::Session;
 use crate::testing::TempDirectory;
 
+mod changes;
+mod departures;
+mod folding;
 mod imitation;
 mod messages;
 mod paces;
@@ -32,8 +35,10 @@ struct State {
     /// So many commands are carried out; the hub dies before the others.
     lasts_for: Option<usize>,
     carried_out: usize,
-    /// The row of the last message that was published.
-    published: Option<i64>,
+    /// How far messages and changes were published.
+    published: Option<Progress>,
+    /// To workers.
+    answers: Vec<Bytes>,
 }
 
 impl Outbox for Clients {
@@ -59,16 +64,20 @@ impl Outbox for Clients {
             Outgoing::Session { conn, session } if state.is_open(*conn) => {
                 state.sessions.insert(conn.get(), session.clone());
             }
-            Outgoing::Disconnect { conn } => state.close(conn.get()),
+            Outgoing::Disconnect { conn, .. } => state.close(conn.get()),
             Outgoing::Join { .. } | Outgoing::Session { .. } => {}
         }
     }
 
-    fn note_published(&self, row: i64) {
+    fn note_published(&self, progress: Progress) {
         let mut state = self.0.borrow_mut();
         if state.goes_on() {
-            state.published = Some(row);
+            state.published = Some(progress);
         }
+    }
+
+    fn answer(&self, _: u16, body: Bytes) {
+        self.0.borrow_mut().answers.push(body);
     }
 
     fn address(&self, _: ConnectionId) -> Option<IpAddr> {
@@ -127,7 +136,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn hub_on(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
     let writer = Writer::open(&directory.database()).expect("opened");
-    Hub::load(clients.clone(), writer, Pace::new(0)).expect("loaded")
+    Hub::load(clients.clone(), writer, Pace::new(0), Duration::ZERO).expect("loaded")
 }
 
 impl World {
@@ -154,6 +163,7 @@ impl World {
 
     fn handle(&mut self, batch: Vec<Command>) {
         self.in_hand.clone_from(&batch);
+        self.hub.begin_batch();
         run(self.hub.handle(batch));
     }
 

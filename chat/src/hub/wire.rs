@@ -15,6 +15,8 @@ use super::refuse::Unreadable;
 use super::{Command, What};
 use crate::binary::{Input, Output};
 use crate::limits::ROOM_BYTES_MAX;
+use crate::protocol::moderation::Act;
+use crate::protocol::request::Known;
 use crate::protocol::{Envelope, Request};
 use crate::ticket::Ticket;
 
@@ -41,6 +43,21 @@ mod kind {
     pub(super) const HISTORY: u8 = 8;
     pub(super) const RESUME: u8 = 9;
     pub(super) const WHO: u8 = 10;
+    pub(super) const REPLY: u8 = 11;
+    pub(super) const EDIT: u8 = 12;
+    pub(super) const DELETE: u8 = 13;
+    pub(super) const REACT: u8 = 14;
+    /// A `resume` that has the last change of each room, too.
+    pub(super) const RESUME_CHANGES: u8 = 15;
+    // 16 to 31 belong to messages.
+    pub(super) const AWAY: u8 = 32;
+    pub(super) const GUESTS: u8 = 33;
+    pub(super) const MODERATE: u8 = 34;
+
+    /// Does this version of the program write it?
+    pub(super) fn is_known(kind: u8) -> bool {
+        kind <= RESUME_CHANGES || (AWAY..=MODERATE).contains(&kind)
+    }
 }
 
 impl Command {
@@ -84,7 +101,7 @@ impl Command {
         let what = match kind {
             kind::OPENED => What::Opened,
             kind::CLOSED => What::Closed,
-            kind if kind > kind::WHO => return Err(foreign(id)),
+            kind if !kind::is_known(kind) => return Err(foreign(id)),
             kind => {
                 let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
                 let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
@@ -130,13 +147,26 @@ fn put_request(out: &mut Output, request: &Request) {
     match request {
         Request::Connect { name, client } => {
             out.byte(kind::CONNECT);
-            out.short_text(name);
+            out.short_text(name.as_deref().unwrap_or_default());
             out.short_text(client.as_deref().unwrap_or_default());
         }
-        Request::Message { room, text } => {
-            out.byte(kind::MESSAGE);
-            out.short_text(room);
+        Request::Message { room, text, reply_to: None } => {
+            put_room(out, kind::MESSAGE, room);
             out.bytes(text.as_bytes());
+        }
+        Request::Message { room, text, reply_to: Some(seq) } => {
+            put_place(out, kind::REPLY, room, *seq);
+            out.bytes(text.as_bytes());
+        }
+        Request::Edit { room, seq, text } => {
+            put_place(out, kind::EDIT, room, *seq);
+            out.bytes(text.as_bytes());
+        }
+        Request::Delete { room, seq } => put_place(out, kind::DELETE, room, *seq),
+        Request::React { room, seq, emoji, on } => {
+            put_place(out, kind::REACT, room, *seq);
+            out.short_text(emoji);
+            out.byte(u8::from(*on));
         }
         Request::Join { room } => put_room(out, kind::JOIN, room),
         Request::Leave { room } => put_room(out, kind::LEAVE, room),
@@ -146,20 +176,43 @@ fn put_request(out: &mut Output, request: &Request) {
             out.short_text(key);
         }
         Request::Rooms => out.byte(kind::ROOMS),
+        Request::Guests { are_allowed } => {
+            out.byte(kind::GUESTS);
+            out.byte(u8::from(*are_allowed));
+        }
+        Request::Moderate { act, name, minutes } => {
+            out.byte(kind::MODERATE);
+            out.short_text(act.as_str());
+            out.short_text(name);
+            out.number(*minutes);
+        }
+        Request::Away { is_away } => {
+            out.byte(kind::AWAY);
+            out.byte(u8::from(*is_away));
+        }
         Request::History { room, before, limit } => {
             put_room(out, kind::HISTORY, room);
             out.number(before.unwrap_or(NO_POSITION));
             out.number(*limit as u64);
         }
         Request::Resume { rooms } => {
-            out.byte(kind::RESUME);
+            let follows = rooms.iter().any(|(_, known)| known.change.is_some());
+            out.byte(if follows { kind::RESUME_CHANGES } else { kind::RESUME });
             out.byte(rooms.len() as u8);
-            for (room, position) in rooms {
+            for (room, known) in rooms {
                 out.short_text(room);
-                out.number(*position);
+                out.number(known.seq);
+                if follows {
+                    out.number(known.change.unwrap_or(NO_POSITION));
+                }
             }
         }
     }
+}
+
+fn put_place(out: &mut Output, kind: u8, room: &str, seq: u64) {
+    put_room(out, kind, room);
+    out.number(seq);
 }
 
 fn put_room(out: &mut Output, kind: u8, room: &str) {
@@ -171,29 +224,59 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
     let mut text = || input.short_text().map(str::to_owned);
     Some(match kind {
         kind::CONNECT => {
-            Request::Connect { name: text()?, client: Some(text()?).filter(|client| !client.is_empty()) }
+            let mut optional = || Some(text()?).map(|text| Some(text).filter(|text| !text.is_empty()));
+            Request::Connect { name: optional()?, client: optional()? }
         }
         kind::MESSAGE => {
             let room = text()?;
-            Request::Message { room, text: str::from_utf8(input.bytes()?).ok()?.to_owned() }
+            Request::Message { room, text: long_text(input)?, reply_to: None }
         }
+        kind::REPLY => {
+            let (room, reply_to) = (text()?, Some(input.number()?));
+            Request::Message { room, text: long_text(input)?, reply_to }
+        }
+        kind::EDIT => {
+            let (room, seq) = (text()?, input.number()?);
+            Request::Edit { room, seq, text: long_text(input)? }
+        }
+        kind::DELETE => Request::Delete { room: text()?, seq: input.number()? },
+        kind::REACT => Request::React {
+            room: text()?,
+            seq: input.number()?,
+            emoji: input.short_text()?.to_owned(),
+            on: input.byte()? != 0,
+        },
         kind::JOIN => Request::Join { room: text()? },
         kind::LEAVE => Request::Leave { room: text()? },
         kind::WHO => Request::Who { room: text()? },
         kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::GUESTS => Request::Guests { are_allowed: input.byte()? != 0 },
+        kind::MODERATE => {
+            let act = Act::from_name(&text()?)?;
+            Request::Moderate { act, name: text()?, minutes: input.number()? }
+        }
+        kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
         kind::HISTORY => {
             let room = text()?;
             let before = Some(input.number()?).filter(|before| *before != NO_POSITION);
             Request::History { room, before, limit: usize::try_from(input.number()?).ok()? }
         }
-        kind::RESUME => {
+        kind::RESUME | kind::RESUME_CHANGES => {
             let count = input.byte()?;
-            let room = |_| Some((input.short_text()?.to_owned(), input.number()?));
+            let room = |_| {
+                let (room, seq) = (input.short_text()?.to_owned(), input.number()?);
+                let change = if kind == kind::RESUME { NO_POSITION } else { input.number()? };
+                Some((room, Known { seq, change: Some(change).filter(|change| *change != NO_POSITION) }))
+            };
             Request::Resume { rooms: (0..count).map(room).collect::<Option<_>>()? }
         }
         _ => return None,
     })
+}
+
+fn long_text(input: &mut Input<'_>) -> Option<String> {
+    str::from_utf8(input.bytes()?).ok().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -215,6 +298,11 @@ mod tests {
             r#"{"type":"history","room":"tea","before":0,"limit":3}"#.to_owned(),
             r#"{"type":"resume","rooms":{"tea":3,"lobby":41}}"#.to_owned(),
             r#"{"type":"who","room":"tea"}"#.to_owned(),
+            r#"{"type":"message","room":"tea","text":"yes","reply_to":7}"#.to_owned(),
+            r#"{"type":"edit","room":"tea","seq":7,"text":"no","id":"e"}"#.to_owned(),
+            r#"{"type":"delete","room":"tea","seq":7}"#.to_owned(),
+            r#"{"type":"react","room":"tea","seq":7,"emoji":"👍🏽","on":true}"#.to_owned(),
+            r#"{"type":"resume","rooms":{"tea":{"seq":3,"change":0},"lobby":41}}"#.to_owned(),
         ];
         let asked = frames.iter().map(|frame| {
             let envelope = Envelope::parse(frame).expect(frame);
@@ -320,8 +408,9 @@ mod tests {
 
     #[test]
     fn a_resume_of_all_rooms_and_a_room_too_long_to_be_one_are_sent() {
-        let rooms =
-            (0..ROOMS_PER_CONNECTION_MAX).map(|n| (format!("{n}{}", "李".repeat(200)), n as u64)).collect();
+        let rooms = (0..ROOMS_PER_CONNECTION_MAX)
+            .map(|n| (format!("{n}{}", "李".repeat(200)), Known { seq: n as u64, change: Some(1) }))
+            .collect();
         let asked = Envelope { id: None, request: Request::Resume { rooms } };
         let command = command(1, What::Asked { envelope: asked, fingerprint: 0 });
         let What::Asked { envelope, .. } = decode(&command.encode()).expect("readable").what else {

@@ -20,11 +20,25 @@ pub(crate) enum Code {
     BadRoom,
     RoomExists,
     NoSuchRoom,
+    NoSuchMessage,
+    NotYours,
+    TooManyReactions,
     NotJoined,
     NotConnected,
     TooManyRooms,
     BadFrame,
     RateLimited,
+    NameClaimed,
+    BadPassword,
+    WrongPassword,
+    NotSignedIn,
+    AccountsFull,
+    BadRequest,
+    NotAllowed,
+    NoSuchPerson,
+    Muted,
+    Banned,
+    GuestsClosed,
     Busy,
     Internal,
 }
@@ -44,13 +58,40 @@ impl Code {
             Self::BadRoom => "bad_room",
             Self::RoomExists => "room_exists",
             Self::NoSuchRoom => "no_such_room",
+            Self::NoSuchMessage => "no_such_message",
+            Self::NotYours => "not_yours",
+            Self::TooManyReactions => "too_many_reactions",
             Self::NotJoined => "not_joined",
             Self::NotConnected => "not_connected",
             Self::TooManyRooms => "too_many_rooms",
             Self::BadFrame => "bad_frame",
             Self::RateLimited => "rate_limited",
+            Self::NameClaimed => "name_claimed",
+            Self::BadPassword => "bad_password",
+            Self::WrongPassword => "wrong_password",
+            Self::NotSignedIn => "not_signed_in",
+            Self::AccountsFull => "accounts_full",
+            Self::BadRequest => "bad_request",
+            Self::NotAllowed => "not_allowed",
+            Self::NoSuchPerson => "no_such_person",
+            Self::Muted => "muted",
+            Self::Banned => "banned",
+            Self::GuestsClosed => "guests_closed",
             Self::Busy => "busy",
             Self::Internal => "internal",
+        }
+    }
+
+    /// The status with which HTTP says it.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::WrongPassword | Self::NotSignedIn => 401,
+            Self::Banned | Self::GuestsClosed => 403,
+            Self::NameTaken | Self::NameClaimed => 409,
+            Self::RateLimited => 429,
+            Self::Busy | Self::AccountsFull => 503,
+            Self::Internal => 500,
+            _ => 400,
         }
     }
 }
@@ -64,16 +105,26 @@ pub(crate) struct Refusal {
     /// The `id` of the request, if it had one.
     pub(crate) id: Option<String>,
     /// The room that the refusal concerns.
-    pub(crate) room: Option<String>,
+    pub(crate) room: Option<Box<str>>,
     /// The name that somebody else has.
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<Box<str>>,
+    /// Until when it is so, in milliseconds since 1970.
+    pub(crate) until_ms: Option<u64>,
     /// Milliseconds after which the same may be asked again.
     pub(crate) retry_after_ms: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, sentence: sentence.into(), id: None, room: None, name: None, retry_after_ms: None }
+        Self {
+            code,
+            sentence: sentence.into(),
+            id: None,
+            room: None,
+            name: None,
+            until_ms: None,
+            retry_after_ms: None,
+        }
     }
 
     pub(crate) fn id(mut self, id: Option<String>) -> Self {
@@ -82,7 +133,7 @@ impl Refusal {
     }
 
     pub(crate) fn room(mut self, room: impl Into<String>) -> Self {
-        self.room = Some(room.into());
+        self.room = Some(room.into().into());
         self
     }
 
@@ -91,7 +142,32 @@ impl Refusal {
         let sentence = format!(
             "Somebody here is called \"{original}\", which looks the same. Choose another name; if that one is yours, write it exactly so."
         );
-        Self { name: Some(original), ..Self::new(Code::NameTaken, sentence) }
+        Self { name: Some(original.into()), ..Self::new(Code::NameTaken, sentence) }
+    }
+
+    /// The name is an account's, and whoever asks has not signed in to it.
+    pub(crate) fn name_claimed() -> Self {
+        let sentence = "This name is an account's. Sign in to it if it is yours, or choose another name.";
+        Self::new(Code::NameClaimed, sentence)
+    }
+
+    pub(crate) fn guests_closed() -> Self {
+        let sentence = "Guests cannot come in here at present. Sign in to an account.";
+        Self::new(Code::GuestsClosed, sentence)
+    }
+
+    pub(crate) fn muted(until_ms: u64) -> Self {
+        let sentence = "An administrator has asked you to be silent for a while. You can read along.";
+        Self { until_ms: Some(until_ms), ..Self::new(Code::Muted, sentence) }
+    }
+
+    pub(crate) fn banned() -> Self {
+        Self::new(Code::Banned, "An administrator has banned this account.")
+    }
+
+    pub(crate) fn not_signed_in() -> Self {
+        let sentence = "Nobody has this session, or it has ended. Come in again, with POST /session.";
+        Self::new(Code::NotSignedIn, sentence)
     }
 
     /// Something that may be done so many times within some time only; `what` as in `writing messages`.
@@ -106,6 +182,11 @@ impl Refusal {
 
     pub(crate) fn no_such_room() -> Self {
         Self::new(Code::NoSuchRoom, "There is no such room. Ask for the `rooms` there are, or `create` it.")
+    }
+
+    /// It was never written, or it is deleted.
+    pub(crate) fn no_such_message() -> Self {
+        Self::new(Code::NoSuchMessage, "There is no such message in this room, or it has been deleted.")
     }
 
     /// More requests than the server can carry out; nothing was done.
@@ -132,6 +213,10 @@ impl Refusal {
             .optional("id", self.id.as_deref())
             .optional("room", self.room.as_deref())
             .optional("name", self.name.as_deref());
+        let frame = match self.until_ms {
+            Some(until) => frame.number("until_ms", until),
+            None => frame,
+        };
         match self.retry_after_ms {
             Some(wait) => frame.number("retry_after_ms", wait).finish(),
             None => frame.finish(),

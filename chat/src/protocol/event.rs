@@ -1,18 +1,9 @@
 //! The frames that the server sends, apart from `error`.
 
 use super::json::{self, Object};
+use crate::account::{Profile, Role};
+use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
-
-/// A message as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) seq: u64,
-    /// The sender's name when it was sent.
-    pub(crate) from: String,
-    pub(crate) text: String,
-    /// Milliseconds since 1970, by the server's clock.
-    pub(crate) ts: u64,
-}
 
 /// A room in a list of rooms, as one viewer sees it.
 #[derive(Clone, Debug)]
@@ -20,20 +11,45 @@ pub(crate) struct RoomSummary<'a> {
     pub(crate) room: &'a str,
     pub(crate) title: &'a str,
     pub(crate) seq: u64,
+    pub(crate) change: u64,
     pub(crate) members: usize,
     pub(crate) joined: bool,
+}
+
+/// How far a room had come at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Of the last message.
+    pub(crate) seq: u64,
+    /// Of the last thing that happened to a message that was there already.
+    pub(crate) change: u64,
+}
+
+/// Everything that somebody missed in a room.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missed {
+    /// Frames of type `message`, ascending by `seq`.
+    pub(crate) messages: Vec<String>,
+    /// Those that the client had before, and that are not as they were; None for clients that do not ask for it.
+    pub(crate) changes: Option<Vec<String>>,
 }
 
 /// A list of names that may have been cut, and how many there are in all.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberList {
     pub(crate) names: String,
+    /// The same with what they are doing, as far as there is room.
+    pub(crate) people: String,
     pub(crate) count: usize,
 }
 
 impl MemberList {
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>, count: usize) -> Self {
-        Self { names: json::array(names.into_iter().map(json::string)), count }
+    pub(crate) fn new<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        people: impl IntoIterator<Item = String>,
+        count: usize,
+    ) -> Self {
+        Self { names: json::array(names.into_iter().map(json::string)), people: json::array(people), count }
     }
 }
 
@@ -44,18 +60,8 @@ pub(crate) struct Page {
     pub(crate) messages: Vec<String>,
     /// Is there something older in the room?
     pub(crate) more: bool,
-}
-
-/// A message, to its room and in every answer that holds history. `id` only for its sender.
-pub(crate) fn message(room: &str, message: &Message, id: Option<&str>) -> String {
-    Object::of_type("message")
-        .string("data", &message.text)
-        .string("room", room)
-        .number("seq", message.seq)
-        .string("from", &message.from)
-        .number("ts", message.ts)
-        .optional("id", id)
-        .finish()
+    /// The number of the room's last change when it was read.
+    pub(crate) change: u64,
 }
 
 /// To everybody, when somebody gives a name.
@@ -66,10 +72,31 @@ pub(crate) fn connect(name: &str) -> String {
         .finish()
 }
 
-/// The answer to a v1 client's `connect`.
+/// A person, as a key of other frames and as the body of an HTTP response.
+fn profile(Profile { id, name, role }: &Profile) -> String {
+    Object::nested()
+        .number("id", id.cast_unsigned())
+        .string("name", name)
+        .boolean("guest", *role == Role::Guest)
+        .string("role", role.as_str())
+        .finish()
+}
+
+/// To the other connections of somebody who has changed.
+pub(crate) fn person(person: &Profile) -> String {
+    Object::of_type("person").raw("person", &profile(person)).finish()
+}
+
+/// The body of an HTTP response: who one is.
+pub(crate) fn whoami(person: Option<&Profile>) -> String {
+    Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile)).finish()
+}
+
+/// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest.
 pub(crate) fn welcome<'a>(
     id: Option<&str>,
     name: &str,
+    person: Option<&Profile>,
     rooms: impl IntoIterator<Item = RoomSummary<'a>>,
 ) -> String {
     let limits = Object::nested()
@@ -78,12 +105,12 @@ pub(crate) fn welcome<'a>(
         .number("room", ROOM_CHARS_MAX as u64)
         .number("page", PAGE_MESSAGES_MAX as u64)
         .finish();
-    Object::of_type("welcome")
-        .optional("id", id)
-        .string("name", name)
-        .raw("rooms", &room_list(rooms))
-        .raw("limits", &limits)
-        .finish()
+    let frame = Object::of_type("welcome").optional("id", id).string("name", name);
+    let frame = match person {
+        Some(person) => frame.raw("person", &profile(person)),
+        None => frame,
+    };
+    frame.raw("rooms", &room_list(rooms)).raw("limits", &limits).finish()
 }
 
 pub(crate) fn rooms<'a>(id: Option<&str>, rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
@@ -98,6 +125,7 @@ fn room_list<'a>(rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
             .number("seq", room.seq)
             .number("members", room.members as u64)
             .boolean("joined", room.joined)
+            .number("change", room.change)
             .finish()
     }))
 }
@@ -107,7 +135,7 @@ pub(crate) fn joined(
     room: &str,
     title: &str,
     page: &Page,
-    seq: u64,
+    position: Position,
     members: &MemberList,
 ) -> String {
     Object::of_type("joined")
@@ -116,9 +144,11 @@ pub(crate) fn joined(
         .string("title", title)
         .raw("messages", &json::array(&page.messages))
         .boolean("more", page.more)
-        .number("seq", seq)
+        .number("seq", position.seq)
+        .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
 }
 
@@ -126,8 +156,8 @@ pub(crate) fn joined(
 pub(crate) fn resumed(
     id: Option<&str>,
     room: &str,
-    missed: Result<&[String], &Page>,
-    seq: u64,
+    missed: Result<&Missed, &Page>,
+    position: Position,
     members: &MemberList,
 ) -> String {
     let frame = Object::of_type("resumed")
@@ -135,11 +165,18 @@ pub(crate) fn resumed(
         .string("room", room)
         .boolean("complete", missed.is_ok());
     let frame = match missed {
-        Ok(messages) => frame.raw("messages", &json::array(messages)),
+        Ok(Missed { messages, changes }) => {
+            let frame = frame.raw("messages", &json::array(messages));
+            match changes {
+                Some(changes) => frame.raw("changes", &json::array(changes)),
+                None => frame,
+            }
+        }
         Err(page) => frame.raw("messages", &json::array(&page.messages)).boolean("more", page.more),
     };
     frame
-        .number("seq", seq)
+        .number("seq", position.seq)
+        .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
         .finish()
@@ -151,6 +188,7 @@ pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
         .string("room", room)
         .raw("messages", &json::array(&page.messages))
         .boolean("more", page.more)
+        .number("change", page.change)
         .finish()
 }
 
@@ -169,6 +207,7 @@ pub(crate) fn room(room: &str, title: &str) -> String {
         .string("title", title)
         .number("seq", 0)
         .number("members", 0)
+        .number("change", 0)
         .finish()
 }
 
@@ -178,20 +217,47 @@ pub(crate) fn who(id: Option<&str>, room: &str, members: &MemberList) -> String 
         .string("room", room)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
+        .raw("people", &members.people)
         .finish()
+}
+
+/// One of the people in a list of them.
+pub(crate) fn person_in_room(name: &str, presence: Presence) -> String {
+    Object::nested()
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+/// To the rooms of somebody who is away now, or here again.
+pub(crate) fn presence(name: &str, presence: Presence) -> String {
+    Object::of_type("presence")
+        .string("name", name)
+        .string("presence", presence_name(presence))
+        .number("since", presence.since_ms)
+        .finish()
+}
+
+pub(crate) fn away(id: Option<&str>, is_away: bool) -> String {
+    Object::of_type("away").optional("id", id).boolean("away", is_away).finish()
+}
+
+fn presence_name(presence: Presence) -> &'static str {
+    if presence.is_away { "away" } else { "online" }
 }
 
 /// Somebody came into a room.
 pub(crate) fn join(room: &str, name: &str, members: usize) -> String {
-    presence("join", room, name, members)
+    notice("join", room, name, members)
 }
 
 /// Somebody left a room, or is gone.
 pub(crate) fn leave(room: &str, name: &str, members: usize) -> String {
-    presence("leave", room, name, members)
+    notice("leave", room, name, members)
 }
 
-fn presence(kind: &str, room: &str, name: &str, members: usize) -> String {
+fn notice(kind: &str, room: &str, name: &str, members: usize) -> String {
     Object::of_type(kind).string("room", room).string("from", name).number("members", members as u64).finish()
 }
 
@@ -202,40 +268,45 @@ mod tests {
     #[test]
     fn the_smallest_protocol_to_the_letter() {
         assert_eq!(connect("Ann"), r#"{"type":"connect","data":"Welcome Ann to join us","from":"Ann"}"#);
-        let hi = Message { seq: 7, from: "Ann".into(), text: "hi".into(), ts: 1_763_800_000_000 };
-        assert_eq!(
-            message("lobby", &hi, None),
-            r#"{"type":"message","data":"hi","room":"lobby","seq":7,"from":"Ann","ts":1763800000000}"#
-        );
-        assert!(message("lobby", &hi, Some("c1-17")).ends_with(r#","id":"c1-17"}"#));
     }
 
     #[test]
     fn answers_have_the_keys_of_the_protocol() {
-        let summary = RoomSummary { room: "lobby", title: "Lobby", seq: 41, members: 3, joined: false };
+        let summary =
+            RoomSummary { room: "lobby", title: "Lobby", seq: 41, change: 2, members: 3, joined: false };
         assert_eq!(
-            welcome(Some("1"), "Ann", [summary]),
+            welcome(Some("1"), "Ann", None, [summary]),
             concat!(
-                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false}],"#,
+                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false,"change":2}],"#,
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
             )
         );
-        let members = MemberList::new(["Ann", "李雷"], 2);
-        let page = Page { messages: vec!["{}".into()], more: true };
+        let presence = Presence { is_away: true, since_ms: 7 };
+        let members = MemberList::new(["Ann", "李雷"], [person_in_room("Ann", presence)], 2);
+        let page = Page { messages: vec!["{}".into()], more: true, change: 2 };
+        let at = |seq| Position { seq, change: 2 };
         assert_eq!(
-            joined(None, "lobby", "Lobby", &page, 41, &members),
-            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"members":["Ann","李雷"],"member_count":2}"#
+            joined(None, "lobby", "Lobby", &page, at(41), &members),
+            r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"change":2,"members":["Ann","李雷"],"member_count":2,"people":[{"name":"Ann","presence":"away","since":7}]}"#
         );
         assert_eq!(
-            resumed(None, "t", Ok(&[]), 3, &members),
-            r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+            resumed(None, "t", Ok(&Missed::default()), at(3), &members),
+            r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
+        );
+        let missed = Missed { messages: vec![], changes: Some(vec!["{}".into()]) };
+        assert!(
+            resumed(None, "t", Ok(&missed), at(3), &members)
+                .contains(r#""messages":[],"changes":[{}],"seq":3"#)
         );
         assert_eq!(
-            resumed(None, "t", Err(&page), 3, &members),
-            r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"members":["Ann","李雷"],"member_count":2}"#
+            resumed(None, "t", Err(&page), at(3), &members),
+            r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
         );
         assert_eq!(join("t", "Ann", 4), r#"{"type":"join","room":"t","from":"Ann","members":4}"#);
         assert_eq!(leave("t", "Ann", 3), r#"{"type":"leave","room":"t","from":"Ann","members":3}"#);
-        assert_eq!(room("t", "T"), r#"{"type":"room","room":"t","title":"T","seq":0,"members":0}"#);
+        assert_eq!(
+            room("t", "T"),
+            r#"{"type":"room","room":"t","title":"T","seq":0,"members":0,"change":0}"#
+        );
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 pub(super) enum Field {
     Text(String),
     Whole(u64),
+    Truth(bool),
     /// In the order of the frame; a key that comes twice is there twice.
     Object(Vec<(String, Field)>),
     /// A value that no key of the protocol takes, by its name.
@@ -22,6 +23,7 @@ impl Field {
         match self {
             Self::Text(_) => "a string",
             Self::Whole(_) => "a number",
+            Self::Truth(_) => "a boolean",
             Self::Object(_) => "an object",
             Self::Other(kind) => kind,
         }
@@ -39,6 +41,14 @@ pub(super) struct Fields {
     pub(super) before: Option<Field>,
     pub(super) limit: Option<Field>,
     pub(super) rooms: Option<Field>,
+    pub(super) seq: Option<Field>,
+    pub(super) emoji: Option<Field>,
+    pub(super) on: Option<Field>,
+    pub(super) reply_to: Option<Field>,
+    pub(super) away: Option<Field>,
+    pub(super) allowed: Option<Field>,
+    pub(super) minutes: Option<Field>,
+    pub(super) name: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -68,6 +78,14 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Before => &mut fields.before,
                 Key::Limit => &mut fields.limit,
                 Key::Rooms => &mut fields.rooms,
+                Key::Seq => &mut fields.seq,
+                Key::Emoji => &mut fields.emoji,
+                Key::On => &mut fields.on,
+                Key::ReplyTo => &mut fields.reply_to,
+                Key::Away => &mut fields.away,
+                Key::Allowed => &mut fields.allowed,
+                Key::Minutes => &mut fields.minutes,
+                Key::Name => &mut fields.name,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -88,6 +106,14 @@ enum Key {
     Before,
     Limit,
     Rooms,
+    Seq,
+    Emoji,
+    On,
+    ReplyTo,
+    Away,
+    Allowed,
+    Minutes,
+    Name,
     Unknown,
 }
 
@@ -116,6 +142,14 @@ impl Visitor<'_> for KeyVisitor {
             "before" => Key::Before,
             "limit" => Key::Limit,
             "rooms" => Key::Rooms,
+            "seq" => Key::Seq,
+            "emoji" => Key::Emoji,
+            "on" => Key::On,
+            "reply_to" => Key::ReplyTo,
+            "away" => Key::Away,
+            "allowed" => Key::Allowed,
+            "minutes" => Key::Minutes,
+            "name" => Key::Name,
             _ => Key::Unknown,
         })
     }
@@ -156,8 +190,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::Other("a fraction"))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("a boolean"))
+    fn visit_bool<E>(self, value: bool) -> Result<Field, E> {
+        Ok(Field::Truth(value))
     }
 
     fn visit_unit<E>(self) -> Result<Field, E> {

@@ -5,9 +5,12 @@ pub(crate) mod error;
 pub(crate) mod event;
 mod field;
 pub(crate) mod json;
+pub(crate) mod message;
+pub(crate) mod moderation;
 pub(crate) mod request;
 
 pub(crate) use error::{Code, Refusal};
+pub(crate) use message::Message;
 pub(crate) use request::{Envelope, Request};
 
 /// The subprotocol by which a client asks for more than the smallest protocol.

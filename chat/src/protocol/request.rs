@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use serde_json::error::Category;
 
 use super::field::{Field, Fields};
+use super::moderation::Act;
 use super::{Code, LOBBY, Refusal};
-use crate::characters;
 use crate::limits::{
-    ID_BYTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, ROOMS_PER_CONNECTION_MAX,
-    TEXT_BYTES_MAX, TEXT_CHARS_MAX,
+    ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX,
+    ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX, TEXT_CHARS_MAX,
 };
 use crate::names::{self, BadName};
+use crate::{characters, emoji};
 
 /// A request and the client's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +27,31 @@ pub(crate) struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Connect {
-        name: String,
+        /// None: that of the session.
+        name: Option<String>,
         client: Option<String>,
     },
     Message {
         room: String,
         text: String,
+        /// The `seq` of the message that it answers.
+        reply_to: Option<u64>,
+    },
+    Edit {
+        room: String,
+        seq: u64,
+        text: String,
+    },
+    Delete {
+        room: String,
+        seq: u64,
+    },
+    React {
+        room: String,
+        seq: u64,
+        /// In its usual form.
+        emoji: String,
+        on: bool,
     },
     Join {
         room: String,
@@ -49,13 +69,36 @@ pub(crate) enum Request {
         before: Option<u64>,
         limit: usize,
     },
-    /// The last `seq` that the client has of each room, in the order of the frame.
+    /// How far the client has come in each room, in the order of the frame.
     Resume {
-        rooms: Vec<(String, u64)>,
+        rooms: Vec<(String, Known)>,
     },
     Who {
         room: String,
     },
+    /// Nobody is at the keyboard, or somebody again.
+    Away {
+        is_away: bool,
+    },
+    /// `minutes`: of a mute.
+    Moderate {
+        act: Act,
+        name: String,
+        minutes: u64,
+    },
+    /// Whether guests may come.
+    Guests {
+        are_allowed: bool,
+    },
+}
+
+/// What a client has of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The last message.
+    pub(crate) seq: u64,
+    /// The last change; None: it does not follow them.
+    pub(crate) change: Option<u64>,
 }
 
 impl Envelope {
@@ -84,12 +127,27 @@ impl Request {
         };
         match kind.as_str() {
             "connect" => Ok(Self::Connect {
-                name: name(&string("text", fields.text)?)?,
+                name: name_or_none(&string("text", fields.text)?)?,
                 client: client_string("client", fields.client)?,
             }),
             "message" => Ok(Self::Message {
                 room: if fields.room.is_none() { LOBBY.to_owned() } else { string("room", fields.room)? },
                 text: text(string("text", fields.text)?)?,
+                reply_to: fields.reply_to.map(|field| whole("reply_to", Some(field))).transpose()?,
+            }),
+            "edit" => Ok(Self::Edit {
+                room: string("room", fields.room)?,
+                seq: whole("seq", fields.seq)?,
+                text: text(string("text", fields.text)?)?,
+            }),
+            "delete" => {
+                Ok(Self::Delete { room: string("room", fields.room)?, seq: whole("seq", fields.seq)? })
+            }
+            "react" => Ok(Self::React {
+                room: string("room", fields.room)?,
+                seq: whole("seq", fields.seq)?,
+                emoji: emoji(&string("emoji", fields.emoji)?)?,
+                on: truth("on", fields.on)?,
             }),
             "join" => Ok(Self::Join { room: string("room", fields.room)? }),
             "leave" => Ok(Self::Leave { room: string("room", fields.room)? }),
@@ -100,30 +158,63 @@ impl Request {
             "rooms" => Ok(Self::Rooms),
             "history" => Ok(Self::History {
                 room: string("room", fields.room)?,
-                before: fields.before.map(|field| whole("before", field)).transpose()?,
+                before: fields.before.map(|field| whole("before", Some(field))).transpose()?,
                 limit: limit(fields.limit)?,
             }),
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
+            "away" => Ok(Self::Away { is_away: truth("away", fields.away)? }),
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
-            unknown => Err(unknown_type(unknown)),
+            "guests" => Ok(Self::Guests { are_allowed: truth("allowed", fields.allowed)? }),
+            other => match Act::from_name(other) {
+                Some(act) => Ok(Self::Moderate {
+                    act,
+                    name: name(&string("name", fields.name)?)?,
+                    minutes: if act == Act::Mute { minutes(fields.minutes)? } else { 0 },
+                }),
+                None => Err(unknown_type(other)),
+            },
         }
     }
 
     /// Does it change what the server keeps with the connection: its name, or the rooms that it is in?
     pub(crate) fn changes_session(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Join { .. } | Self::Leave { .. } | Self::Resume { .. })
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Join { .. }
+                | Self::Leave { .. }
+                | Self::Resume { .. }
+                | Self::Away { .. }
+        )
     }
 
     /// The key of the one room that it is about.
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
             Self::Message { room, .. }
+            | Self::Edit { room, .. }
+            | Self::Delete { room, .. }
+            | Self::React { room, .. }
             | Self::Join { room }
             | Self::Leave { room }
             | Self::History { room, .. }
             | Self::Who { room } => Some(room),
-            Self::Connect { .. } | Self::Create { .. } | Self::Rooms | Self::Resume { .. } => None,
+            Self::Connect { .. }
+            | Self::Create { .. }
+            | Self::Rooms
+            | Self::Resume { .. }
+            | Self::Away { .. }
+            | Self::Moderate { .. }
+            | Self::Guests { .. } => None,
         }
+    }
+
+    /// Does it put something before other people's eyes? Who is to be silent may not.
+    pub(crate) fn speaks(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. } | Self::Edit { .. } | Self::React { on: true, .. } | Self::Create { .. }
+        )
     }
 
     /// Does a client need the subprotocol `switchboard.v1` for it?
@@ -166,12 +257,31 @@ fn string(key: &str, field: Option<Field>) -> Result<String, Refusal> {
     }
 }
 
-fn whole(key: &str, field: Field) -> Result<u64, Refusal> {
+fn whole(key: &str, field: Option<Field>) -> Result<u64, Refusal> {
     match field {
         // SQLite's integers, and those that JavaScript counts exactly, end before u64's.
-        Field::Whole(number) if number <= i64::MAX as u64 => Ok(number),
-        other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", Some(&other))),
+        Some(Field::Whole(number)) if number <= i64::MAX as u64 => Ok(number),
+        other => Err(wrong(key, "a whole number from 0 to 9223372036854775807", other.as_ref())),
     }
+}
+
+fn minutes(field: Option<Field>) -> Result<u64, Refusal> {
+    match field {
+        Some(Field::Whole(minutes)) if (1..=MUTE_MINUTES_MAX).contains(&minutes) => Ok(minutes),
+        other => Err(wrong("minutes", "a whole number from 1 to 527040", other.as_ref())),
+    }
+}
+
+fn truth(key: &str, field: Option<Field>) -> Result<bool, Refusal> {
+    match field {
+        Some(Field::Truth(truth)) => Ok(truth),
+        other => Err(wrong(key, "true or false", other.as_ref())),
+    }
+}
+
+fn emoji(text: &str) -> Result<String, Refusal> {
+    let sentence = "`emoji` must be one emoji, such as \"👍\".";
+    emoji::usual_form(text).ok_or_else(|| Refusal::new(Code::BadValue, sentence))
 }
 
 /// A string of the client's choosing that it may leave out.
@@ -187,9 +297,10 @@ fn client_string(key: &str, field: Option<Field>) -> Result<Option<String>, Refu
     }
 }
 
-fn name(raw: &str) -> Result<String, Refusal> {
+/// A person's name, as it is known from here on.
+pub(crate) fn name(raw: &str) -> Result<String, Refusal> {
     names::person_name(raw).map_err(|bad| match bad {
-        BadName::Blank => Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen."),
+        BadName::Blank => no_name(),
         BadName::Forbidden => Refusal::new(
             Code::BadName,
             "A name cannot hold characters that are invisible, change the direction of text, or pile up on each other.",
@@ -199,6 +310,16 @@ fn name(raw: &str) -> Result<String, Refusal> {
             format!("A name has at most {NAME_CHARS_MAX} characters. Choose a shorter one."),
         ),
     })
+}
+
+/// Who has a session need not say a name. The hub knows who has.
+fn name_or_none(raw: &str) -> Result<Option<String>, Refusal> {
+    if raw.is_empty() { Ok(None) } else { name(raw).map(Some) }
+}
+
+/// There is no name, and no session that would have one.
+pub(crate) fn no_name() -> Refusal {
+    Refusal::new(Code::BadName, "The name is empty. Choose one that can be seen.")
 }
 
 fn title(raw: &str) -> Result<(String, String), Refusal> {
@@ -236,29 +357,46 @@ fn text(text: String) -> Result<String, Refusal> {
 
 fn limit(field: Option<Field>) -> Result<usize, Refusal> {
     let Some(field) = field else { return Ok(PAGE_MESSAGES_MAX) };
-    match whole("limit", field)? {
+    match whole("limit", Some(field))? {
         0 => Err(Refusal::new(Code::BadValue, format!("`limit` must be from 1 to {PAGE_MESSAGES_MAX}."))),
         more => Ok(usize::try_from(more).unwrap_or(PAGE_MESSAGES_MAX).min(PAGE_MESSAGES_MAX)),
     }
 }
 
-fn positions(field: Option<Field>) -> Result<Vec<(String, u64)>, Refusal> {
+fn positions(field: Option<Field>) -> Result<Vec<(String, Known)>, Refusal> {
     let entries = match field {
         Some(Field::Object(entries)) => entries,
         other => return Err(wrong("rooms", "an object of room and seq", other.as_ref())),
     };
-    let mut rooms: Vec<(String, u64)> = Vec::new();
-    for (room, seq) in entries {
-        let seq = whole(&format!("rooms.{}", shown_room(&room)), seq)?;
-        match rooms.iter_mut().find(|(known, _)| *known == room) {
-            Some((_, position)) => *position = seq,
-            None => rooms.push((room, seq)),
+    let mut rooms: Vec<(String, Known)> = Vec::new();
+    for (room, value) in entries {
+        let known = known(&format!("rooms.{}", shown_room(&room)), value)?;
+        match rooms.iter_mut().find(|(other, _)| *other == room) {
+            Some((_, position)) => *position = known,
+            None => rooms.push((room, known)),
         }
         if rooms.len() > ROOMS_PER_CONNECTION_MAX {
             return Err(too_many_rooms());
         }
     }
     Ok(rooms)
+}
+
+/// A number, or an object of `seq` and `change`.
+fn known(key: &str, value: Field) -> Result<Known, Refusal> {
+    let Field::Object(entries) = value else {
+        return Ok(Known { seq: whole(key, Some(value))?, change: None });
+    };
+    let (mut seq, mut change) = (None, None);
+    for (name, value) in entries {
+        match name.as_str() {
+            "seq" => seq = Some(value),
+            "change" => change = Some(value),
+            _ => {}
+        }
+    }
+    let change = change.map(|change| whole(&format!("{key}.change"), Some(change))).transpose()?;
+    Ok(Known { seq: whole(&format!("{key}.seq"), seq)?, change })
 }
 
 /// The connection is in as many rooms as it may be, or asks for more.

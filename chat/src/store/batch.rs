@@ -14,6 +14,7 @@ use crate::ticket::Ticket;
 
 const MESSAGE: u8 = 0;
 const ROOM: u8 = 1;
+const CHANGE: u8 = 2;
 
 /// What a request has left, by its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub(crate) enum Stored {
         conn: u64,
     },
     Room {
+        row: i64,
+    },
+    /// Something that happened to a message; its row in the journal.
+    Change {
         row: i64,
     },
 }
@@ -72,7 +77,7 @@ impl BatchRecord {
     pub(super) fn senders(&self) -> HashMap<i64, u64> {
         let sender = |stored: &Stored| match *stored {
             Stored::Message { row, conn } => Some((row, conn)),
-            Stored::Room { .. } => None,
+            Stored::Room { .. } | Stored::Change { .. } => None,
         };
         self.before.values().filter_map(sender).collect()
     }
@@ -107,6 +112,7 @@ fn encode(entries: impl Iterator<Item = (Ticket, Stored)>) -> Vec<u8> {
         let (kind, row, conn) = match stored {
             Stored::Message { row, conn } => (MESSAGE, row, conn),
             Stored::Room { row } => (ROOM, row, 0),
+            Stored::Change { row } => (CHANGE, row, 0),
         };
         out.byte(kind);
         out.number(row.cast_unsigned());
@@ -122,6 +128,11 @@ fn decode(bytes: &[u8]) -> impl Iterator<Item = (Ticket, Stored)> {
     std::iter::from_fn(move || {
         let (kind, row, conn) = (input.byte()?, input.number()?.cast_signed(), input.number()?);
         let ticket = Ticket { origin: input.number()?, number: input.number()? };
-        Some((ticket, if kind == ROOM { Stored::Room { row } } else { Stored::Message { row, conn } }))
+        let stored = match kind {
+            ROOM => Stored::Room { row },
+            CHANGE => Stored::Change { row },
+            _ => Stored::Message { row, conn },
+        };
+        Some((ticket, stored))
     })
 }

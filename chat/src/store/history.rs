@@ -1,37 +1,62 @@
-//! Reads of messages, by either connection. Every read is one walk along the index on (room, seq).
+//! Reads of messages, by either connection. Every read is one walk along the index on (room, seq), or that on (room, changed).
 
-use rusqlite::{Connection, Row};
+use std::sync::Arc;
 
-use super::{StoreError, integer, unsigned};
-use crate::protocol::event::{self, Message, Page};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{StoreError, changes, integer, unsigned};
+use crate::markdown;
+use crate::protocol::Message;
+use crate::protocol::event::Page;
+use crate::protocol::message::Reply;
+
+/// A statement that reads messages, each with what it answers.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.seq, m.sent_ms, m.sender, m.text, m.client, m.client_id, m.id, m.changed, m.edited_ms, m.deleted,
+                    m.reactions, q.seq, q.sender, q.text, q.deleted, m.room_id, m.person
+             FROM messages m LEFT JOIN messages q ON q.room_id = m.room_id AND q.seq = m.reply_to ",
+            $rest
+        )
+    };
+}
+pub(super) use select;
+
+/// Who is shown messages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Viewer {
+    /// The client key: its own messages carry their ids.
+    pub(crate) client: Arc<str>,
+    /// Its own reactions are marked. Empty: it has none.
+    pub(crate) name: Arc<str>,
+}
 
 /// A room as far as reading its messages needs it.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomRef {
     pub(crate) id: i64,
-    pub(crate) key: std::sync::Arc<str>,
+    pub(crate) key: Arc<str>,
 }
 
 /// The last messages before `before`: at most `messages_max`, and so many that their JSON stays within `bytes_max`.
-/// Those that `viewer` (a client key) sent carry their `id`.
+/// Those that `viewer` sent carry their `id`.
 pub(crate) fn page(
     connection: &Connection,
     room: &RoomRef,
     before: u64,
     messages_max: usize,
     bytes_max: usize,
-    viewer: &str,
+    viewer: &Viewer,
 ) -> Result<Page, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, sent_ms, sender, text, client, client_id FROM messages
-         WHERE room_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
-    )?;
+    let mut statement = connection
+        .prepare_cached(select!("WHERE m.room_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"))?;
     // One more than asked for tells whether there is more.
     let mut rows = statement.query((room.id, integer(before), messages_max as i64 + 1))?;
-    let mut page = Page::default();
+    let mut page = Page { change: last_change(connection, room)?, ..Page::default() };
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        let frame = frame(row, &room.key, viewer)?;
+        let frame = frame(connection, row, &room.key, viewer)?;
         bytes += frame.len() + 1;
         if page.messages.len() == messages_max || bytes > bytes_max {
             page.more = true;
@@ -43,6 +68,12 @@ pub(crate) fn page(
     Ok(page)
 }
 
+/// The number of the room's last change.
+fn last_change(connection: &Connection, room: &RoomRef) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT change FROM rooms WHERE id = ?1")?;
+    Ok(statement.query_row([room.id], |row| row.get(0)).optional()?.map_or(0, unsigned))
+}
+
 /// Every message after `after` up to `last`, ascending, or None if they are more than `messages_max` or their JSON
 /// is longer than `bytes_max`.
 pub(crate) fn missed(
@@ -51,17 +82,44 @@ pub(crate) fn missed(
     (after, last): (u64, u64),
     messages_max: usize,
     bytes_max: usize,
-    viewer: &str,
+    viewer: &Viewer,
 ) -> Result<Option<Vec<String>>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, sent_ms, sender, text, client, client_id FROM messages
-         WHERE room_id = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-    )?;
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE m.room_id = ?1 AND m.seq > ?2 AND m.seq <= ?3 ORDER BY m.seq LIMIT ?4"
+    ))?;
     let mut rows = statement.query((room.id, integer(after), integer(last), messages_max as i64 + 1))?;
     let mut messages = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        let frame = frame(row, &room.key, viewer)?;
+        let frame = frame(connection, row, &room.key, viewer)?;
+        bytes += frame.len() + 1;
+        if messages.len() == messages_max || bytes > bytes_max {
+            return Ok(None);
+        }
+        messages.push(frame);
+    }
+    Ok(Some(messages))
+}
+
+/// Every message up to `last` that has changed after `after`, in the order of the changes, or None if they are more than
+/// `messages_max` or their JSON is longer than `bytes_max`.
+pub(crate) fn changed(
+    connection: &Connection,
+    room: &RoomRef,
+    (after, last): (u64, u64),
+    messages_max: usize,
+    bytes_max: usize,
+    viewer: &Viewer,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE m.room_id = ?1 AND m.changed > ?2 AND m.seq <= ?3 ORDER BY m.changed LIMIT ?4"
+    ))?;
+    let mut rows = statement.query((room.id, integer(after), integer(last), messages_max as i64 + 1))?;
+    let mut messages = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let (message, id) = message_for(connection, row, viewer)?;
+        let frame = message.to_changed_json(&room.key, id.as_deref());
         bytes += frame.len() + 1;
         if messages.len() == messages_max || bytes > bytes_max {
             return Ok(None);
@@ -72,18 +130,54 @@ pub(crate) fn missed(
 }
 
 /// The message's frame, straight from the row.
-fn frame(row: &Row<'_>, room: &str, viewer: &str) -> rusqlite::Result<String> {
-    let client: Option<String> = row.get(4)?;
-    let id: Option<String> = if client.as_deref() == Some(viewer) { row.get(5)? } else { None };
-    Ok(event::message(room, &message(row)?, id.as_deref()))
+fn frame(connection: &Connection, row: &Row<'_>, room: &str, viewer: &Viewer) -> rusqlite::Result<String> {
+    let (message, id) = message_for(connection, row, viewer)?;
+    Ok(message.to_json(room, id.as_deref()))
 }
 
-/// The first four columns: seq, sent_ms, sender, text.
+/// A message as one client sees it, and the id that it gave to it if it has sent it.
+fn message_for(
+    connection: &Connection,
+    row: &Row<'_>,
+    viewer: &Viewer,
+) -> rusqlite::Result<(Message, Option<String>)> {
+    let mut message = message(row)?;
+    let client: Option<String> = row.get(4)?;
+    let id = if client.as_deref() == Some(&*viewer.client) { row.get(5)? } else { None };
+    if !message.reactions.is_empty() && !viewer.name.is_empty() {
+        let mut own = connection
+            .prepare_cached("SELECT 1 FROM reactions WHERE message = ?1 AND emoji = ?2 AND name = ?3")?;
+        let row: i64 = row.get(6)?;
+        for reaction in &mut message.reactions {
+            reaction.mine = own.exists((row, &reaction.emoji, &*viewer.name))?;
+        }
+    }
+    Ok((message, id))
+}
+
+/// A message as everybody sees it, from the columns of [`select!`].
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let reactions: Option<String> = row.get(10)?;
+    let reply_to: Option<i64> = row.get(11)?;
+    let reply = match reply_to {
+        Some(seq) => Some(Reply {
+            seq: unsigned(seq),
+            from: row.get(12)?,
+            quote: markdown::quote(&row.get::<_, String>(13)?),
+            deleted: row.get(14)?,
+        }),
+        None => None,
+    };
     Ok(Message {
         seq: unsigned(row.get(0)?),
         ts: unsigned(row.get(1)?),
         from: row.get(2)?,
+        person: row.get(16)?,
         text: row.get(3)?,
+        change: unsigned(row.get(7)?),
+        edited: row.get::<_, Option<i64>>(8)?.map(unsigned),
+        deleted: row.get(9)?,
+        reply,
+        reactions: reactions.map(|summary| changes::read_summary(&summary)).unwrap_or_default(),
     })
 }

@@ -4,8 +4,12 @@
 //! ([`reader`]). With a write-ahead log neither waits for the other.
 
 mod batch;
+mod changes;
+mod departures;
 mod directory;
 pub(crate) mod history;
+mod order;
+mod people;
 mod published;
 pub(crate) mod reader;
 mod register;
@@ -17,8 +21,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use batch::Stored;
+pub(crate) use changes::{NewChange, StoredChange, Target, What};
 pub(crate) use directory::{DataDirectory, data_path, database_in};
-pub(crate) use published::Published;
+pub(crate) use history::Viewer;
+pub(crate) use order::Deed;
+pub(crate) use people::{NewSession, Obstacle};
+pub(crate) use published::{Progress, Published};
 pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};
 
 /// How long a statement waits for a lock that somebody outside (a backup, the `sqlite3` program) holds.

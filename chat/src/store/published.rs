@@ -12,6 +12,13 @@ use std::path::Path;
 
 use super::StoreError;
 
+/// The rows of what was published last: a message, and a change in the journal. All before them was published, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) message: i64,
+    pub(crate) change: i64,
+}
+
 /// The file, in the data directory. Nobody else has it until the process ends, however that is.
 #[derive(Debug)]
 pub(crate) struct Published(File);
@@ -30,16 +37,20 @@ impl Published {
         }
     }
 
-    /// The row of the last message that was published; None if nobody has noted any.
-    pub(crate) fn last(&self) -> Option<i64> {
-        let mut bytes = [0; 8];
+    /// What was published last; None if nobody has noted any.
+    pub(crate) fn last(&self) -> Option<Progress> {
+        let mut bytes = [0; 16];
         self.0.read_exact_at(&mut bytes, 0).ok()?;
-        Some(i64::from_le_bytes(bytes))
+        let (message, change) = bytes.split_at(8);
+        let row = |bytes: &[u8]| bytes.as_array().copied().map(i64::from_le_bytes);
+        Some(Progress { message: row(message)?, change: row(change)? })
     }
 
-    /// The message of this row has been published, and all before it.
-    pub(crate) fn note(&self, row: i64) {
-        if let Err(error) = self.0.write_all_at(&row.to_le_bytes(), 0) {
+    pub(crate) fn note(&self, Progress { message, change }: Progress) {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&message.to_le_bytes());
+        bytes[8..].copy_from_slice(&change.to_le_bytes());
+        if let Err(error) = self.0.write_all_at(&bytes, 0) {
             tracing::warn!(%error, "it could not be noted which messages have been published");
         }
     }

@@ -1,6 +1,6 @@
-//! Reads older history, in the workers: somebody who scrolls through years holds up nobody who writes. A thread of its own
-//! reads, so that the worker's other connections do not wait for the disk. Nothing here has to be in order with what is
-//! published: a page ends before a `seq` that its reader has.
+//! Reads in the workers, who somebody is and older history: somebody who scrolls through years holds up nobody who writes. A
+//! thread of its own reads, so that the worker's other connections do not wait for the disk. Nothing here has to be in order
+//! with what is published: a page ends before a `seq` that its reader has, and the hub looks at a session again.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -9,8 +9,10 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
-use super::history::{self, RoomRef};
-use super::{StoreError, open_reader};
+use super::history::{self, RoomRef, Viewer};
+use super::{StoreError, open_reader, people};
+use crate::account::{Login, Profile, TokenHash};
+use crate::hub::now_ms;
 use crate::limits::{PAGE_BYTES_MAX, READS_QUEUED_MAX};
 use crate::protocol::event::Page;
 
@@ -22,8 +24,8 @@ pub(crate) struct Wanted {
     /// Messages with a smaller `seq`.
     pub(crate) before: u64,
     pub(crate) limit: usize,
-    /// The client key of whoever asks.
-    pub(crate) viewer: String,
+    /// Whoever asks.
+    pub(crate) viewer: Viewer,
 }
 
 /// Why there is no page.
@@ -39,12 +41,18 @@ pub(crate) enum ReadError {
     Ended,
 }
 
-type Answer = Result<Page, ReadError>;
+type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
+
+/// Something to be read, and where the answer goes.
+enum Read {
+    Page(Wanted, Answer<Page>),
+    Session(TokenHash, Answer<Option<(Login, Profile)>>),
+}
 
 /// The reader thread. Dropping it ends the thread when what is queued has been read.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    reads: Option<SyncSender<(Wanted, oneshot::Sender<Answer>)>>,
+    reads: Option<SyncSender<Read>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,10 +64,19 @@ impl Reader {
         Ok(Self { reads: Some(reads), thread: Some(thread) })
     }
 
-    pub(crate) async fn read(&self, wanted: Wanted) -> Answer {
+    pub(crate) async fn read(&self, wanted: Wanted) -> Result<Page, ReadError> {
+        self.ask(|answer| Read::Page(wanted, answer)).await
+    }
+
+    /// Whoever has the session of this token; None: it is nobody's.
+    pub(crate) async fn session(&self, token: TokenHash) -> Result<Option<(Login, Profile)>, ReadError> {
+        self.ask(|answer| Read::Session(token, answer)).await
+    }
+
+    async fn ask<T>(&self, read: impl FnOnce(Answer<T>) -> Read) -> Result<T, ReadError> {
         let (answer, answered) = oneshot::channel();
         let reads = self.reads.as_ref().ok_or(ReadError::Ended)?;
-        reads.try_send((wanted, answer)).map_err(|error| match error {
+        reads.try_send(read(answer)).map_err(|error| match error {
             TrySendError::Full(_) => ReadError::Busy,
             TrySendError::Disconnected(_) => ReadError::Ended,
         })?;
@@ -76,22 +93,41 @@ impl Drop for Reader {
     }
 }
 
-fn serve(database: &Path, queue: Receiver<(Wanted, oneshot::Sender<Answer>)>) {
+fn serve(database: &Path, queue: Receiver<Read>) {
     let mut connection = None;
-    for (wanted, answer) in queue {
+    for read in queue {
         // Nobody may be waiting any more.
-        let _ = answer.send(read(&mut connection, database, &wanted));
+        match read {
+            Read::Page(wanted, answer) => drop(answer.send(page(&mut connection, database, &wanted))),
+            Read::Session(token, answer) => drop(answer.send(session(&mut connection, database, &token))),
+        }
     }
 }
 
-fn read(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -> Answer {
-    let connection = match connection {
+/// The connection, opened with the first read.
+fn open<'a>(connection: &'a mut Option<Connection>, database: &Path) -> Result<&'a Connection, StoreError> {
+    Ok(match connection {
         Some(connection) => connection,
-        None => connection.insert(open_reader(database).map_err(StoreError::from)?),
-    };
-    let Some(room) = find_room(connection, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
+        None => connection.insert(open_reader(database)?),
+    })
+}
+
+fn session(
+    connection: &mut Option<Connection>,
+    database: &Path,
+    token: &TokenHash,
+) -> Result<Option<(Login, Profile)>, ReadError> {
+    let connection = open(connection, database)?;
+    Ok(people::find_profile(connection, token, now_ms()).map_err(StoreError::from)?)
+}
+
+fn page(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -> Result<Page, ReadError> {
+    let connection = open(connection, database)?;
+    // Messages and the number of the last change as they are at one moment.
+    let snapshot = connection.unchecked_transaction().map_err(StoreError::from)?;
+    let Some(room) = find_room(&snapshot, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
     let Wanted { before, limit, viewer, .. } = wanted;
-    Ok(history::page(connection, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
+    Ok(history::page(&snapshot, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
 }
 
 fn find_room(connection: &Connection, key: &str) -> Result<Option<RoomRef>, StoreError> {

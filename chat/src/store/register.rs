@@ -1,13 +1,16 @@
 //! The names of the people who are or were here, by what they look like.
 //!
-//! A name may be taken by whoever writes it exactly so: there are no accounts, and one person has several devices. Another
-//! name that looks the same may not. Names that looked alike before there was a register are both in it, and both may stay.
+//! A name may be taken by whoever writes it exactly so: one person has several devices, and only accounts prove
+//! who somebody is. Another name that looks the same may not. Names that looked alike before there was a register are both in it, and both may stay.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{integer, unsigned};
 use crate::limits::{NAME_KEPT_MS, NAME_NOTED_EVERY_MS, NAMES_MAX};
 use crate::lookalike;
+
+/// When the names of accounts were here last.
+const FOR_EVER: i64 = i64::MAX;
 
 /// Part of the schema.
 pub(super) const TABLE: &str = "CREATE TABLE lookalikes (
@@ -60,6 +63,30 @@ pub(super) fn note(connection: &Connection, name: &str, now_ms: u64) -> rusqlite
         put.execute((key, name, integer(now_ms)))?;
     }
     Ok(())
+}
+
+/// The name of an account, not `name` itself, that `name` looks like.
+pub(super) fn find_claimed(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let mut find = connection.prepare_cached(
+        "SELECT name FROM lookalikes WHERE key = ?1 AND seen_ms = ?2 AND name <> ?3 LIMIT 1",
+    )?;
+    for key in lookalike::keys(name) {
+        if let Some(original) = find.query_row((&key, FOR_EVER, name), |row| row.get(0)).optional()? {
+            return Ok(Some(original));
+        }
+    }
+    Ok(None)
+}
+
+/// The name of an account is not forgotten.
+pub(super) fn keep(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    note(connection, name, unsigned(FOR_EVER))
+}
+
+/// It is no account's any more.
+pub(super) fn release(connection: &Connection, name: &str, now_ms: u64) -> rusqlite::Result<()> {
+    let mut update = connection.prepare_cached("UPDATE lookalikes SET seen_ms = ?1 WHERE name = ?2")?;
+    update.execute((integer(now_ms), name)).map(drop)
 }
 
 /// Forgets who has not been here for long, and of too many the oldest. To be done now and then.

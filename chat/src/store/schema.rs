@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, register};
+use super::{StoreError, changes, departures, order, people, register};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -32,6 +32,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "CREATE TABLE last_batch (id INTEGER PRIMARY KEY CHECK (id = 1), stored BLOB NOT NULL) STRICT;
      INSERT INTO last_batch (id, stored) VALUES (1, x'');",
     register::TABLE,
+    changes::TABLES,
+    people::TABLES,
+    departures::TABLE,
+    order::TABLES,
+    // Whose message it is; NULL: of somebody without a session. Nobody's number is given out again, and the row of a guest who
+    // has been forgotten need not be there any more.
+    "ALTER TABLE messages ADD COLUMN person INTEGER;",
 ];
 
 /// The version that has a register of names.

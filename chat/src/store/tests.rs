@@ -12,6 +12,10 @@ fn lobby() -> RoomRef {
     RoomRef { id: 1, key: Arc::from("lobby") }
 }
 
+fn nobody() -> Viewer {
+    Viewer::default()
+}
+
 fn ticket(number: u64) -> Ticket {
     Ticket { origin: 1, number }
 }
@@ -24,8 +28,11 @@ fn message(seq: u64, text: &str) -> NewMessage<'_> {
         seq,
         ts: 1_000 + seq,
         from: "Ann",
+        person: None,
         text,
+        client: "key",
         client_id: None,
+        reply_to: None,
     }
 }
 
@@ -45,7 +52,7 @@ fn seqs(messages: &[String]) -> Vec<u64> {
 fn a_new_database_has_an_empty_lobby() {
     let directory = TempDirectory::new();
     let writer = Writer::open(&directory.database()).expect("opened");
-    let lobby = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 0 };
+    let lobby = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 0, change: 0 };
     assert_eq!(writer.rooms().expect("rooms"), [lobby]);
 }
 
@@ -64,7 +71,7 @@ fn what_was_committed_is_there_after_opening_again() {
     let rooms: Vec<_> = writer.rooms().expect("rooms").into_iter().map(|room| (room.key, room.seq)).collect();
     assert_eq!(rooms, [("lobby".to_owned(), 0), ("tea".to_owned(), 1)]);
     let tea = RoomRef { id: tea, key: Arc::from("tea") };
-    let page = writer.page(&tea, u64::MAX, 50, NO_LIMIT, "").expect("page");
+    let page = writer.page(&tea, u64::MAX, 50, NO_LIMIT, &nobody()).expect("page");
     assert_eq!(
         page.messages,
         [r#"{"type":"message","data":"茶 \"quoted\"\n","room":"tea","seq":1,"from":"Ann","ts":1001}"#]
@@ -76,7 +83,8 @@ fn a_message_is_visible_to_others_only_once_it_is_committed() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     let other = open_reader(&directory.database()).expect("a second connection");
-    let seen = || history::page(&other, &lobby(), u64::MAX, 50, NO_LIMIT, "").expect("page").messages.len();
+    let seen =
+        || history::page(&other, &lobby(), u64::MAX, 50, NO_LIMIT, &nobody()).expect("page").messages.len();
     writer.record(&message(1, "a")).expect("recorded");
     writer.record(&message(2, "b")).expect("recorded");
     assert_eq!(seen(), 0);
@@ -88,14 +96,15 @@ fn a_message_is_visible_to_others_only_once_it_is_committed() {
 fn the_same_client_and_id_is_the_same_message() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
-    let with = |seq, text, client, id| NewMessage { client_id: Some((client, id)), ..message(seq, text) };
+    let with = |seq, text, client, id| NewMessage { client, client_id: Some(id), ..message(seq, text) };
     let known = |seq, text: &str| Recorded::Known {
         room_id: 1,
-        message: crate::protocol::event::Message {
+        message: crate::protocol::Message {
             seq,
             from: "Ann".into(),
             text: text.into(),
             ts: 1_000 + seq,
+            ..Default::default()
         },
     };
     let new = |row| Recorded::New { row };
@@ -108,7 +117,9 @@ fn the_same_client_and_id_is_the_same_message() {
     assert_eq!(writer.record(&message(4, "no id")).expect("new"), new(4));
     assert_eq!(writer.record(&message(5, "no id")).expect("new"), new(5));
     writer.commit().expect("committed");
-    let page = writer.page(&lobby(), u64::MAX, 50, NO_LIMIT, "ann").expect("page");
+    let page = writer
+        .page(&lobby(), u64::MAX, 50, NO_LIMIT, &Viewer { client: "ann".into(), name: "".into() })
+        .expect("page");
     assert_eq!(seqs(&page.messages), [1, 2, 3, 4, 5]);
     let ids: Vec<_> = page.messages.iter().map(|json| json.contains("\"id\":")).collect();
     assert_eq!(ids, [true, true, false, false, false], "only its sender sees an id");
@@ -134,7 +145,7 @@ fn pages_end_before_a_seq_and_say_whether_there_is_more() {
     let mut writer = Writer::open(&directory.database()).expect("opened");
     fill(&mut writer, 1..=120);
     let page = |before, limit, bytes| {
-        let page = writer.page(&lobby(), before, limit, bytes, "").expect("page");
+        let page = writer.page(&lobby(), before, limit, bytes, &nobody()).expect("page");
         (seqs(&page.messages), page.more)
     };
     assert_eq!(page(u64::MAX, 50, NO_LIMIT), ((71..=120).collect(), true));
@@ -156,7 +167,7 @@ fn what_was_missed_is_given_whole_or_not_at_all() {
     let mut writer = Writer::open(&directory.database()).expect("opened");
     fill(&mut writer, 1..=20);
     let missed = |range, messages, bytes| {
-        let missed = writer.missed(&lobby(), range, messages, bytes, "").expect("read");
+        let missed = writer.missed(&lobby(), range, messages, bytes, &nobody()).expect("read");
         missed.map(|messages| seqs(&messages))
     };
     assert_eq!(missed((15, 20), 5, NO_LIMIT), Some((16..=20).collect()));
@@ -203,7 +214,7 @@ fn what_the_last_batch_left_is_known_after_opening_again() {
     writer.record(&message(5, "rolled back")).expect("recorded");
     assert!(writer.record(&message(4, "taken")).is_err());
     assert!(writer.commit().is_err());
-    let with_id = NewMessage { client_id: Some(("ann", "x")), ..message(5, "with an id") };
+    let with_id = NewMessage { client: "ann", client_id: Some("x"), ..message(5, "with an id") };
     writer.record(&with_id).expect("recorded");
     let again = NewMessage { ticket: ticket(6), ..with_id };
     assert!(matches!(writer.record(&again), Ok(Recorded::Known { .. })));
@@ -242,7 +253,9 @@ fn what_was_stored_after_a_message_is_found_in_the_order_of_its_storing() {
     let mut writer = Writer::open(&directory.database()).expect("opened");
     assert_eq!(writer.last_row().expect("read"), 0);
     fill(&mut writer, 1..=3);
-    writer.record(&NewMessage { client_id: Some(("ann", "x")), ..message(4, "own") }).expect("recorded");
+    writer
+        .record(&NewMessage { client: "ann", client_id: Some("x"), ..message(4, "own") })
+        .expect("recorded");
     writer.commit().expect("committed");
     assert_eq!(writer.last_row().expect("read"), 4);
     let after = |row, max| writer.stored_after(row, max).expect("read");
@@ -259,15 +272,15 @@ fn what_has_been_published_is_known_to_the_next_process() {
     let open = || Published::open(directory.path()).expect("there");
     let published = open().expect("nobody has it");
     assert_eq!(published.last(), None);
-    published.note(41);
-    published.note(42);
+    published.note(Progress { message: 41, change: 7 });
+    published.note(Progress { message: 42, change: 7 });
     assert!(open().is_none(), "one process at a time");
     drop(published);
-    assert_eq!(open().expect("it was given back").last(), Some(42));
+    assert_eq!(open().expect("it was given back").last(), Some(Progress { message: 42, change: 7 }));
 }
 
 fn wanted(room: &str, before: u64) -> Wanted {
-    Wanted { room: room.to_owned(), before, limit: 3, viewer: String::new() }
+    Wanted { room: room.to_owned(), before, limit: 3, viewer: nobody() }
 }
 
 #[test]

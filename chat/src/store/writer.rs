@@ -8,25 +8,28 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::batch::{BatchRecord, Stored};
-use super::history::{self, RoomRef};
+use super::history::{self, RoomRef, Viewer};
 use super::{StoreError, configure, integer, register, schema, unsigned};
-use crate::protocol::event::{Message, Page};
+use crate::protocol::Message;
+use crate::protocol::event::Page;
 use crate::ticket::Ticket;
 
 /// The write connection and its open transaction.
 pub(crate) struct Writer {
-    connection: Connection,
-    transaction: Transaction,
-    batch: BatchRecord,
+    pub(super) connection: Connection,
+    pub(super) transaction: Transaction,
+    pub(super) batch: BatchRecord,
     /// Names noted since those of long ago were forgotten.
     names_noted: usize,
+    /// People who have come since those of long ago were forgotten.
+    comings: usize,
 }
 
 /// So many names are noted before those of long ago are forgotten.
 const NAMES_NOTED_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transaction {
+pub(super) enum Transaction {
     None,
     Open,
     /// A statement failed: none of it may be committed.
@@ -41,6 +44,8 @@ pub(crate) struct RoomRow {
     pub(crate) title: String,
     /// The `seq` of its last message; 0 if it has none.
     pub(crate) seq: u64,
+    /// The number of what has happened last to a message of it; 0 if nothing has.
+    pub(crate) change: u64,
 }
 
 /// A message that is to be stored.
@@ -54,9 +59,15 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) seq: u64,
     pub(crate) ts: u64,
     pub(crate) from: &'a str,
+    /// Who that is, if a session says so.
+    pub(crate) person: Option<i64>,
     pub(crate) text: &'a str,
-    /// The sender's client key and its id for the message.
-    pub(crate) client_id: Option<(&'a str, &'a str)>,
+    /// The sender's client key.
+    pub(crate) client: &'a str,
+    /// Its id for the message.
+    pub(crate) client_id: Option<&'a str>,
+    /// The `seq` of the message that it answers, in the same room.
+    pub(crate) reply_to: Option<u64>,
 }
 
 /// A message that is stored, and what only its sender is shown.
@@ -89,6 +100,8 @@ impl Writer {
             // and they have been acknowledged.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", true)?;
+            // What is deleted is gone from the file, too.
+            connection.pragma_update(None, "secure_delete", true)?;
             // The log is as large as its largest burst until it is cut: 64 MiB are enough to keep.
             connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
             Ok(connection)
@@ -96,13 +109,19 @@ impl Writer {
         let mut connection = open().map_err(|reason| StoreError::Open { path: path.to_owned(), reason })?;
         schema::migrate(&mut connection)?;
         let batch = BatchRecord::load(&connection)?;
-        Ok(Self { connection, transaction: Transaction::None, batch, names_noted: NAMES_NOTED_MAX })
+        Ok(Self {
+            connection,
+            transaction: Transaction::None,
+            batch,
+            names_noted: NAMES_NOTED_MAX,
+            comings: 0,
+        })
     }
 
     /// All rooms, the oldest first: the lobby is the first one.
     pub(crate) fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT id, key, title, (SELECT max(seq) FROM messages WHERE room_id = rooms.id) FROM rooms ORDER BY id",
+            "SELECT id, key, title, (SELECT max(seq) FROM messages WHERE room_id = rooms.id), change FROM rooms ORDER BY id",
         )?;
         let rows = statement.query_map([], |row| {
             let seq: Option<i64> = row.get(3)?;
@@ -111,6 +130,7 @@ impl Writer {
                 key: row.get(1)?,
                 title: row.get(2)?,
                 seq: unsigned(seq.unwrap_or(0)),
+                change: unsigned(row.get(4)?),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -129,13 +149,12 @@ impl Writer {
     /// The last messages of all rooms that were stored after the one of this row, in the order in which they were, and
     /// not more than `max`.
     pub(crate) fn stored_after(&self, row: i64, max: usize) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, sent_ms, sender, text, room_id, client_id, id FROM messages WHERE id > ?1
-             ORDER BY id DESC LIMIT ?2",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached(history::select!("WHERE m.id > ?1 ORDER BY m.id DESC LIMIT ?2"))?;
         let rows = statement.query_map((row, max as i64), |row| {
             let message = history::message(row)?;
-            Ok(StoredMessage { message, room_id: row.get(4)?, client_id: row.get(5)?, row: row.get(6)? })
+            Ok(StoredMessage { message, room_id: row.get(15)?, client_id: row.get(5)?, row: row.get(6)? })
         })?;
         let mut messages = rows.collect::<Result<Vec<_>, _>>()?;
         messages.reverse();
@@ -193,10 +212,9 @@ impl Writer {
 
     fn try_record(&mut self, message: &NewMessage<'_>) -> Result<Recorded, StoreError> {
         self.begin()?;
-        let (client, client_id) = message.client_id.unzip();
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO messages (room_id, seq, sent_ms, sender, text, client, client_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO messages (room_id, seq, sent_ms, sender, text, client, client_id, reply_to, person)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (client, client_id) WHERE client_id IS NOT NULL DO NOTHING",
         )?;
         let added = insert.execute((
@@ -205,23 +223,24 @@ impl Writer {
             integer(message.ts),
             message.from,
             message.text,
-            client,
-            client_id,
+            message.client,
+            message.client_id,
+            message.reply_to.map(integer),
+            message.person,
         ))?;
         if added == 1 {
             let row = self.connection.last_insert_rowid();
             self.batch.add(message.ticket, Stored::Message { row, conn: message.conn });
             return Ok(Recorded::New { row });
         }
-        let mut known = self.connection.prepare_cached(
-            "SELECT seq, sent_ms, sender, text, room_id FROM messages WHERE client = ?1 AND client_id = ?2",
-        )?;
-        Ok(known.query_row((client, client_id), |row| {
-            Ok(Recorded::Known { room_id: row.get(4)?, message: history::message(row)? })
+        let mut known =
+            self.connection.prepare_cached(history::select!("WHERE m.client = ?1 AND m.client_id = ?2"))?;
+        Ok(known.query_row((message.client, message.client_id), |row| {
+            Ok(Recorded::Known { room_id: row.get(15)?, message: history::message(row)? })
         })?)
     }
 
-    fn begin(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         if self.transaction == Transaction::None {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             self.transaction = Transaction::Open;
@@ -292,7 +311,7 @@ impl Writer {
         before: u64,
         messages_max: usize,
         bytes_max: usize,
-        viewer: &str,
+        viewer: &Viewer,
     ) -> Result<Page, StoreError> {
         history::page(&self.connection, room, before, messages_max, bytes_max, viewer)
     }
@@ -304,9 +323,21 @@ impl Writer {
         range: (u64, u64),
         messages_max: usize,
         bytes_max: usize,
-        viewer: &str,
+        viewer: &Viewer,
     ) -> Result<Option<Vec<String>>, StoreError> {
         history::missed(&self.connection, room, range, messages_max, bytes_max, viewer)
+    }
+
+    /// See [`history::changed`].
+    pub(crate) fn changed(
+        &self,
+        room: &RoomRef,
+        range: (u64, u64),
+        messages_max: usize,
+        bytes_max: usize,
+        viewer: &Viewer,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        history::changed(&self.connection, room, range, messages_max, bytes_max, viewer)
     }
 
     /// Writes the log into the database file and closes it.
@@ -321,9 +352,27 @@ impl Writer {
         self.connection.close().map_err(|(_, error)| error.into())
     }
 
-    #[cfg(test)]
+    /// Begins a transaction if none is open; false if it cannot be committed any more.
+    pub(super) fn begin_if_sound(&mut self) -> Result<bool, StoreError> {
+        if self.transaction == Transaction::Failed {
+            return Ok(false);
+        }
+        self.begin()?;
+        Ok(true)
+    }
+
+    /// True for one in so many calls.
+    pub(super) fn is_time_to_forget(&mut self, every: usize) -> bool {
+        self.comings = (self.comings + 1) % every;
+        self.comings == 1
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }
 

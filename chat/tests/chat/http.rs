@@ -39,12 +39,16 @@ fn the_page_is_there_with_everything_it_loads() {
     assert!(loaded.iter().any(|path| path.ends_with(".js")), "{loaded:?}");
     for path in loaded {
         let path = format!("/{}", path.trim_start_matches("./").trim_start_matches('/'));
-        let (head, _) = server.get(&path, "");
+        let host = server.address();
+        let (head, _) =
+            server.request_bytes(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
         assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
         let expected = match path.rsplit('.').next() {
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
+            Some("png") => "image/png",
+            Some("webmanifest") => "application/manifest+json",
             _ => continue,
         };
         assert_eq!(header(&head, "content-type"), Some(expected), "{path}");
@@ -190,6 +194,54 @@ fn a_file_that_has_not_changed_is_not_sent_again() {
     let (head, body) = server.get("/", "If-None-Match: \"other\"\r\n");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert_eq!(body, page);
+}
+
+/// As a browser asks; what comes is other bytes, so it has another tag, and caches in between are told.
+#[test]
+fn the_page_is_compressed_for_who_can_read_that() {
+    let server = Server::start();
+    let (plain, page) = server.get("/", "");
+    assert_eq!((header(&plain, "vary"), header(&plain, "content-encoding")), (Some("Accept-Encoding"), None));
+    let gzip = "Accept-Encoding: gzip, deflate, br\r\n";
+    let request = |fields: &str| {
+        let address = server.address();
+        server
+            .request_bytes(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n"))
+    };
+    let (head, body) = request(gzip);
+    assert_eq!(
+        (header(&head, "vary"), header(&head, "content-encoding")),
+        (Some("Accept-Encoding"), Some("gzip"))
+    );
+    assert!(
+        body.starts_with(&[0x1f, 0x8b]) && body.len() * 2 < page.len(),
+        "{} of {} bytes",
+        body.len(),
+        page.len()
+    );
+    let tag = header(&head, "etag").expect("a tag");
+    assert_ne!(Some(tag), header(&plain, "etag"));
+    let (head, body) = request(&format!("{gzip}If-None-Match: {tag}\r\n"));
+    assert!(head.starts_with("HTTP/1.1 304") && body.is_empty(), "{head}");
+    let (head, _) = request(&format!("If-None-Match: {tag}\r\n"));
+    assert!(head.starts_with("HTTP/1.1 200"), "the other representation is asked about: {head}");
+}
+
+/// By this the page finds out that it is of another build than the server.
+#[test]
+fn the_page_and_the_server_name_the_same_build() {
+    let server = Server::start();
+    let (head, version) = server.get("/version", "");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(header(&head, "cache-control"), Some("no-store"));
+    assert!(version.len() == 16, "{version}");
+    for path in ["/", "/sw.js"] {
+        let (_, text) = server.get(path, "");
+        assert!(
+            text.contains(&version) && !text.contains("%version%") && !text.contains("%files%"),
+            "{path}"
+        );
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ const MODE: &str = "process";
 
 mod support;
 
+mod changes;
 mod control;
 mod durability;
 mod errors;
@@ -14,6 +15,7 @@ mod http;
 mod limits;
 mod names;
 mod order;
+mod people;
 mod plain;
 mod processes;
 mod program;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, ProcessLine, Server, TempDirectory, until};
+use crate::support::{Browser, Client, ProcessLine, Server, TempDirectory, until};
 
 /// Messages that a member of a crowd sends before it waits for its own to come back.
 const AT_A_TIME: usize = 4;
@@ -372,4 +372,57 @@ fn a_killed_server_leaves_no_process_behind() {
         };
         (!processes.iter().any(lives)).then_some(())
     });
+}
+
+#[test]
+fn who_somebody_is_outlives_every_process() {
+    let server = Server::start();
+    let mut ann = Browser::account(&server, "Ann", "correct horse");
+    let (mut page, welcome) = Client::signed_in(&server, ann.cookie(), "");
+    page.ask(json!({"type": "join", "room": "lobby"}), "joined");
+    for name in ["hub", "worker 0", "hub"] {
+        let is_it = |process: &&ProcessLine| process.name == name && process.state == "running";
+        let pid_of_it = || server.processes().iter().find(is_it).map(|process| process.pid);
+        let killed = pid_of_it().expect("it runs");
+        Server::kill_process(killed);
+        // What the hub is asked while there is none is answered by the next one. A worker takes its HTTP connections along.
+        if name != "hub" {
+            until("another one", || pid_of_it().filter(|pid| *pid != killed));
+        }
+        let guest = Browser::guest(&server, &format!("guest beside {name}"));
+        Client::signed_in(&server, guest.cookie(), "");
+        assert_eq!(Browser::default().sign_in(&server, "Ann", "correct horse").status, 200, "{name}");
+    }
+    let (output, _, err) = server.order("reload");
+    assert!(output.status.success(), "{err}");
+    let person = ann.ask(&server, "GET", "/session", Value::Null).body["person"].clone();
+    assert_eq!(person, welcome["person"]);
+    // The connection is still hers: it takes another name for all of her, and a sign-out reaches it.
+    page.send(json!({"type": "connect", "text": "Anna"}));
+    assert_eq!(page.await_type("welcome")["person"]["name"], "Anna");
+    assert_eq!(ann.ask(&server, "DELETE", "/session", Value::Null).status, 200);
+    assert_eq!(page.await_close(), 3501);
+}
+
+#[test]
+fn who_is_back_in_time_has_not_left_whatever_becomes_of_the_hub() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--leave-grace", "3"]);
+    let mut ann = Client::person(&server, "Ann", &["lobby"]);
+    for name in ["Bob", "Cy"] {
+        drop(Client::person(&server, name, &["lobby"]));
+    }
+    // Both are gone for the hub, and stay for the others.
+    until("they are gone", || {
+        ann.send(json!({"type": "who", "room": "lobby"}));
+        (ann.await_type("who")["member_count"] == 3).then_some(())
+    });
+    let hub = server.processes().into_iter().find(|process| process.name == "hub").expect("it runs");
+    Server::kill_process(hub.pid);
+    let _bob = Client::person(&server, "Bob", &["lobby"]);
+    let left = ann.await_type("leave");
+    assert_eq!((&left["from"], &left["members"]), (&json!("Cy"), &json!(2)));
+    ann.send(json!({"type": "who", "room": "lobby"}));
+    assert_eq!(ann.await_type("who")["members"], json!(["Ann", "Bob"]));
+    ann.catch_up();
 }

@@ -16,6 +16,7 @@ export class ChatApp extends ChatElement {
   typedName = '';
   /** @type {NameGate | ChatFrame | null} */
   #shown = null;
+  #badge = 0;
 
   attached() {
     this.listen(window, 'hashchange', () => this.#followAddress());
@@ -67,6 +68,9 @@ export class ChatApp extends ChatElement {
     const place = room === null || this.#shown instanceof NameGate ? '' : `${this.chat.titleOf(room)} · `;
     const title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${place}${t.appName}`;
     if (document.title !== title) document.title = title;
+    // On the icon of an installed page, where there is one.
+    if (unread !== this.#badge) navigator.setAppBadge?.(unread).catch(() => {});
+    this.#badge = unread;
     const icon = document.querySelector('link[rel="icon"]');
     const href = unread > 0 ? 'favicon-unread.svg' : 'favicon.svg';
     if (icon !== null && icon.getAttribute('href') !== href) icon.setAttribute('href', href);

@@ -7,20 +7,25 @@ import { ConnectionStatus } from './connection-status.js';
 import { h, keyboardIsNear, setText } from './dom.js';
 import { Drawers } from './drawers.js';
 import { icon, mark } from './icons.js';
+import { KeysDialog } from './keys-dialog.js';
 import { LanguageSwitch } from './language-switch.js';
 import { MessageList } from './message-list.js';
 import { PeopleList } from './people-list.js';
+import { QuickSwitcher } from './quick-switcher.js';
 import { RoomHeader } from './room-header.js';
 import { RoomList } from './room-list.js';
 import { SelfCard } from './self-card.js';
+import { shortcut } from './shortcuts.js';
+import { UpdateNote } from './update-note.js';
 
+/** @import { Message } from '../net/frames.js' */
 /** @import { Drawer } from './drawers.js' */
 
 export class ChatFrame extends ChatElement {
   /** The drawer to begin with. @type {Drawer | null} */
   drawer = null;
 
-  /** @type {{ rooms: RoomList, list: MessageList, composer: MessageComposer, drawers: Drawers } | null} */
+  /** @type {{ rooms: RoomList, list: MessageList, composer: MessageComposer, drawers: Drawers, switcher: QuickSwitcher, keys: KeysDialog } | null} */
   #parts = null;
   #problemText = h('p');
   #problem = h('div', { class: 'server-problem', role: 'alert', hidden: true }, icon('alert'), this.#problemText,
@@ -31,35 +36,46 @@ export class ChatFrame extends ChatElement {
     const rooms = make(RoomList, chat);
     const list = make(MessageList, chat);
     const composer = make(MessageComposer, chat);
+    const switcher = make(QuickSwitcher, chat);
+    const keys = make(KeysDialog, chat);
+    const goTo = h('button', { type: 'button', class: 'icon-button go-to', 'aria-label': t.goTo, title: t.goTo, click: () => switcher.open() }, icon('search'));
     const closePeople = this.#closer('close-people');
     const panels = {
       rooms: h(
         'nav',
         { class: 'panel rooms-panel', 'aria-label': t.rooms },
-        h('header', { class: 'panel-head' }, h('span', { class: 'brand' }, mark(), t.appName), this.#closer('close-rooms')),
+        h('header', { class: 'panel-head' }, h('span', { class: 'brand' }, mark(), t.appName), goTo, this.#closer('close-rooms')),
         h('div', { class: 'panel-scroll' }, rooms),
         h('footer', { class: 'panel-foot' }, make(SelfCard, chat), make(LanguageSwitch, chat)),
       ),
       people: h('aside', { class: 'panel people-panel', 'aria-label': t.people }, closePeople, make(PeopleList, chat)),
     };
-    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), list, this.#problem, composer);
+    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, composer);
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
     const drawers = new Drawers(this, panels, [skip, conversation]);
-    this.#parts = { rooms, list, composer, drawers };
-    this.append(skip, panels.rooms, conversation, panels.people, backdrop);
+    this.#parts = { rooms, list, composer, drawers, switcher, keys };
+    this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, keys);
 
     this.addEventListener('drawer', (event) => {
       const drawer = /** @type {CustomEvent<Drawer>} */ (event).detail;
       drawers.show(drawer, drawer === 'rooms' ? rooms : closePeople);
     });
     this.addEventListener('chosen', () => this.#chosen());
-    this.addEventListener('posted', () => list.goToLatest());
+    this.addEventListener('mention', (event) => this.#mention(/** @type {CustomEvent<string>} */ (event).detail));
+    this.addEventListener('keys', () => keys.open());
+    this.addEventListener('posted', () => list.markRead());
+    this.addEventListener('compose', (event) => {
+      const { kind, message } = /** @type {CustomEvent<{ kind: 'reply' | 'edit', message: Message }>} */ (event).detail;
+      if (kind === 'edit') composer.edit(message);
+      else composer.reply(message);
+    });
     if (this.drawer !== null) drawers.show(this.drawer, this);
   }
 
   attached() {
     this.#parts?.drawers.attach((target, type, listener) => this.listen(target, type, listener));
+    this.listen(document, 'keydown', (/** @type {KeyboardEvent} */ event) => this.#keyDown(event));
   }
 
   update() {
@@ -83,6 +99,36 @@ export class ChatFrame extends ChatElement {
     if (parts === null) return;
     if (parts.drawers.open !== null) parts.drawers.close();
     else if (keyboardIsNear()) parts.composer.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keyDown(event) {
+    const parts = this.#parts;
+    if (parts === null) return;
+    shortcut(event, {
+      switcher: () => {
+        if (parts.switcher.isOpen) parts.switcher.close();
+        else if (document.querySelector('dialog[open]') === null) parts.switcher.open();
+      },
+      keys: () => parts.keys.open(),
+      room: (step, unread) => {
+        const key = parts.rooms.neighbour(step, unread);
+        if (key === null) return;
+        this.chat.session.show(key);
+        parts.drawers.close();
+        parts.composer.focus();
+      },
+      escape: () => {
+        parts.list.markRead();
+        parts.composer.focus();
+      },
+    });
+  }
+
+  /** @param {string} name */
+  #mention(name) {
+    this.#parts?.drawers.close();
+    this.#parts?.composer.insert(`@${name} `);
   }
 
   #dismiss() {

@@ -2,11 +2,16 @@
 
 import { explain, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
+import { mayEdit } from '../state/changes.js';
 import { excess } from '../text/count.js';
 import { ChatElement } from './chat-element.js';
+import { ComposeBar } from './compose-bar.js';
 import { CompositionWatch } from './composition.js';
 import { h, setText } from './dom.js';
+import { EmojiCompletion } from './emoji-completion.js';
 import { icon } from './icons.js';
+
+/** @import { Message, Reply } from '../net/frames.js' */
 
 /** The count is shown when this many characters are left, or fewer. */
 const COUNT_FROM = 200;
@@ -22,18 +27,36 @@ export class MessageComposer extends ChatElement {
   /** The room that the text is for. @type {string | null} */
   #room = null;
   #problem = '';
+  /** The message whose text is being changed. @type {Message | null} */
+  #edited = null;
+  #bar = new ComposeBar(() => { this.#cancel(); this.focus(); });
+  #completion = new EmojiCompletion(this.#input, (from, to, emoji) => {
+    this.#input.setRangeText(emoji, from, to, 'end');
+    this.#typed();
+  });
+  /** The selection when the box lost the focus: a dialog that closes gives the focus back, but not the cursor. */
+  #cursor = /** @type {[number, number]} */ ([0, 0]);
 
   build() {
     this.append(
       h(
         'form',
         { class: 'composer-form', submit: (event) => { event.preventDefault(); this.#post(); } },
+        this.#bar.element,
+        this.#completion.element,
         h('div', { class: 'composer-box' }, this.#label, this.#input, this.#send),
         h('div', { class: 'composer-foot' }, h('p', { id: 'composer-hint', class: 'composer-hint' }, t.keysHint), this.#count),
       ),
     );
-    this.#input.addEventListener('input', () => this.#typed());
+    this.#input.addEventListener('input', (event) => {
+      this.#typed();
+      if (event instanceof InputEvent && event.isComposing) this.#completion.close();
+      else this.#completion.typed();
+    });
+    this.#input.addEventListener('compositionend', () => this.#completion.typed());
+    this.#input.addEventListener('blur', () => this.#completion.close());
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
+    this.#input.addEventListener('blur', () => { this.#cursor = [this.#input.selectionStart, this.#input.selectionEnd]; });
     // The box keeps the focus, and the phone its keyboard, when the button is pressed.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
   }
@@ -53,6 +76,46 @@ export class MessageComposer extends ChatElement {
     this.#input.focus();
   }
 
+  /** What is written next answers a message. @param {Message} message */
+  reply(message) {
+    if (this.#edited !== null) this.#cancel();
+    this.chat.replies.set(message.room, message);
+    this.update();
+    this.focus();
+  }
+
+  /** Another text for an own message. What was being written comes back afterwards. @param {Message} message */
+  edit(message) {
+    this.#edited = message;
+    this.#input.value = message.data;
+    this.#typed();
+    this.update();
+    this.focus();
+    this.#input.setSelectionRange(message.data.length, message.data.length);
+  }
+
+  /** No answer, or no other text, after all. */
+  #cancel() {
+    if (this.#edited !== null) {
+      this.#edited = null;
+      this.#input.value = this.#room === null ? '' : this.chat.drafts.get(this.#room) ?? '';
+      this.#typed();
+    } else if (this.#room !== null) {
+      this.chat.replies.delete(this.#room);
+    }
+    this.update();
+  }
+
+  /** Puts a text where the cursor is, or was before the box lost the focus. @param {string} text */
+  insert(text) {
+    const { value } = this.#input;
+    const [selectionStart, selectionEnd] = this.#cursor;
+    const space = selectionStart > 0 && !/\s$/u.test(value.slice(0, selectionStart)) ? ' ' : '';
+    this.#input.focus();
+    this.#input.setRangeText(space + text, selectionStart, selectionEnd, 'end');
+    this.#typed();
+  }
+
   update() {
     const room = this.chat.store.currentRoom;
     this.hidden = room === null || !room.wanted;
@@ -62,22 +125,36 @@ export class MessageComposer extends ChatElement {
     this.#input.placeholder = label;
     if (room.key !== this.#room) {
       this.#room = room.key;
+      this.#edited = null;
+      this.#completion.close();
       this.#input.value = this.chat.drafts.get(room.key) ?? '';
       this.#typed();
     }
+    const answered = this.chat.replies.get(room.key);
+    this.#bar.show(this.#edited !== null ? { kind: 'edit', message: this.#edited } : answered === undefined ? null : { kind: 'reply', message: answered });
     this.#showCount();
   }
 
   /** @param {KeyboardEvent} event */
   #keyDown(event) {
-    if (event.key !== 'Enter' || event.shiftKey || event.altKey || this.#composition.owns(event)) return;
+    if (this.#composition.owns(event) || this.#completion.takes(event)) return;
+    if (event.key === 'Escape' && !this.#bar.element.hidden) {
+      event.preventDefault();
+      this.#cancel();
+      return;
+    }
+    if (event.key === 'ArrowUp' && !event.altKey && this.#input.value === '' && this.#editLast()) {
+      event.preventDefault();
+      return;
+    }
+    if (event.key !== 'Enter' || event.shiftKey || event.altKey) return;
     event.preventDefault();
     this.#post();
   }
 
   #typed() {
     this.#problem = '';
-    if (this.#room !== null) {
+    if (this.#room !== null && this.#edited === null) {
       if (this.#input.value === '') this.chat.drafts.delete(this.#room);
       else this.chat.drafts.set(this.#room, this.#input.value);
     }
@@ -88,14 +165,35 @@ export class MessageComposer extends ChatElement {
   #post() {
     const text = this.#input.value.replace(/^(?:[^\S\n]*\n)+/u, '').trimEnd();
     if (this.#room === null || text.trim() === '' || this.#left(text) < 0) return;
-    if (!this.chat.session.post(this.#room, text)) {
+    if (this.#edited !== null) {
+      this.#change(this.#edited, text);
+      return;
+    }
+    const answered = this.chat.replies.get(this.#room);
+    if (!this.chat.session.post(this.#room, text, answered === undefined ? undefined : replyTo(answered))) {
       this.#problem = explain({ code: 'outbox_full', sentence: '' });
       this.#showCount();
       return;
     }
+    this.chat.replies.delete(this.#room);
     this.#input.value = '';
     this.#typed();
+    this.update();
     this.dispatchEvent(new CustomEvent('posted', { bubbles: true }));
+  }
+
+  /** @param {Message} message @param {string} text */
+  #change(message, text) {
+    if (text !== message.data) this.chat.session.changes.edit(message, text);
+    this.#cancel();
+  }
+
+  /** The last own message again. @returns {boolean} whether there is one */
+  #editLast() {
+    const { currentRoom, self } = this.chat.store;
+    const last = currentRoom?.messages.findLast((message) => mayEdit(message, self));
+    if (last !== undefined) this.edit(last);
+    return last !== undefined;
   }
 
   /** @param {string} text */
@@ -120,6 +218,11 @@ export class MessageComposer extends ChatElement {
     this.#input.style.height = 'auto';
     this.#input.style.height = `${this.#input.scrollHeight}px`;
   }
+}
+
+/** As it is shown until the server has it. @param {Message} message @returns {Reply} */
+function replyTo({ seq, from, data, deleted }) {
+  return { seq, from, data: [...data.replace(/\s+/g, ' ')].slice(0, 120).join(''), deleted };
 }
 
 customElements.define('message-composer', MessageComposer);

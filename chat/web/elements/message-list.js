@@ -1,53 +1,86 @@
-/** The conversation: what was said in a room, where one is in it, and what is new below. */
+/** The conversation: what was said in a room, where one is in it, and what is new. */
 
 import { t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
+import { hashOf } from '../state/address.js';
+import { mayDelete, mayEdit } from '../state/changes.js';
 import { timeline } from '../state/timeline.js';
 import { Announcer } from './announcer.js';
 import { ChatElement, make } from './chat-element.js';
 import { h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { KeyedList } from './keyed-list.js';
 import { fill, look } from './message-item.js';
+import { MessageKeys } from './message-keys.js';
+import { MessageMenu } from './message-menu.js';
+import { NewLine } from './new-line.js';
+import { copyText } from './rich-text.js';
 import { Place } from './place.js';
 import { RoomState } from './room-state.js';
+import { VirtualList } from './virtual-list.js';
 
+/** @import { Message } from '../net/frames.js' */
 /** @import { Item } from '../state/timeline.js' */
+/** @import { Actions } from './message-item.js' */
 /** @import { Room } from '../state/room.js' */
 
 /** Older and newer pages are asked for when this many pixels, or fewer, are left to scroll. */
 const LOAD_WITHIN = 800;
 
+/** About the height of a message, in pixels. */
+const HEIGHT_GUESS = 56;
+
 export class MessageList extends ChatElement {
   #timeline = h('ol', { class: 'timeline', role: 'list' });
   #top = h('div', { class: 'timeline-top' });
   #scroller = h('div', { class: 'scroller', role: 'log', 'aria-live': 'off', tabindex: 0 });
-  #pill = h('button', { type: 'button', class: 'pill', hidden: true, click: () => this.goToLatest() }, icon('down'), h('span', { class: 'pill-text' }));
+  #pill = pill('pill', 'down', () => this.goToLatest());
+  #newPill = pill('new-above', 'up', () => this.goToNew());
   #announcer = new Announcer();
-  #place = new Place(this.#scroller, this.#timeline);
   #connected = false;
-  /** @type {KeyedList<Item>} */
-  #items = new KeyedList(this.#timeline, {
+  /** @type {VirtualList<Item>} */
+  #items = new VirtualList(this.#scroller, this.#timeline, {
+    guess: HEIGHT_GUESS,
     key: (item) => item.key,
     look: (item) => look(item, this.#connected),
-    fill: (li, item) => fill(li, item, this.#connected, {
-      retry: (id) => this.chat.session.retry(id),
-      discard: (id) => this.chat.session.discard(id),
-    }),
+    fill: (li, item) => fill(li, item, this.#connected, this.#actions),
   });
+  #menu = new MessageMenu({
+    react: (message, emoji, on) => this.#react(message, emoji, on),
+    reply: (message) => this.#compose('reply', message),
+    edit: (message) => this.#compose('edit', message),
+    copyLink: (message) => copyText(linkTo(message)),
+    remove: (message) => this.chat.session.changes.remove(message),
+    recent: () => this.chat.memory.emoji,
+  });
+  /** @type {Actions} */
+  #actions = {
+    retry: ({ id, slot }) => (slot === null ? this.chat.session.retry(id ?? '') : this.chat.session.changes.retry(slot)),
+    discard: ({ id, slot }) => (slot === null ? this.chat.session.discard(id ?? '') : this.chat.session.changes.discard(slot)),
+    react: (message, emoji, on) => this.#react(message, emoji, on),
+    goTo: (seq) => this.goTo(seq, true),
+    openMenu: (li, { message }, opener) => {
+      const { self } = this.chat.store;
+      if (message !== null) this.#menu.open(li, message, { edit: mayEdit(message, self), remove: mayDelete(message, self) }, opener);
+    },
+  };
+  #place = new Place(this.#scroller, this.#timeline, this.#items);
   /** @type {Room | null} */
   #room = null;
+  #line = new NewLine();
   /** The newest page was asked for: go to the bottom when it is here. */
   #goesToLatest = false;
+  /** Go to this message, or the first one after it, when the page that was asked for is here. @type {{ seq: number, asked: boolean, isSought: boolean } | null} */
+  #goesTo = null;
 
   build() {
     this.#scroller.append(this.#top, this.#timeline, make(RoomState, this.chat));
-    this.append(this.#scroller, this.#pill, this.#announcer.element);
+    this.append(this.#newPill, this.#scroller, this.#pill, this.#announcer.element);
   }
 
   attached() {
+    new MessageKeys(this.#timeline).attach((target, type, listener) => this.listen(target, type, listener));
     this.listen(this.#scroller, 'scroll', () => this.#scrolled(), { passive: true });
-    this.listen(document, 'visibilitychange', () => this.#see());
+    this.listen(document, 'visibilitychange', () => this.update());
     this.whileConnected(this.chat.store.onNews((room, messages) => {
       if (room === this.#room) this.#announcer.tell(messages);
     }));
@@ -71,17 +104,25 @@ export class MessageList extends ChatElement {
     this.#scroller.setAttribute('aria-label', room === null ? t.noRoom : t.messagesIn(this.chat.titleOf(room)));
     this.#scroller.setAttribute('aria-busy', String(room !== null && !room.loaded));
     if (room === null) {
-      this.#pill.hidden = true;
+      this.#pill.hidden = this.#newPill.hidden = true;
       return;
     }
     if (this.#goesToLatest && room.atTail && room.loading === null) {
       this.#goesToLatest = false;
       this.#place.toBottom();
     }
+    if (room.loaded) this.#line.follow(room, this.#sees(room));
     this.#place.keep(() => {
-      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name) : []);
+      const more = { changes: this.chat.session.changes.of(room.key), newAfter: this.#line.after, self: store.self };
+      this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, more) : []);
       this.#showTop(room);
     });
+    const { sought } = this.chat;
+    if (sought !== null && room.loaded) {
+      this.chat.sought = null;
+      this.#goesTo = { seq: sought, asked: holds(room, sought), isSought: true };
+    }
+    this.#goOn(room);
     this.#afterMoving(room);
   }
 
@@ -95,14 +136,80 @@ export class MessageList extends ChatElement {
       this.#afterMoving(room);
     } else {
       this.#goesToLatest = true;
-      this.chat.session.loadLatest(room);
+      this.chat.session.pages.latest(room);
     }
+  }
+
+  /** To the first message that is new. */
+  goToNew() {
+    if (this.#line.after === null) return;
+    if (this.#place.goTo('new') === undefined) this.goTo(this.#line.after + 1);
+    else if (this.#room !== null) this.#afterMoving(this.#room);
+    this.#scroller.focus();
+  }
+
+  /**
+   * To a message of this room, which may be far away.
+   * @param {number} seq
+   * @param {boolean} [isSought] it is marked for a moment, and gets the focus
+   */
+  goTo(seq, isSought = false) {
+    const room = this.#room;
+    if (room === null || !room.loaded) return;
+    this.#goesTo = { seq, asked: holds(room, seq), isSought };
+    this.#goOn(room);
+    this.#afterMoving(room);
+  }
+
+  /** Everything here counts as read: the line goes, and so does one, to the bottom. */
+  markRead() {
+    this.#line.clear();
+    this.goToLatest();
+    this.chat.store.changed();
+  }
+
+  /** A step on the way to a message. @param {Room} room */
+  #goOn(room) {
+    if (this.#goesTo === null || room.loading !== null || !room.joined) return;
+    const { seq, asked, isSought } = this.#goesTo;
+    if (!asked) {
+      this.#goesTo.asked = true;
+      this.chat.session.pages.around(room, seq);
+      return;
+    }
+    this.#goesTo = null;
+    if (!isSought && seq - 1 === this.#line.after && this.#place.goTo('new') !== undefined) return;
+    const item = timeline(room, [], this.chat.store.name).find((each) => each.kind === 'message' && (each.seq ?? 0) >= seq);
+    const li = item === undefined ? undefined : this.#place.goTo(item.key);
+    if (li !== undefined && isSought) this.#show(li);
+  }
+
+  /** @param {HTMLElement} sought */
+  #show(sought) {
+    for (const other of this.#timeline.querySelectorAll('.sought')) other.classList.remove('sought');
+    sought.classList.add('sought');
+    const more = sought.querySelector('.message-more');
+    if (more instanceof HTMLElement) more.focus({ preventScroll: true });
+  }
+
+  /** @param {Message} message @param {string} emoji @param {boolean} on */
+  #react(message, emoji, on) {
+    if (on) this.chat.memory.rememberEmoji(emoji);
+    this.chat.session.changes.react(message, emoji, on);
+  }
+
+  /** @param {'reply' | 'edit'} kind @param {Message} message */
+  #compose(kind, message) {
+    this.dispatchEvent(new CustomEvent('compose', { bubbles: true, detail: { kind, message } }));
   }
 
   /** @param {Room | null} room */
   #change(room) {
+    this.#menu.close(false);
     this.#room = room;
     this.#goesToLatest = false;
+    this.#goesTo = null;
+    this.#line.begin();
     this.#items.clear();
     this.#announcer.clear();
     this.#top.replaceChildren();
@@ -119,7 +226,7 @@ export class MessageList extends ChatElement {
     this.#top.dataset.look = look;
     this.#top.dataset.state = state;
     if (state === 'failed') {
-      const retry = () => { room.problem = null; this.chat.session.loadOlder(room); };
+      const retry = () => { room.problem = null; this.chat.session.pages.older(room); };
       this.#top.replaceChildren(h('button', { type: 'button', class: 'button small', click: retry }, t.tryAgain));
     } else {
       const sentence = state === 'more' ? t.loadingOlder : state === 'beginning' ? t.beginning(this.chat.titleOf(room)) : '';
@@ -134,31 +241,68 @@ export class MessageList extends ChatElement {
 
   /** What follows from where one is now. @param {Room} room */
   #afterMoving(room) {
+    this.#place.hasEnd = room.atTail;
     const atBottom = this.#place.atBottom && room.atTail;
     room.anchor = atBottom ? null : this.#place.seq();
-    this.#see();
-    this.#showPill(room);
+    if (this.#sees(room)) this.chat.session.markRead(room);
+    this.#showPills(room);
     if (!room.loaded || !room.joined || room.loading !== null || room.problem !== null) return;
-    if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.loadOlder(room);
-    else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.loadNewer(room);
+    if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.pages.older(room);
+    else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.pages.newer(room);
   }
 
-  /** Who looks at the bottom of a room has read it. */
-  #see() {
-    const room = this.#room;
-    if (room === null || document.visibilityState !== 'visible' || !this.#place.atBottom || !room.atTail) return;
-    this.chat.session.markRead(room);
+  /** Who looks at the bottom of a room has read it. @param {Room} room */
+  #sees(room) {
+    return document.visibilityState === 'visible' && this.#place.atBottom && room.atTail;
   }
 
   /** @param {Room} room */
-  #showPill(room) {
+  #showPills(room) {
     const far = this.#place.below > this.#scroller.clientHeight || !room.atTail;
     const unread = this.#place.atBottom && room.atTail ? 0 : room.unread;
     this.#pill.hidden = unread === 0 && !far;
     this.#pill.classList.toggle('bare', unread === 0);
-    const sentence = unread === 0 ? t.toLatest : t.newMessages(unread).replace(/\d+/, (digits) => formatNumber(Number(digits)));
-    setText(/** @type {Element} */ (this.#pill.lastElementChild), sentence);
+    say(this.#pill, unread === 0 ? t.toLatest : t.newMessages(unread), unread);
+    const missed = document.visibilityState === 'visible' && room.loaded ? this.#line.above(room, this.#place.sideOf('new')) : 0;
+    this.#newPill.hidden = missed === 0;
+    say(this.#newPill, t.toFirstNew(missed), missed);
   }
+}
+
+/**
+ * Does the window hold a message, as far as there is such a one?
+ * @param {Room} room
+ * @param {number} seq
+ */
+function holds(room, seq) {
+  const first = room.messages[0]?.seq ?? Infinity;
+  return (seq >= first || !room.more) && seq <= room.end;
+}
+
+/** The address of a message. @param {Message} message */
+function linkTo({ room, seq }) {
+  const address = new URL(location.href);
+  address.search = `?m=${seq}`;
+  address.hash = hashOf(room);
+  return address.href;
+}
+
+/**
+ * @param {string} className
+ * @param {string} picture
+ * @param {() => void} click
+ */
+function pill(className, picture, click) {
+  return h('button', { type: 'button', class: className, hidden: true, click }, icon(picture), h('span', { class: 'pill-text' }));
+}
+
+/**
+ * @param {Element} button
+ * @param {string} sentence
+ * @param {number} number the one that stands in it
+ */
+function say(button, sentence, number) {
+  setText(/** @type {Element} */ (button.lastElementChild), sentence.replace(String(number), formatNumber(number)));
 }
 
 /**

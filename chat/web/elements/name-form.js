@@ -56,7 +56,7 @@ export class NameForm extends ChatElement {
   update() {
     const { nameProblem: refused, limits } = this.chat.store;
     if (refused !== null) this.#busy = false;
-    const problem = this.#ownProblem || (refused === null ? '' : explain(refused));
+    const problem = this.#ownProblem || (refused === null || refused.code === 'signed_out' ? '' : explain(refused));
     setText(this.#problem, problem);
     setText(this.#hint, t.nameHint(limits.name));
     setText(this.#submit, this.#busy ? t.comingIn : this.submitLabel);
@@ -77,7 +77,7 @@ export class NameForm extends ChatElement {
     this.#busy = true;
     this.update();
     try {
-      await this.chat.session.callMe(name);
+      await this.chat.comeIn(name);
       this.onDone();
     } catch (error) {
       this.#busy = false;

@@ -1,12 +1,13 @@
 /** The door: where one says who one is. */
 
-import { t } from '../i18n/index.js';
+import { explain, t } from '../i18n/index.js';
 import { ChatElement, make } from './chat-element.js';
 import { ConnectionStatus } from './connection-status.js';
-import { h } from './dom.js';
+import { h, setText } from './dom.js';
 import { mark } from './icons.js';
 import { LanguageSwitch } from './language-switch.js';
 import { NameForm } from './name-form.js';
+import { PasswordForm } from './password-form.js';
 import { patchPanel } from './patch-panel.js';
 
 export class NameGate extends ChatElement {
@@ -14,28 +15,81 @@ export class NameGate extends ChatElement {
   value = '';
   /** @type {NameForm | null} */
   #form = null;
+  /** @type {PasswordForm | null} */
+  #signIn = null;
+  #place = h('div', { class: 'gate-form' });
+  #title = h('h1');
+  #text = h('p', { class: 'gate-text' });
+  #other = h('button', { type: 'button', class: 'link', click: () => this.#turn() });
+  #why = h('p', { class: 'problem', role: 'alert' });
 
   build() {
-    const form = make(NameForm, this.chat);
-    form.value = this.value || this.chat.memory.name;
-    this.#form = form;
+    this.#askName();
     this.append(
       h('div', { class: 'gate-picture' }, patchPanel()),
       h(
         'main',
         { class: 'gate-main' },
         h('header', { class: 'gate-header' }, h('span', { class: 'brand' }, mark(), t.appName), make(LanguageSwitch, this.chat)),
-        h('div', { class: 'gate-body' }, h('h1', {}, t.welcomeTitle), h('p', { class: 'gate-text' }, t.welcomeText), form, make(ConnectionStatus, this.chat)),
+        h('div', { class: 'gate-body' }, this.#title, this.#text, this.#why, this.#place, this.#other, make(ConnectionStatus, this.chat)),
       ),
     );
   }
 
+  update() {
+    const { nameProblem } = this.chat.store;
+    // Said by the form where it is about the name that stands there.
+    setText(this.#why, nameProblem?.code === 'signed_out' ? explain(nameProblem) : '');
+  }
+
   get typed() {
-    return this.#form?.typed ?? '';
+    return this.#form?.typed ?? this.value;
   }
 
   focus() {
-    this.#form?.focus();
+    (this.#form ?? this.#signIn)?.focus();
+  }
+
+  #askName() {
+    const form = make(NameForm, this.chat);
+    form.value = this.value || this.chat.memory.name;
+    this.#form = form;
+    this.#signIn = null;
+    this.#show(form, t.welcomeTitle, t.welcomeText, t.haveAccount);
+  }
+
+  #askPassword() {
+    const form = make(PasswordForm, this.chat);
+    form.fields = [
+      { id: 'account-name', label: t.nameLabel, kind: 'username', value: this.value || this.chat.memory.name },
+      { id: 'account-password', label: t.password, kind: 'current-password' },
+    ];
+    form.submitLabel = t.signIn;
+    form.onSubmit = ([name = '', password = '']) => this.chat.signIn(name.trim(), password);
+    this.#form = null;
+    this.#signIn = form;
+    this.#show(form, t.signInTitle, t.signInText, t.noAccount);
+  }
+
+  /** The other way in. */
+  #turn() {
+    this.value = this.typed;
+    if (this.#form === null) this.#askName();
+    else this.#askPassword();
+    this.focus();
+  }
+
+  /**
+   * @param {HTMLElement} form
+   * @param {string} title
+   * @param {string} text
+   * @param {string} other
+   */
+  #show(form, title, text, other) {
+    setText(this.#title, title);
+    setText(this.#text, text);
+    setText(this.#other, other);
+    this.#place.replaceChildren(form);
   }
 }
 

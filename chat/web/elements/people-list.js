@@ -1,15 +1,16 @@
 /** Who is in the room, and the way out of it. */
 
-import { explain, language, t } from '../i18n/index.js';
+import { explain, isolated, language, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
 import { avatar } from './avatar.js';
-import { ChatElement } from './chat-element.js';
+import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { KeyedList } from './keyed-list.js';
+import { PersonMenu } from './person-menu.js';
+import { VirtualList } from './virtual-list.js';
 
-/** The most people who are shown; the rest are counted. */
-const SHOWN_MAX = 200;
+/** About the height of a row, in pixels. */
+const HEIGHT_GUESS = 40;
 
 /** @type {readonly string[]} */
 const NOBODY = [];
@@ -23,20 +24,38 @@ export class PeopleList extends ChatElement {
   /** @type {readonly string[]} */
   #shown = NOBODY;
   #shownSelf = '';
+  /** @type {ReadonlySet<string> | null} */
+  #shownAway = null;
+  /** For administrators. @type {PersonMenu | null} */
+  #menu = null;
+  /** @type {unknown} */
+  #shownRole = null;
   #foot = h('footer', { class: 'panel-foot' });
-  /** @type {KeyedList<string>} */
-  #list = new KeyedList(this.#people, {
+  // What scrolls can be reached by keyboard, also when there is nothing in it to press.
+  #scroller = h('div', { class: 'panel-scroll', tabindex: 0, role: 'group', 'aria-label': t.people }, this.#heading, this.#people, this.#more);
+  /** @type {VirtualList<string>} */
+  #list = new VirtualList(this.#scroller, this.#people, {
+    guess: HEIGHT_GUESS,
+    counted: true,
     key: (name) => name,
-    look: (name) => String(name === this.chat.store.name),
+    look: (name) => `${this.#isModerated(name)} ${name === this.chat.store.name} ${this.chat.store.away.has(name)}`,
     fill: (li, name) => {
       li.className = 'person';
-      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []));
+      const isAway = this.chat.store.away.has(name);
+      li.dataset.presence = isAway ? 'away' : 'online';
+      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []), isAway ? h('span', { class: 'tag' }, t.away) : h('span', { class: 'visually-hidden' }, t.isOnline),
+        ...(this.#isModerated(name) ? [h('button', { type: 'button', class: 'icon-button moderate', 'aria-label': t.moderate(isolated(name)), title: t.moderate(name), click: () => this.#menu?.open(name) }, icon('more'))] : []));
     },
   });
 
   build() {
+    this.#menu = make(PersonMenu, this.chat);
     this.#foot.append(this.#problem, this.#leave);
-    this.append(h('div', { class: 'panel-scroll' }, this.#heading, this.#people, this.#more), this.#foot);
+    this.append(this.#scroller, this.#foot, this.#menu);
+  }
+
+  attached() {
+    this.#list.follow((target, type, listener, options) => this.listen(target, type, listener, options), (end) => this.whileConnected(end));
   }
 
   update() {
@@ -44,7 +63,7 @@ export class PeopleList extends ChatElement {
     const room = store.currentRoom;
     this.#showPeople(room === null || !room.loaded ? NOBODY : room.people);
     setText(this.#heading, room === null || !room.loaded ? t.people : `${t.people} · ${formatNumber(room.members)}`);
-    const more = room === null || !room.loaded ? 0 : room.members - this.#people.childElementCount;
+    const more = room === null || !room.loaded ? 0 : room.members - this.#list.length;
     setText(this.#more, t.morePeople(formatNumber(more)));
     this.#more.hidden = more <= 0;
     this.#foot.hidden = room === null || !room.wanted;
@@ -56,13 +75,22 @@ export class PeopleList extends ChatElement {
    * @param {readonly string[]} people
    */
   #showPeople(people) {
-    const { name: self } = this.chat.store;
-    if (people === this.#shown && self === this.#shownSelf) return;
+    const { name: self, away, self: me } = this.chat.store;
+    if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && me?.role === this.#shownRole) return;
+    this.#shownRole = me?.role;
+    this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;
     const collator = new Intl.Collator(language, { numeric: true });
     const names = [...new Set(people)].sort((a, b) => Number(b === self) - Number(a === self) || collator.compare(a, b));
-    this.#list.show(names.slice(0, SHOWN_MAX));
+    this.#list.show(names);
+    this.#list.arrange(() => this.#list.scrolled);
+  }
+
+  /** @param {string} name */
+  #isModerated(name) {
+    const { self, name: own } = this.chat.store;
+    return self?.role === 'admin' && name !== own;
   }
 
   #leaveRoom() {

@@ -3,33 +3,44 @@
  *
  * At the bottom one stays at the bottom. Anywhere else, what one looks at stays where it is on the screen: its place is
  * measured before the change and after it, and the difference is scrolled. (The style sheet turns the browser's own scroll
- * anchoring off, which not every browser has.)
+ * anchoring off, which not every browser has.) The same holds when what was above the screen is put into the document, and
+ * is not as high as was guessed.
  */
+
+/** @import { VirtualList } from './virtual-list.js' */
 
 /** Closer to the end than this, in pixels, is at the bottom. */
 const BOTTOM_WITHIN = 40;
 
-/** The most elements that are remembered, in case the first of them go. */
+/** The most items that are remembered, in case the first of them go. */
 const MARKS = 12;
+
+/** What one goes to is shown below this part of the screen. */
+const GO_TO_AT = 0.2;
 
 export class Place {
   /** Whether to follow what comes in. */
   atBottom = true;
+  /** Whether what is below belongs to the list already; otherwise nobody follows it unasked. */
+  hasEnd = true;
   #scroller;
   #list;
+  #items;
   /** The heights for which the place was last right. */
   #scrollHeight = 0;
   #clientHeight = 0;
-  /** What is seen, and where its lower edge is. @type {{ element: Element, bottom: number }[]} */
+  /** What is seen, and where its lower edge is. @type {{ key: string, bottom: number }[]} */
   #marks = [];
 
   /**
    * @param {HTMLElement} scroller
    * @param {HTMLElement} list its children are in order from top to bottom
+   * @param {VirtualList<any>} items what puts them there
    */
-  constructor(scroller, list) {
+  constructor(scroller, list, items) {
     this.#scroller = scroller;
     this.#list = list;
+    this.#items = items;
   }
 
   /** How far it is to the top, in pixels. */
@@ -48,6 +59,27 @@ export class Place {
     this.settle();
   }
 
+  /**
+   * Scrolls an item into view, and puts it into the document.
+   * @param {string} key
+   * @returns {HTMLLIElement | undefined} its element; undefined if there is no such item
+   */
+  goTo(key) {
+    if (!this.#items.has(key)) return undefined;
+    this.atBottom = false;
+    this.#marks = [{ key, bottom: this.#scroller.clientHeight * GO_TO_AT }];
+    this.settle();
+    const li = this.#items.find(key);
+    const hidden = li === undefined ? 0 : this.#origin() - li.getBoundingClientRect().top;
+    if (hidden > 0) {
+      // It is higher than that: it is shown from its beginning.
+      this.#marks = [{ key, bottom: this.#scroller.clientHeight * GO_TO_AT + hidden }];
+      this.settle();
+    }
+    this.scrolled();
+    return this.#items.find(key);
+  }
+
   /** The place is another one now: the person has scrolled, or a change of heights has moved things. */
   scrolled() {
     const { scrollHeight, clientHeight } = this.#scroller;
@@ -55,7 +87,10 @@ export class Place {
       this.settle();
       return;
     }
-    this.atBottom = this.below < BOTTOM_WITHIN;
+    this.atBottom = this.hasEnd && this.below < BOTTOM_WITHIN;
+    this.#mark();
+    if (this.#items.covers(this.#items.scrolled)) return;
+    this.settle();
     this.#mark();
   }
 
@@ -71,12 +106,17 @@ export class Place {
 
   /** Sizes have changed: back to the bottom, or to what was seen. */
   settle() {
+    const mark = this.#marks.find(({ key }) => this.#items.has(key));
     if (this.atBottom) {
+      this.#items.arrange(() => this.#items.endTop);
       this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    } else if (mark === undefined) {
+      this.#items.arrange(() => this.#items.scrolled);
     } else {
-      const mark = this.#marks.find(({ element }) => element.isConnected);
-      const moved = mark === undefined ? 0 : mark.element.getBoundingClientRect().bottom - this.#origin() - mark.bottom;
-      if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
+      this.#items.arrange(() => this.#items.bottomOf(mark.key) - mark.bottom);
+      const bottom = this.#items.find(mark.key)?.getBoundingClientRect().bottom;
+      const moved = bottom === undefined ? 0 : bottom - this.#origin() - mark.bottom;
+      if (Math.abs(moved) >= 0.5) this.#scroller.scrollTop += moved;
     }
     this.#scrollHeight = this.#scroller.scrollHeight;
     this.#clientHeight = this.#scroller.clientHeight;
@@ -84,20 +124,35 @@ export class Place {
 
   /** The `seq` of the first message that is seen. @returns {number | null} */
   seq() {
-    for (const { element } of this.#marks) {
-      if (element instanceof HTMLElement && element.dataset.seq !== undefined) return Number(element.dataset.seq);
+    for (const { key } of this.#marks) {
+      const seq = this.#items.find(key)?.dataset.seq;
+      if (seq !== undefined) return Number(seq);
     }
     return null;
   }
 
+  /**
+   * Whether an item is above the screen, below it, or on it.
+   * @param {string} key
+   * @returns {'above' | 'here' | 'below' | null} null if there is no such item
+   */
+  sideOf(key) {
+    if (!this.#items.has(key)) return null;
+    const bottom = this.#items.find(key)?.getBoundingClientRect().bottom;
+    const at = bottom === undefined ? this.#items.bottomOf(key) - this.#items.scrolled : bottom - this.#origin();
+    return at <= 0 ? 'above' : at > this.#scroller.clientHeight ? 'below' : 'here';
+  }
+
   #mark() {
     const origin = this.#origin();
-    const children = this.#list.children;
+    const { children } = this.#list;
     const first = firstBelow(children, origin);
     this.#marks = [];
     for (let i = first; i < Math.min(first + MARKS, children.length); i += 1) {
       const element = /** @type {Element} */ (children[i]);
-      this.#marks.push({ element, bottom: element.getBoundingClientRect().bottom - origin });
+      const { top, bottom } = element.getBoundingClientRect();
+      if (top > origin + this.#scroller.clientHeight) return; // nothing of it is seen
+      this.#marks.push({ key: this.#items.keyOf(element) ?? '', bottom: bottom - origin });
     }
   }
 

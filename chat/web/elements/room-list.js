@@ -7,10 +7,16 @@ import { hashOf } from '../state/address.js';
 import { ChatElement, make } from './chat-element.js';
 import { bdi, h } from './dom.js';
 import { icon, jack } from './icons.js';
-import { KeyedList } from './keyed-list.js';
 import { RoomForm } from './room-form.js';
+import { VirtualList } from './virtual-list.js';
 
 /** @import { Room } from '../state/room.js' */
+
+/** About the height of a row, in pixels. */
+const HEIGHT_GUESS = 42;
+
+/** The keys that turn pages go on by so many rooms. */
+const PAGE = 10;
 
 export class RoomList extends ChatElement {
   #own = h('ul', { class: 'rooms', role: 'list' });
@@ -20,15 +26,32 @@ export class RoomList extends ChatElement {
   /** @type {Room[]} */
   #sorted = [];
   #revision = -1;
-  #lists = [this.#own, this.#others].map((parent) => this.#list(parent));
+  /** @type {[VirtualList<Room>, VirtualList<Room>] | null} */
+  #lists = null;
+  /** The key of the room whose link is the one that Tab leads to; the arrow keys lead to the others. */
+  #stop = '';
+  /** The keys of all rooms from top to bottom. @type {string[]} */
+  #order = [];
 
   build() {
+    // Everything beside the lists scrolls with them.
+    const scroller = /** @type {HTMLElement} */ (this.parentElement);
+    this.#lists = [this.#list(scroller, this.#own), this.#list(scroller, this.#others)];
     this.append(
       this.#ownSection,
       this.#othersSection,
       make(RoomForm, this.chat),
     );
     this.addEventListener('keydown', (event) => this.#keyDown(event));
+    this.addEventListener('focusin', (event) => this.#focused(event));
+  }
+
+  attached() {
+    for (const list of this.#lists ?? []) {
+      list.follow((target, type, listener, options) => this.listen(target, type, listener, options), (end) => this.whileConnected(end));
+    }
+    // After the lists have followed.
+    this.listen(/** @type {HTMLElement} */ (this.parentElement), 'scroll', () => this.#setStop(), { passive: true });
   }
 
   update() {
@@ -37,24 +60,50 @@ export class RoomList extends ChatElement {
       this.#revision = store.roomsRevision;
       this.#sorted = [...store.rooms.values()].sort(byTitle(new Intl.Collator(language, { numeric: true })));
     }
-    this.#lists[0]?.show(this.#sorted.filter((room) => room.wanted));
-    this.#lists[1]?.show(this.#sorted.filter((room) => !room.wanted && room.problem?.code !== 'no_such_room'));
-    this.#ownSection.hidden = this.#own.childElementCount === 0;
-    this.#othersSection.hidden = this.#others.childElementCount === 0;
+    const own = this.#sorted.filter((room) => room.wanted);
+    const others = this.#sorted.filter((room) => !room.wanted && room.problem?.code !== 'no_such_room');
+    this.#ownSection.hidden = own.length === 0;
+    this.#othersSection.hidden = others.length === 0;
+    [own, others].forEach((rooms, i) => {
+      const list = this.#lists?.[i];
+      list?.show(rooms);
+      list?.arrange(() => list.scrolled);
+    });
+    this.#order = [...own, ...others].map(({ key }) => key);
+    this.#setStop();
   }
 
   /** Where the keyboard goes when the list is opened. */
   focus() {
-    const link = this.querySelector('[aria-current="page"]') ?? this.querySelector('a');
-    if (link instanceof HTMLElement) link.focus();
+    const { current } = this.chat.store;
+    this.#focusRoom(current !== null && this.#order.includes(current) ? current : this.#order[0] ?? '');
   }
 
   /**
-   * @param {HTMLElement} parent
-   * @returns {KeyedList<Room>}
+   * The room of one's own that stands after the one that is shown, or before it; after the last comes the first.
+   * @param {1 | -1} step
+   * @param {boolean} unread only where there is something unread
+   * @returns {string | null} its key
    */
-  #list(parent) {
-    return new KeyedList(parent, {
+  neighbour(step, unread) {
+    const own = this.#sorted.filter((room) => room.wanted);
+    const at = own.findIndex((room) => room.key === this.chat.store.current);
+    for (let i = 1; i <= own.length; i += 1) {
+      const room = own.at((Math.max(at, step > 0 ? -1 : 0) + step * i) % own.length);
+      if (room !== undefined && room.key !== this.chat.store.current && (!unread || room.unread > 0)) return room.key;
+    }
+    return null;
+  }
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {HTMLElement} parent
+   * @returns {VirtualList<Room>}
+   */
+  #list(scroller, parent) {
+    return new VirtualList(scroller, parent, {
+      guess: HEIGHT_GUESS,
+      counted: true,
       key: (room) => room.key,
       look: (room) => [this.chat.titleOf(room), room.wanted, this.#unread(room), room.key === this.chat.store.current, room.wanted ? '' : room.members].join('\n'),
       fill: (li, room) => this.#fill(li, room),
@@ -100,13 +149,36 @@ export class RoomList extends ChatElement {
 
   /** @param {KeyboardEvent} event */
   #keyDown(event) {
-    const links = [...this.querySelectorAll('a')];
-    const at = links.findIndex((link) => link === document.activeElement);
-    if (at < 0) return;
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
-    if (to === undefined) return;
+    const link = event.target instanceof Element ? event.target.closest('a') : null;
+    if (link === null || event.altKey || event.ctrlKey || event.metaKey) return;
+    const at = this.#order.indexOf(link.dataset.room ?? '');
+    const last = this.#order.length - 1;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: last, PageDown: at + PAGE, PageUp: at - PAGE }[event.key];
+    if (at < 0 || to === undefined) return;
     event.preventDefault();
-    links[Math.max(0, Math.min(to, links.length - 1))]?.focus();
+    this.#focusRoom(this.#order[Math.max(0, Math.min(to, last))] ?? '');
+  }
+
+  /** @param {string} key */
+  #focusRoom(key) {
+    const list = this.#lists?.find((each) => each.has(key));
+    list?.reveal(key)?.querySelector('a')?.focus({ preventScroll: true });
+  }
+
+  /** @param {FocusEvent} event */
+  #focused(event) {
+    const key = event.target instanceof HTMLElement ? event.target.dataset.room : undefined;
+    if (key === undefined) return;
+    this.#stop = key;
+    this.#setStop();
+  }
+
+  /** Tab leads to one link only: the one that had the focus last, or the room that is shown, or the first that is in the document. */
+  #setStop() {
+    const links = [...this.querySelectorAll('a')];
+    const { current } = this.chat.store;
+    const stop = links.find((link) => link.dataset.room === this.#stop) ?? links.find((link) => link.dataset.room === current) ?? links[0];
+    for (const link of links) link.tabIndex = link === stop ? 0 : -1;
   }
 }
 

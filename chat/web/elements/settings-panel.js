@@ -1,9 +1,12 @@
 /** One's own settings: sections, one under the other. A new one is an element and an entry of `SECTIONS`. */
 
 import { t } from '../i18n/index.js';
+import { AccountPanel } from './account-panel.js';
 import { ChatElement, make } from './chat-element.js';
 import { h } from './dom.js';
 import { NameForm } from './name-form.js';
+import { NotificationSettings } from './notification-settings.js';
+import { ThemeSettings } from './theme-settings.js';
 
 /**
  * `make` is called when the panel is shown, and anew each time.
@@ -13,6 +16,9 @@ import { NameForm } from './name-form.js';
 /** From the top down. @type {readonly Section[]} */
 const SECTIONS = [
   { id: 'settings-name', title: () => t.changeName, make: (panel) => panel.nameForm() },
+  { id: 'settings-account', title: () => t.account, make: (panel) => make(AccountPanel, panel.chat) },
+  { id: 'settings-theme', title: () => t.theme, make: (panel) => make(ThemeSettings, panel.chat) },
+  { id: 'settings-notifications', title: () => t.notifications, make: (panel) => make(NotificationSettings, panel.chat) },
 ];
 
 export class SettingsPanel extends ChatElement {

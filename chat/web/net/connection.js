@@ -28,6 +28,9 @@ const STAY_AWAY = { from: 3500, to: 3999 };
 /** The close code with which this page leaves a connection that it holds for dead. */
 const CLOSE_NO_ANSWER = 3000;
 
+/** The one with which it leaves to come back as somebody else. */
+const CLOSE_RENEWED = 3003;
+
 /**
  * `idle`: not started. `connecting`: an attempt is under way. `open`: frames go both ways.
  * `waiting`: the next attempt comes by itself. `stopped`: the server asked us to stay away.
@@ -63,6 +66,9 @@ export class Connection {
   phase = 'idle';
   /** Why the server asked us to stay away. */
   stopReason = '';
+  stopCode = 0;
+  /** When the next attempt comes, by the clock of the surroundings; while `waiting`. */
+  nextAt = 0;
 
   /** @type {Surroundings} */
   #surroundings;
@@ -120,6 +126,15 @@ export class Connection {
     this.#waitAndConnect();
   }
 
+  /** Comes anew at once: what is shown with the handshake has changed. */
+  renew() {
+    const socket = this.#socket;
+    this.#detach();
+    socket?.close(CLOSE_RENEWED, 'renewed');
+    if (this.phase === 'connecting' || this.phase === 'open') this.#setPhase('waiting');
+    this.connect();
+  }
+
   /**
    * Every request is answered; silence means that the connection is dead.
    * @param {Request & { id: string }} request
@@ -156,6 +171,7 @@ export class Connection {
     this.#detach();
     if (code >= STAY_AWAY.from && code <= STAY_AWAY.to) {
       this.stopReason = reason;
+      this.stopCode = code;
       this.#setPhase('stopped');
     } else {
       this.#waitAndConnect();
@@ -168,6 +184,7 @@ export class Connection {
     this.#openedAt = 0;
     const delay = reconnectDelay(this.#attempt, random);
     this.#attempt += 1;
+    this.nextAt = now() + delay;
     this.#timer = setTimer(() => this.connect(), delay);
     this.#setPhase('waiting');
   }

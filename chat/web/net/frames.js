@@ -4,32 +4,47 @@
  * What comes in is checked here, once, so that nothing behind this file meets a value of the wrong type.
  */
 
+import { readSelf } from './account.js';
+
+/** @typedef {{ emoji: string, count: number, from: string[], mine: boolean }} Reaction */
+/** @typedef {{ seq: number, from: string, data: string, deleted: boolean }} Reply */
+
 /**
- * A stored message. `id` is there only on the copy that answers this client's own request.
- * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string }} Message
+ * A stored message. `id` is there only if this client has sent it, `person` if a session said who has. `change` is the number in its room of what has happened to it
+ * last (0: nothing); `quote`, in what tells of that alone, is what its replies show of it.
+ * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string, person?: number, html?: string, edited?: number,
+ *   deleted: boolean, change: number, reply?: Reply, reactions: Reaction[], quote?: string }} Message
  */
 
 /** @typedef {{ room: string, title: string, seq: number, members: number, joined: boolean }} RoomSummary */
 
 /** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
 
-/** @typedef {{ type: 'welcome', id?: string, name: string, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @import { Self } from './account.js' */
+
+/** @typedef {{ type: 'welcome', id?: string, name: string, person: Self | null, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
+/** @typedef {{ type: 'person', person: Self }} PersonFrame */
 /** @typedef {{ type: 'connect', from: string }} ConnectFrame */
-/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} JoinedFrame */
-/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], more: boolean, seq: number, members: string[], memberCount: number }} ResumedFrame */
+/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} JoinedFrame */
+/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], changes: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} ResumedFrame */
 /** @typedef {{ type: 'join' | 'leave', room: string, from: string, members: number }} NoticeFrame */
 /** @typedef {{ type: 'left', id?: string, room: string }} LeftFrame */
 /** @typedef {{ type: 'created', id?: string, room: string, title: string }} CreatedFrame */
 /** @typedef {{ type: 'room', room: string, title: string, seq: number, members: number }} RoomFrame */
 /** @typedef {{ type: 'rooms', id?: string, rooms: RoomSummary[] }} RoomsFrame */
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
+/** @typedef {{ type: 'changed', id?: string, room: string, seq: number, change: number, message: Message }} ChangedFrame */
+/** @typedef {{ type: 'reaction', id?: string, room: string, seq: number, change: number, emoji: string, from: string, on: boolean, count: number, names?: string[] }} ReactionFrame */
 /** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
-/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number }} WhoFrame */
+/** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
+/** @typedef {{ type: 'moderated', id?: string }} ModeratedFrame */
+/** @typedef {{ type: 'guests', id?: string, allowed: boolean }} GuestsFrame */
+/** @typedef {{ type: 'presence', name: string, away: boolean }} PresenceFrame */
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
- *   | RoomFrame | RoomsFrame | MessageFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
+ * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
  */
 
 /**
@@ -37,9 +52,16 @@
  * @typedef {{ type: 'connect', text: string, client: string }
  *   | { type: 'join' | 'leave' | 'create' | 'who', room: string }
  *   | { type: 'rooms' }
- *   | { type: 'message', room: string, text: string }
+ *   | { type: 'message', room: string, text: string, reply_to?: number }
+ *   | { type: 'edit', room: string, seq: number, text: string }
+ *   | { type: 'delete', room: string, seq: number }
+ *   | { type: 'react', room: string, seq: number, emoji: string, on: boolean }
+ *   | { type: 'away', away: boolean }
+ *   | { type: 'mute', name: string, minutes: number }
+ *   | { type: 'unmute' | 'kick' | 'ban' | 'unban', name: string }
+ *   | { type: 'guests', allowed: boolean }
  *   | { type: 'history', room: string, before: number, limit: number }
- *   | { type: 'resume', rooms: Record<string, number> }} Request
+ *   | { type: 'resume', rooms: Record<string, { seq: number, change: number }> }} Request
  */
 
 /** Longer than this nobody waits for a server, whatever it says, in milliseconds. */
@@ -77,10 +99,14 @@ class Malformed extends Error {}
 
 /** @type {Record<string, (v: Record<string, unknown>) => Frame>} */
 const READERS = {
-  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
+  moderated: (v) => ({ type: 'moderated', ...id(v) }),
+  guests: (v) => ({ type: 'guests', ...id(v), allowed: v.allowed === true }),
+  presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
+  person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
-  joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), ...members(v) }),
-  resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, seq: number(v.seq), ...members(v) }),
+  joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), change: count(v.change), ...members(v) }),
+  resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, changes: changes(v), seq: number(v.seq), change: count(v.change), ...members(v) }),
   join: (v) => ({ type: 'join', room: string(v.room), from: string(v.from), members: number(v.members) }),
   leave: (v) => ({ type: 'leave', room: string(v.room), from: string(v.from), members: number(v.members) }),
   left: (v) => ({ type: 'left', ...id(v), room: string(v.room) }),
@@ -88,6 +114,12 @@ const READERS = {
   room: (v) => ({ type: 'room', room: string(v.room), title: string(v.title), seq: number(v.seq), members: number(v.members) }),
   rooms: (v) => ({ type: 'rooms', ...id(v), rooms: list(v.rooms, summary) }),
   message: (v) => ({ type: 'message', ...id(v), message: message(v) }),
+  changed: (v) => ({ type: 'changed', ...id(v), room: string(v.room), seq: number(v.seq), change: number(v.change), message: message(v.message) }),
+  reaction: (v) => ({
+    type: 'reaction', ...id(v), room: string(v.room), seq: number(v.seq), change: number(v.change),
+    emoji: string(v.emoji), from: string(v.from), on: v.on === true, count: number(v.count),
+    ...(v.names === undefined ? {} : { names: list(v.names, string) }),
+  }),
   history: (v) => ({ type: 'history', ...id(v), ...page(v) }),
   who: (v) => ({ type: 'who', ...id(v), room: string(v.room), ...members(v) }),
   error: (v) => ({
@@ -110,6 +142,13 @@ function isObject(v) {
 function string(v) {
   if (typeof v !== 'string') throw new Malformed();
   return v;
+}
+
+/** @param {unknown} v @returns {Self} */
+function self(v) {
+  const person = readSelf(v);
+  if (person === null) throw new Malformed();
+  return person;
 }
 
 /** @param {unknown} v @returns {number} */
@@ -143,17 +182,51 @@ function page(v) {
 /**
  * The list may have been cut; the count is of all.
  * @param {Record<string, unknown>} v
- * @returns {{ members: string[], memberCount: number }}
+ * @returns {{ members: string[], memberCount: number, away?: string[] }}
  */
 function members(v) {
   const names = list(v.members, string);
-  return { members: names, memberCount: typeof v.member_count === 'number' ? v.member_count : names.length };
+  return {
+    members: names,
+    memberCount: typeof v.member_count === 'number' ? v.member_count : names.length,
+    ...(Array.isArray(v.people) ? { away: v.people.filter((person) => isObject(person) && person.presence === 'away').map(({ name }) => string(name)) } : {}),
+  };
 }
 
 /** @param {unknown} v @returns {Message} */
 function message(v) {
   if (!isObject(v)) throw new Malformed();
-  return { ...id(v), room: string(v.room), seq: number(v.seq), from: string(v.from), data: string(v.data), ts: number(v.ts) };
+  return {
+    ...id(v), room: string(v.room), seq: number(v.seq), from: string(v.from), data: string(v.data), ts: number(v.ts),
+    deleted: v.deleted === true, change: count(v.change), reactions: v.reactions === undefined ? [] : list(v.reactions, reaction),
+    ...(typeof v.person === 'number' ? { person: v.person } : {}),
+    ...(typeof v.html === 'string' ? { html: v.html } : {}),
+    ...(typeof v.edited === 'number' ? { edited: v.edited } : {}),
+    ...(typeof v.quote === 'string' ? { quote: v.quote } : {}),
+    ...(isObject(v.reply) ? { reply: reply(v.reply) } : {}),
+  };
+}
+
+/** @param {unknown} v @returns {Reaction} */
+function reaction(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { emoji: string(v.emoji), count: number(v.count), from: list(v.from, string), mine: v.mine === true };
+}
+
+/** @param {Record<string, unknown>} v @returns {Reply} */
+function reply(v) {
+  return { seq: number(v.seq), from: string(v.from), data: string(v.data), deleted: v.deleted === true };
+}
+
+/** A number that servers of earlier versions do not send. @param {unknown} v */
+function count(v) {
+  return v === undefined ? 0 : number(v);
+}
+
+/** @param {Record<string, unknown>} v @returns {Message[]} */
+function changes(v) {
+  const room = string(v.room);
+  return v.changes === undefined ? [] : list(v.changes, (item) => message(isObject(item) ? { room, ...item } : item));
 }
 
 /** @param {unknown} v @returns {RoomSummary} */

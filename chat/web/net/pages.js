@@ -56,14 +56,26 @@ export class Pages {
   }
 
   /**
+   * The messages around one that is before or behind the window, in the place of the window.
    * @param {Room} room
-   * @param {'older' | 'newer' | 'latest'} loading
+   * @param {number} seq
+   */
+  around(room, seq) {
+    const before = Math.min(seq + Math.ceil(this.#store.limits.page / 2), room.seq + 1);
+    this.#load(room, 'around', before, (messages, more) => {
+      if (messages.length > 0) room.openAt(messages, more);
+    });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {'older' | 'newer' | 'latest' | 'around'} loading
    * @param {number} before
    * @param {(messages: Message[], more: boolean) => void | Promise<void>} apply
    */
   async #load(room, loading, before, apply) {
     if (room.loading !== null || !room.joined) return;
-    room.loading = loading;
+    room.expect(loading);
     room.problem = null;
     this.#store.changed();
     try {

@@ -3,13 +3,15 @@
  * store true to what the server says; again after every reconnect.
  */
 
+import { Changer } from './changer.js';
 import { Connection } from './connection.js';
+import { Introduction } from './introduction.js';
 import { Pages } from './pages.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
 import { Sender } from './sender.js';
 
-/** @import { ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
+/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, ReactionFrame, Reply, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
@@ -18,6 +20,9 @@ import { Sender } from './sender.js';
 
 /** The room that every server has, and in which everyone begins. */
 export const LOBBY = 'lobby';
+
+/** The close code by which the server says that the session has ended. */
+const SIGNED_OUT = 3501;
 
 /** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
 const BUSY_RETRY_MS = 2_000;
@@ -30,6 +35,7 @@ const BUSY_RETRY_MS = 2_000;
  * @property {Surroundings} surroundings
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
+ * @property {() => void} onNobody called when the server knows one's name alone
  */
 
 export class Session {
@@ -38,28 +44,38 @@ export class Session {
   #outbox;
   #connection;
   #requests = new Requests();
-  #pages;
+  /** Pieces of the rooms' history. */
+  pages;
   #newId;
   #clock;
   #surroundings;
   #roll;
   #sender;
-  #name = '';
-  #client;
+  #introduction;
+  #isAway = false;
   #resumeId = '';
+  /** What this person does to messages that are there. @type {Changer} */
+  changes;
 
   /** @param {SessionParts} parts */
-  constructor({ store, memory, outbox, surroundings, newId, clock }) {
+  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
     this.#store = store;
     this.#memory = memory;
     this.#outbox = outbox;
     this.#newId = newId;
     this.#clock = clock;
     this.#surroundings = surroundings;
-    this.#client = memory.client(newId);
-    this.#pages = new Pages(store, (request) => this.#ask(request));
+    this.#introduction = new Introduction({
+      store, memory, surroundings, client: memory.client(newId), onNobody,
+      ask: (request) => this.#ask(request),
+      again: () => {
+        if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
+      },
+    });
+    this.pages = new Pages(store, (request) => this.#ask(request));
     this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
-    this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text }) => this.#connection.send({ type: 'message', room, text, id }));
+    this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text, reply }) => this.#connection.send({ type: 'message', room, text, id, ...(reply === undefined ? {} : { reply_to: reply.seq }) }));
+    this.changes = new Changer(store, surroundings, (request) => this.#ask(request));
     this.#connection = new Connection(surroundings, {
       onOpen: () => this.#introduce(),
       onFrame: (frame) => this.#received(frame),
@@ -73,8 +89,10 @@ export class Session {
    * @returns {Promise<void>} rejected by a Refusal when the server does not take it; otherwise the name is kept for later
    */
   async callMe(name) {
-    const before = this.#name;
-    this.#name = name;
+    const introduction = this.#introduction;
+    const before = introduction.name;
+    introduction.name = name;
+    introduction.isNewName = true;
     this.#store.nameProblem = null;
     if (!this.#store.link.ready) {
       if (this.#connection.phase === 'open') this.#introduce();
@@ -83,12 +101,34 @@ export class Session {
       return;
     }
     try {
-      await this.#ask({ type: 'connect', text: name, client: this.#client });
+      await introduction.connect(name);
     } catch (error) {
-      if (error instanceof Refusal) this.#name = before;
+      if (error instanceof Refusal) introduction.name = before;
       throw error;
     }
   }
+
+  /** Comes with a session that has a name. @param {string} name */
+  comeBack(name) {
+    this.#introduction.name = name;
+    this.#introduction.isNewName = false;
+    this.#store.nameProblem = null;
+    this.#connection.renew();
+  }
+
+  /** Another name is needed. @param {Problem} problem */
+  refuseName(problem) {
+    this.#introduction.refused(problem);
+  }
+
+  /** Nobody is at the page, or somebody again. @param {boolean} isAway */
+  setAway(isAway) {
+    this.#isAway = isAway;
+    if (this.#store.link.ready) this.#ask({ type: 'away', away: isAway }).catch(ignore);
+  }
+
+  /** What administrators do. @param {Request} request */
+  moderate(request) { return this.#ask(request); }
 
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
   wake() {
@@ -103,7 +143,7 @@ export class Session {
 
   /** Asks for the list of rooms. The answer also proves that the connection lives. */
   refresh() {
-    if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignoreUnanswered);
+    if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignore);
   }
 
   /**
@@ -118,7 +158,7 @@ export class Session {
     if (!room.wanted) this.#want(room);
     if (room.problem?.about === 'join') room.problem = null;
     if (!room.joined) this.#join(room);
-    else if (!room.atTail) this.loadLatest(room);
+    else if (!room.atTail) this.pages.latest(room);
     this.#store.changed();
   }
 
@@ -166,10 +206,11 @@ export class Session {
   /**
    * @param {string} key the room's
    * @param {string} text
+   * @param {Reply} [reply] what it answers
    * @returns {boolean} false when too much is unconfirmed already
    */
-  post(key, text) {
-    const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock() });
+  post(key, text, reply) {
+    const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock(), ...(reply === undefined ? {} : { reply }) });
     if (added) this.#sender.flush();
     this.#store.changed();
     return added;
@@ -193,21 +234,6 @@ export class Session {
     this.#store.changed();
   }
 
-  /** @param {Room} room */
-  loadOlder(room) {
-    this.#pages.older(room);
-  }
-
-  /** @param {Room} room */
-  loadNewer(room) {
-    this.#pages.newer(room);
-  }
-
-  /** @param {Room} room */
-  loadLatest(room) {
-    this.#pages.latest(room);
-  }
-
   /**
    * Sends at once; nothing is kept for later.
    * @param {Request} request
@@ -220,29 +246,16 @@ export class Session {
 
   /** The first thing on every connection: who, and which rooms; all in one go, so that one round trip is enough. */
   #introduce() {
-    this.#ask({ type: 'connect', text: this.#name, client: this.#client }).catch((error) => {
-      if (!(error instanceof Refusal)) return;
-      this.#store.nameProblem = error.problem;
-      this.#store.changed();
-      if (error.code === 'rate_limited') this.#introduceLater(error.retryAfterMs);
-    });
-    /** @type {Map<string, number>} */
+    this.#introduction.say();
+    /** @type {Map<string, { seq: number, change: number }>} */
     const resume = new Map();
     for (const room of this.#store.wanted()) {
-      if (room.loaded) resume.set(room.key, room.seq);
+      if (room.loaded) resume.set(room.key, { seq: room.seq, change: room.change });
       else this.#join(room);
     }
     if (resume.size === 0) return;
     this.#resumeId = this.#newId();
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
-  }
-
-  /** Many have come at once, as after a restart of the server. @param {number | undefined} retryAfterMs */
-  #introduceLater(retryAfterMs) {
-    const { setTimer, random } = this.#surroundings;
-    setTimer(() => {
-      if (this.#connection.phase === 'open' && !this.#store.link.ready) this.#introduce();
-    }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
   }
 
   /** @param {Room} room */
@@ -306,7 +319,7 @@ export class Session {
 
   #phaseChanged() {
     const { link } = this.#store;
-    const { phase, stopReason } = this.#connection;
+    const { phase, stopReason, stopCode, nextAt } = this.#connection;
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
@@ -316,10 +329,11 @@ export class Session {
       }
       this.#outbox.connectionLost();
       this.#sender.connectionLost();
+      this.changes.connectionLost();
       this.#requests.abandon();
     }
-    link.phase = phase;
-    link.stopReason = stopReason;
+    Object.assign(link, { phase, stopReason, stopCode, nextAt });
+    if (phase === 'stopped' && stopCode === SIGNED_OUT) this.#introduction.signedOut();
     this.#store.changed();
   }
 
@@ -332,8 +346,10 @@ export class Session {
       case 'message': this.#posted(frame); break;
       case 'join': case 'leave': this.#noticed(frame); break;
       case 'connect': this.#someoneCame(frame.from); break;
-      case 'room': this.#roomAppeared(frame.room, frame.title); break;
-      case 'created': this.#roomAppeared(frame.room, frame.title); break;
+      case 'changed': case 'reaction': this.#happened(frame); break;
+      case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'presence': this.#store.turn(frame.name, frame.away); break;
+      case 'person': this.#introduction.become(frame.person.name, frame.person); break;
       case 'rooms': this.#store.list(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;
@@ -345,29 +361,13 @@ export class Session {
 
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
-    const { link, name: before } = this.#store;
-    if (before !== '' && before !== frame.name) this.#renamed(before, frame.name);
-    this.#name = frame.name;
-    this.#memory.name = frame.name;
-    this.#store.name = frame.name;
-    this.#store.nameProblem = null;
+    const { link } = this.#store;
+    this.#introduction.welcomed(frame);
     this.#store.limits = frame.limits;
     this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
-  }
-
-  /**
-   * The others are told; oneself is not.
-   * @param {string} before
-   * @param {string} now
-   */
-  #renamed(before, now) {
-    for (const room of this.#store.rooms.values()) {
-      if (!room.joined) continue;
-      room.exit(before);
-      if (!room.people.includes(now)) room.enter(now);
-    }
+    if (this.#isAway) this.setAway(true);
   }
 
   /** @param {JoinedFrame} frame */
@@ -379,7 +379,7 @@ export class Session {
       return;
     }
     room.notices.clear();
-    room.open(frame.messages, frame.more, frame.seq);
+    room.open(frame.messages, frame.more, frame.seq, frame.change);
     if (room.read === null) room.markRead();
     this.#entered(room, frame);
   }
@@ -392,10 +392,10 @@ export class Session {
       return;
     }
     if (frame.complete) {
-      room.resume(frame.messages, frame.seq);
+      room.resume(frame.messages, frame.seq, frame.changes, frame.change);
     } else {
       room.notices.clear();
-      room.open(frame.messages, frame.more, frame.seq);
+      room.open(frame.messages, frame.more, frame.seq, frame.change);
     }
     this.#entered(room, frame);
     const others = frame.messages.filter((message) => message.from !== this.#store.name);
@@ -416,15 +416,17 @@ export class Session {
     }
     this.#outbox.recognise(room.key, frame.messages, this.#store.name);
     this.#sender.flush();
+    this.changes.flush();
   }
 
   /**
    * @param {Room} room
-   * @param {{ members: string[], memberCount: number }} there
+   * @param {{ members: string[], memberCount: number, away?: string[] }} there
    */
-  #counted(room, { members, memberCount }) {
+  #counted(room, { members, memberCount, away }) {
     room.people = [...members];
     room.members = memberCount;
+    if (away !== undefined) this.#store.countAway(members, away);
   }
 
   /** @param {MessageFrame} frame */
@@ -445,6 +447,7 @@ export class Session {
     const room = this.#store.rooms.get(frame.room);
     if (room === undefined) return;
     room.members = frame.members;
+    if (frame.type === 'join') this.#store.turn(frame.from, false);
     if (frame.type === 'join') room.enter(frame.from);
     else room.exit(frame.from);
     room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
@@ -458,12 +461,12 @@ export class Session {
     lobby.notices.add('online', name, lobby.seq, this.#clock());
   }
 
-  /**
-   * @param {string} key
-   * @param {string} title
-   */
-  #roomAppeared(key, title) {
-    this.#store.room(key, title);
+  /** Something has happened to a message. @param {ChangedFrame | ReactionFrame} frame */
+  #happened(frame) {
+    const room = this.#store.rooms.get(frame.room);
+    if (room === undefined || !room.joined || room.happened(frame, this.#store.name) || room.catchingUp) return;
+    room.catchingUp = true;
+    this.#ask({ type: 'resume', rooms: { [room.key]: { seq: room.seq, change: room.change } } }).catch(ignore);
   }
 
   /** @param {ErrorFrame} frame */
@@ -491,7 +494,3 @@ export class Session {
 /** For requests whose refusal is dealt with where it is received. */
 function ignore() {}
 
-/** @param {unknown} error */
-function ignoreUnanswered(error) {
-  if (!(error instanceof Unanswered) && !(error instanceof Refusal)) throw error;
-}

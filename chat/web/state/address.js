@@ -21,5 +21,5 @@ export function roomFromHash(hash) {
  * @returns {string} readable where it can be: letters of any script stay as they are
  */
 export function hashOf(key) {
-  return '#' + key.replace(/[\s%#"<>\\^`{|}\p{C}]/gu, (character) => encodeURIComponent(character.isWellFormed() ? character : '\ufffd'));
+  return '#' + key.replace(/[\s%#"<>\\^\x60{|}\p{C}]/gu, (character) => encodeURIComponent(character.isWellFormed() ? character : '\ufffd'));
 }

@@ -4,12 +4,20 @@
  * Storage may be switched off, full, or hold what an older page wrote: then things are merely not remembered.
  */
 
+/** @import { Notify } from '../elements/notifier.js' */
 /** @import { Outgoing } from './outbox.js' */
 
 const PREFIX = 'switchboard.';
 
 /** The most rooms that are remembered. */
 const ROOMS_MAX = 200;
+
+/** So many emoji are remembered, of this length at most. */
+const EMOJI_MAX = 16;
+const EMOJI_LENGTH_MAX = 32;
+
+/** The most rooms of which it is remembered that they were shown lately. */
+const RECENT_MAX = 20;
 
 /** @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} StringStorage */
 
@@ -34,6 +42,12 @@ export class Memory {
     this.#local.write('name', name);
   }
 
+  /** Whoever comes next in this browser is somebody else. */
+  forgetPerson() {
+    for (const key of ['name', 'rooms', 'room']) this.#local.write(key, null);
+    for (const key of ['room', 'client', 'outbox']) this.#tab.write(key, null);
+  }
+
   /** The language that was chosen here, if one was. */
   get language() {
     return this.#local.text('language');
@@ -41,6 +55,45 @@ export class Memory {
 
   set language(language) {
     this.#local.write('language', language);
+  }
+
+  /** The emoji that were used last, the latest first. @returns {string[]} */
+  get emoji() {
+    const value = this.#local.json('emoji');
+    return Array.isArray(value) ? value.filter((emoji) => typeof emoji === 'string' && emoji.length <= EMOJI_LENGTH_MAX).slice(0, EMOJI_MAX) : [];
+  }
+
+  /** @param {string} emoji */
+  rememberEmoji(emoji) {
+    this.#local.write('emoji', JSON.stringify([emoji, ...this.emoji.filter((other) => other !== emoji)].slice(0, EMOJI_MAX)));
+  }
+
+  /** Light or dark, if that was chosen here. */
+  get theme() {
+    return this.#local.text('theme');
+  }
+
+  set theme(theme) {
+    this.#local.write('theme', theme);
+  }
+
+  /** Of what one is notified. @returns {Notify} */
+  get notify() {
+    const value = this.#local.text('notify');
+    return value === 'mentions' || value === 'all' ? value : 'off';
+  }
+
+  set notify(notify) {
+    this.#local.write('notify', notify);
+  }
+
+  /** Whether that makes a sound. */
+  get sound() {
+    return this.#local.text('sound') === 'on';
+  }
+
+  set sound(sound) {
+    this.#local.write('sound', sound ? 'on' : null);
   }
 
   /** The room that was shown last. */
@@ -51,6 +104,14 @@ export class Memory {
   set room(key) {
     this.#tab.write('room', key);
     this.#local.write('room', key);
+    const recent = [key, ...this.recentRooms.filter((other) => other !== key)].slice(0, RECENT_MAX);
+    this.#local.write('recent', JSON.stringify(recent));
+  }
+
+  /** The keys of the rooms that were shown lately, the last one first. @returns {string[]} */
+  get recentRooms() {
+    const value = this.#local.json('recent');
+    return Array.isArray(value) ? value.filter((key) => typeof key === 'string').slice(0, RECENT_MAX) : [];
   }
 
   /**
@@ -158,5 +219,12 @@ function isOutgoing(value) {
   return typeof value === 'object' && value !== null
     && ['id', 'room', 'text', 'state', 'code', 'sentence'].every((key) => typeof value[key] === 'string')
     && typeof value.ts === 'number' && typeof value.attempts === 'number'
-    && (value.echo === null || typeof value.echo === 'number');
+    && (value.echo === null || typeof value.echo === 'number')
+    && (value.reply === undefined || isReply(value.reply));
+}
+
+/** @param {any} value */
+function isReply(value) {
+  return typeof value === 'object' && value !== null && typeof value.seq === 'number' && typeof value.from === 'string'
+    && typeof value.data === 'string' && typeof value.deleted === 'boolean';
 }

@@ -5,7 +5,7 @@
  * unconfirmed may be sent again, and must be, when the connection is back. The list outlives a reload of the page.
  */
 
-/** @import { Message } from '../net/frames.js' */
+/** @import { Message, Reply } from '../net/frames.js' */
 
 /** More unconfirmed messages than this are not taken. */
 export const OUTBOX_MAX = 200;
@@ -14,7 +14,7 @@ export const OUTBOX_MAX = 200;
  * `waiting`: to be sent as soon as the room is joined. `sent`: on its way. `failed`: refused; the person decides.
  * `echo` is the `seq` of a message in the room that is this one in all likelihood, until the server confirms it.
  * @typedef {{ id: string, room: string, text: string, ts: number, state: 'waiting' | 'sent' | 'failed',
- *   attempts: number, code: string, sentence: string, echo: number | null }} Outgoing
+ *   attempts: number, code: string, sentence: string, echo: number | null, reply?: Reply }} Outgoing
  */
 
 export class Outbox {
@@ -34,7 +34,7 @@ export class Outbox {
   }
 
   /**
-   * @param {Pick<Outgoing, 'id' | 'room' | 'text' | 'ts'>} message
+   * @param {Pick<Outgoing, 'id' | 'room' | 'text' | 'ts' | 'reply'>} message
    * @returns {boolean} false when there is no more room
    */
   add(message) {

@@ -5,15 +5,19 @@
  * is unbroken; the room itself may go on beyond it (`seq`), when its newest part was dropped to make room for older pages.
  */
 
+import { applyMessage, applyReaction } from './changes.js';
 import { Notices } from './notices.js';
 
-/** @import { Message } from '../net/frames.js' */
+/** @import { ChangedFrame, Message, ReactionFrame } from '../net/frames.js' */
 /** @import { Problem } from './store.js' */
 
 /** The most messages that a room keeps; so the most that are in the document. */
 export const WINDOW_MAX = 500;
 
-/** @typedef {'older' | 'newer' | 'latest'} Loading */
+/** The most changes that are kept while a page is on its way; of more, the page is not taken. */
+const LATE_MAX = 1_000;
+
+/** @typedef {'older' | 'newer' | 'latest' | 'around'} Loading */
 
 export class Room {
   /** @type {string} */
@@ -22,6 +26,12 @@ export class Room {
   title;
   /** The highest `seq` that the room is known to have. */
   seq = 0;
+  /** The number of the last thing that is known to have happened to a message of it. */
+  change = 0;
+  /** Asked for what is missing, because there was a hole. */
+  catchingUp = false;
+  /** What has happened while a page was on its way: it may be of before. @type {((messages: Message[]) => Message[])[]} */
+  #late = [];
   /** How many people are in it, as the server last said. */
   members = 0;
   /** Whether this person wants to be in it; kept over reconnects and visits. */
@@ -71,8 +81,9 @@ export class Room {
    * @param {Message[]} messages ascending
    * @param {boolean} more
    * @param {number} seq
+   * @param {number} [change] the room's last one, where it is known to be that
    */
-  open(messages, more, seq) {
+  open(messages, more, seq, change) {
     this.messages = inOrder(messages);
     this.more = more;
     this.seq = Math.max(seq, lastSeq(this.messages));
@@ -80,18 +91,76 @@ export class Room {
     this.loaded = true;
     this.anchor = null;
     this.loading = null;
+    if (change === undefined) this.#catchUpPage();
+    else this.#begin(change);
     if (this.read !== null) this.read = Math.min(this.read, this.seq);
     this.#trim();
   }
 
   /**
-   * Everything missed since `seq`, without a gap.
+   * A page from the middle of the room takes the place of whatever was held.
+   * @param {Message[]} messages ascending, not empty
+   * @param {boolean} more
+   */
+  openAt(messages, more) {
+    this.messages = inOrder(messages);
+    this.more = more;
+    this.end = lastSeq(this.messages);
+    this.#catchUpPage();
+    this.#trim();
+  }
+
+  /**
+   * Everything missed since `seq`, without a gap, and what has happened since `change` to messages from before.
    * @param {Message[]} missed
    * @param {number} seq
+   * @param {Message[]} [changes]
+   * @param {number} [change]
    */
-  resume(missed, seq) {
+  resume(missed, seq, changes = [], change = this.change) {
     for (const message of inOrder(missed)) this.receive(message);
     this.#advance(seq);
+    for (const message of changes) this.messages = applyMessage(this.messages, message, false);
+    this.#begin(change);
+  }
+
+  /**
+   * Something has happened to a message.
+   * @param {ChangedFrame | ReactionFrame} frame
+   * @param {string} name this person's
+   * @returns {boolean} false if something before it is missing
+   */
+  happened(frame, name) {
+    if (frame.change <= this.change) return true;
+    if (frame.change > this.change + 1) return false;
+    this.change = frame.change;
+    /** @param {Message[]} messages */
+    const apply = (messages) => (frame.type === 'changed' ? applyMessage(messages, frame.message, true) : applyReaction(messages, frame, name));
+    this.messages = apply(this.messages);
+    if (this.loading !== null) this.#late.push(apply);
+    if (this.#late.length > LATE_MAX) {
+      this.loading = null;
+      this.#late = [];
+    }
+    return true;
+  }
+
+  /** A page is on its way. @param {Loading} loading */
+  expect(loading) {
+    this.loading = loading;
+    this.#late = [];
+  }
+
+  /** @param {number} change */
+  #begin(change) {
+    this.change = change;
+    this.catchingUp = false;
+    this.#late = [];
+  }
+
+  /** What has come in between is put into a page, too. */
+  #catchUpPage() {
+    for (const apply of this.#late.splice(0)) this.messages = apply(this.messages);
   }
 
   /**
@@ -119,6 +188,7 @@ export class Room {
     const first = this.messages[0]?.seq ?? Infinity;
     this.messages = [...inOrder(page).filter((message) => message.seq < first), ...this.messages];
     this.more = more;
+    this.#catchUpPage();
     this.#trim();
   }
 
@@ -133,6 +203,7 @@ export class Room {
     this.messages.push(...newer);
     this.end = Math.max(this.end, Math.min(before - 1, seqThen), lastSeq(newer));
     this.seq = Math.max(this.seq, this.end);
+    this.#catchUpPage();
     this.#trim();
   }
 
@@ -150,6 +221,20 @@ export class Room {
   exit(name) {
     const index = this.people.indexOf(name);
     if (index >= 0) this.people = this.people.toSpliced(index, 1);
+  }
+
+  /**
+   * This person has another name. The others are told; oneself is not.
+   * @param {string} before
+   * @param {string} now
+   */
+  renameOwn(before, now) {
+    const mine = (/** @type {string[]} */ from) => from.includes(now);
+    this.messages = this.messages.map((message) => (message.reactions.length === 0 ? message
+      : { ...message, reactions: message.reactions.map((reaction) => ({ ...reaction, mine: mine(reaction.from) })) }));
+    if (!this.joined) return;
+    this.exit(before);
+    if (!this.people.includes(now)) this.enter(now);
   }
 
   /**

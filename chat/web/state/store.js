@@ -6,6 +6,7 @@ import { LIMITS_DEFAULT } from '../net/frames.js';
 import { Room } from './room.js';
 
 /** @import { Limits, Message, RoomSummary } from '../net/frames.js' */
+/** @import { Self } from '../net/account.js' */
 /** @import { Phase } from '../net/connection.js' */
 
 /**
@@ -15,17 +16,21 @@ import { Room } from './room.js';
 
 /**
  * `ready` is true from the server's welcome until the connection is lost; `lostAt` is when that was, in milliseconds of the
- * clock that `performance.now()` shows, or when the first attempt began.
- * @typedef {{ phase: Phase, ready: boolean, lostAt: number, wasReady: boolean, stopReason: string }} Link
+ * clock that `performance.now()` shows, or when the first attempt began; `nextAt`, while waiting, is when the next one begins.
+ * @typedef {{ phase: Phase, ready: boolean, lostAt: number, wasReady: boolean, stopReason: string, stopCode: number, nextAt: number }} Link
  */
 
 export class Store {
   /** The name under which the server knows us; empty until it has said welcome. */
   name = '';
+  /** Who one is to the server; null: nobody that it knows, a name alone. @type {Self | null} */
+  self = null;
   /** The name was refused: another one is needed. @type {Problem | null} */
   nameProblem = null;
   /** @type {Limits} */
   limits = { ...LIMITS_DEFAULT };
+  /** Who is not at the keyboard, by name. @type {ReadonlySet<string>} */
+  away = new Set();
   /** @type {Map<string, Room>} */
   rooms = new Map();
   /** Counts the changes to which rooms there are, and what they are called. */
@@ -35,7 +40,7 @@ export class Store {
   /** The key of the room that is shown. @type {string | null} */
   current = null;
   /** @type {Link} */
-  link = { phase: 'idle', ready: false, lostAt: 0, wasReady: false, stopReason: '' };
+  link = { phase: 'idle', ready: false, lostAt: 0, wasReady: false, stopReason: '', stopCode: 0, nextAt: 0 };
   /** Something the server said that belongs to nothing else on the page. @type {Problem | null} */
   problem = null;
 
@@ -72,6 +77,20 @@ export class Store {
       this.roomsRevision += 1;
     }
     return room;
+  }
+
+  /** @param {string} name @param {boolean} isAway */
+  turn(name, isAway) {
+    const away = new Set(this.away);
+    if (isAway) away.add(name);
+    else away.delete(name);
+    this.away = away;
+  }
+
+  /** Of those who are in a room. @param {string[]} names @param {string[]} away */
+  countAway(names, away) {
+    const here = new Set(names);
+    this.away = new Set([...[...this.away].filter((name) => !here.has(name)), ...away]);
   }
 
   /**

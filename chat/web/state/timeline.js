@@ -1,6 +1,10 @@
 /** From what is known of a room to what is shown of it: days, groups of messages by one author, notices, in order. */
 
-/** @import { Message } from '../net/frames.js' */
+import { isOwn } from './changes.js';
+
+/** @import { Self } from '../net/account.js' */
+/** @import { Message, Reaction, Reply } from '../net/frames.js' */
+/** @import { PendingChange } from '../net/changer.js' */
 /** @import { Outgoing } from './outbox.js' */
 /** @import { Notice, NoticeKind } from './notices.js' */
 /** @import { Room } from './room.js' */
@@ -9,27 +13,39 @@
 const GROUP_GAP_MS = 5 * 60_000;
 
 /** @typedef {{ kind: 'day', key: string, ts: number }} DayItem */
+/** Where what is new begins. @typedef {{ kind: 'new', key: 'new' }} NewItem */
 /** @typedef {{ kind: 'notice', key: string } & Record<NoticeKind, string[]>} NoticeItem */
 
 /**
  * `key` stays the same while a message goes from waiting to stored. `first` and `last` are about its group.
- * @typedef {{ kind: 'message', key: string, id: string | null, seq: number | null, from: string, text: string, ts: number,
- *   own: boolean, first: boolean, last: boolean, state: 'stored' | Outgoing['state'], code: string, sentence: string }} MessageItem
+ * `slot` is that of a change of it which is not answered yet; `message` is what is stored.
+ * @typedef {{ kind: 'message', key: string, id: string | null, seq: number | null, from: string, text: string, html: string | null, ts: number,
+ *   own: boolean, first: boolean, last: boolean, state: 'stored' | Outgoing['state'], code: string, sentence: string,
+ *   edited: number | null, deleted: boolean, reply: Reply | null, reactions: Reaction[], slot: string | null, message: Message | null }} MessageItem
  */
 
-/** @typedef {DayItem | NoticeItem | MessageItem} Item */
+/** @typedef {DayItem | NewItem | NoticeItem | MessageItem} Item */
+
+/**
+ * `changes` is what this person does to messages of it and the server has not confirmed; `newAfter` the `seq` of the last message
+ * before what is new (null: nothing is).
+ * @typedef {{ changes?: PendingChange[], newAfter?: number | null, self?: Self | null }} More
+ */
 
 /**
  * @param {Room} room
  * @param {Outgoing[]} outgoing this person's unconfirmed messages in it
  * @param {string} name this person's
+ * @param {More} [more]
  * @returns {Item[]}
  */
-export function timeline(room, outgoing, name) {
+export function timeline(room, outgoing, name, { changes = [], newAfter = null, self = null } = {}) {
   /** @type {Item[]} */
   const items = [];
   const notices = noticesBySeq(room);
   let day = '';
+  // Only where it belongs: not above a window that begins in the middle of what is new.
+  let line = newAfter !== null && (!room.more || (room.messages[0]?.seq ?? 0) <= newAfter + 1);
 
   /** @param {MessageItem} item */
   const add = (item) => {
@@ -37,6 +53,10 @@ export function timeline(room, outgoing, name) {
     if (itsDay !== day) {
       day = itsDay;
       items.push({ kind: 'day', key: `d:${itsDay}:${item.key}`, ts: item.ts });
+    }
+    if (line && !item.own && item.seq !== null && item.seq > (newAfter ?? 0)) {
+      line = false;
+      items.push({ kind: 'new', key: 'new' });
     }
     const before = items.at(-1);
     if (before !== undefined && before.kind === 'message' && belongTogether(before, item)) {
@@ -56,7 +76,7 @@ export function timeline(room, outgoing, name) {
 
   if (!room.more) addNotices(0);
   for (const message of room.messages) {
-    add(stored(message, name));
+    add(withChanges(stored(message, name, self), changes, name));
     addNotices(message.seq);
   }
   for (const message of outgoing) {
@@ -97,13 +117,48 @@ function noticeItem(notice) {
 /**
  * @param {Message} message
  * @param {string} name
+ * @param {Self | null} self
  * @returns {MessageItem}
  */
-function stored({ id, seq, from, data, ts }, name) {
+function stored(message, name, self) {
+  const { id, seq, from, data, html, ts, edited, deleted, reply, reactions } = message;
   return {
-    kind: 'message', key: id === undefined ? `s:${seq}` : `i:${id}`, id: null, seq, from, text: data, ts,
-    own: id !== undefined || from === name, first: true, last: true, state: 'stored', code: '', sentence: '',
+    kind: 'message', key: id === undefined ? `s:${seq}` : `i:${id}`, id: null, seq, from, text: data, html: html ?? null, ts,
+    own: id !== undefined || from === name || isOwn(message, self), first: true, last: true, state: 'stored', code: '', sentence: '',
+    edited: edited ?? null, deleted, reply: reply ?? null, reactions, slot: null, message,
   };
+}
+
+/**
+ * A message as it will be.
+ * @param {MessageItem} item
+ * @param {PendingChange[]} changes
+ * @param {string} name
+ * @returns {MessageItem}
+ */
+function withChanges(item, changes, name) {
+  for (const { request, state, code, sentence, slot } of changes) {
+    if (request.seq !== item.seq || item.deleted) continue;
+    if (request.type === 'react') item.reactions = withReaction(item.reactions, request.emoji, request.on, name);
+    else if (request.type === 'edit') Object.assign(item, { text: request.text, html: null, state, code, sentence, slot });
+    else Object.assign(item, { state, code, sentence, slot });
+  }
+  return item;
+}
+
+/**
+ * @param {Reaction[]} reactions
+ * @param {string} emoji
+ * @param {boolean} on
+ * @param {string} name
+ */
+function withReaction(reactions, emoji, on, name) {
+  const held = reactions.find((reaction) => reaction.emoji === emoji);
+  if ((held?.mine ?? false) === on) return reactions;
+  const from = (held?.from ?? []).filter((person) => person !== name);
+  const now = { emoji, count: (held?.count ?? 0) + (on ? 1 : -1), from: on ? [...from, name] : from, mine: on };
+  if (held === undefined) return [...reactions, now];
+  return now.count === 0 ? reactions.filter((reaction) => reaction !== held) : reactions.map((reaction) => (reaction === held ? now : reaction));
 }
 
 /**
@@ -111,10 +166,11 @@ function stored({ id, seq, from, data, ts }, name) {
  * @param {string} name
  * @returns {MessageItem}
  */
-function unconfirmed({ id, text, ts, state, code, sentence }, name) {
+function unconfirmed({ id, text, ts, state, code, sentence, reply }, name) {
   return {
-    kind: 'message', key: `i:${id}`, id, seq: null, from: name, text, ts,
+    kind: 'message', key: `i:${id}`, id, seq: null, from: name, text, html: null, ts,
     own: true, first: true, last: true, state, code, sentence,
+    edited: null, deleted: false, reply: reply ?? null, reactions: [], slot: null, message: null,
   };
 }
 

@@ -134,7 +134,7 @@ impl Process {
 
     /// As [`recv`](Process::recv), but takes all that wait, up to `max`, and appends them to `into`. All of them count as being
     /// handled until this is called again. A message that may have
-    /// killed a process comes alone. 0: finish and return.
+    /// killed a process comes alone. 0: finish and return. Whoever stops waiting, as in a timeout, loses nothing.
     pub async fn recv_many(&mut self, into: &mut Vec<PipeMessage>, max: usize) -> usize {
         self.ask().await;
         let max = max.max(1);

@@ -4,12 +4,20 @@ use super::{Caller, not_joined};
 use crate::hub::effect::{Delivery, Effect};
 use crate::hub::outbox::{Group, Outbox};
 use crate::hub::{Hub, now_ms};
-use crate::protocol::event::Message;
-use crate::protocol::{GUEST, LOBBY, Refusal};
-use crate::store::{NewMessage, Recorded};
+use crate::markdown;
+use crate::protocol::message::Reply;
+use crate::protocol::{GUEST, LOBBY, Message, Refusal};
+use crate::rooms::RoomIndex;
+use crate::store::{NewMessage, Recorded, Target};
 
 impl<O: Outbox> Hub<O> {
-    pub(super) fn message(&mut self, caller: &Caller, room: &str, text: String) -> Result<(), Refusal> {
+    pub(super) fn message(
+        &mut self,
+        caller: &Caller,
+        room: &str,
+        text: String,
+        reply_to: Option<u64>,
+    ) -> Result<(), Refusal> {
         let Caller { conn, ticket, id } = caller.clone();
         let Some(person) = self.people.get(conn) else { return Ok(()) };
         let index = self.find(room)?;
@@ -17,8 +25,18 @@ impl<O: Outbox> Hub<O> {
             return Err(not_joined(room, person.v1));
         }
         let from = person.name.as_deref().unwrap_or(GUEST).to_owned();
+        let reply = reply_to.map(|seq| self.reply(index, seq)).transpose()?;
         let room = &mut self.rooms[index];
-        let message = Message { seq: room.seq + 1, from, text, ts: now_ms() };
+        let author = person.login.map(|login| login.person);
+        let message = Message {
+            seq: room.seq + 1,
+            from,
+            person: author,
+            text,
+            ts: now_ms(),
+            reply,
+            ..Message::default()
+        };
         let recorded = self.writer.record(&NewMessage {
             ticket,
             conn: conn.get(),
@@ -26,8 +44,11 @@ impl<O: Outbox> Hub<O> {
             seq: message.seq,
             ts: message.ts,
             from: &message.from,
+            person: message.person,
             text: &message.text,
-            client_id: id.as_deref().map(|id| (&*person.client, id)),
+            client: &person.client,
+            client_id: id.as_deref(),
+            reply_to,
         });
         match recorded {
             Ok(Recorded::New { row }) => {
@@ -53,5 +74,12 @@ impl<O: Outbox> Hub<O> {
             }
         }
         Ok(())
+    }
+
+    /// What a message answers.
+    fn reply(&self, room: RoomIndex, seq: u64) -> Result<Reply, Refusal> {
+        let Target { message, .. } = self.target(room, seq)?;
+        let Message { from, text, deleted, .. } = message;
+        Ok(Reply { seq, from, quote: markdown::quote(&text), deleted })
     }
 }

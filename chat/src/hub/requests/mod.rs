@@ -3,8 +3,11 @@
 //! A request that changes a connection's name or rooms changes its session last, after everything that it does to others:
 //! see [`again`](super::again).
 
+mod changes;
 mod messages;
+mod moderation;
 mod people;
+mod presence;
 mod rooms;
 
 use std::sync::Arc;
@@ -15,13 +18,14 @@ use tokio::time::Instant;
 use super::effect::{Asker, Effect};
 use super::outbox::{Group, Outbox, Outgoing};
 use super::people::Person;
-use super::{Command, Hub, What};
+use super::{Command, Hub, What, now_ms};
+use crate::close::Farewell;
 use crate::protocol::event;
 use crate::protocol::request::shown_room;
 use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
 use crate::rooms::RoomIndex;
 use crate::session::Session;
-use crate::store::Stored;
+use crate::store::{Stored, Viewer};
 use crate::ticket::Ticket;
 
 /// Who asks for something.
@@ -65,39 +69,64 @@ impl<O: Outbox> Hub<O> {
         if self.people.get(conn).is_none() {
             let Some(session) = Session::decode(session) else {
                 tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
-                self.effects.push(Effect::Send(Outgoing::Disconnect { conn }));
+                self.send_away(conn, Farewell::Unknown);
                 return None;
             };
+            if !self.is_signed_in(&session) {
+                self.send_away(conn, Farewell::SignedOut);
+                return None;
+            }
             self.admit(conn, session);
         }
         self.people.get_mut(conn)
     }
 
+    /// Is the session that a connection has come with still there? Somebody may have ended it since.
+    pub(in crate::hub) fn is_signed_in(&mut self, session: &Session) -> bool {
+        let Some(login) = session.login else { return true };
+        self.writer.use_login(login, now_ms()).unwrap_or_else(|error| {
+            tracing::error!(%error, "a session could not be looked up");
+            true
+        })
+    }
+
+    pub(in crate::hub) fn send_away(&mut self, conn: ConnectionId, farewell: Farewell) {
+        self.effects.push(Effect::Send(Outgoing::Disconnect { conn, farewell }));
+    }
+
     /// Knows a connection from here on, which is what its session says; nobody is told.
     pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
-        let person = Person::from_session(session, &self.rooms);
+        let mut person = Person::from_session(session, &self.rooms);
+        if let Some(login) = person.login
+            && let Ok(Some(identity)) = self.writer.identity(login.person)
+        {
+            person.muted_until_ms = identity.muted_until_ms;
+        }
         if let Some(name) = &person.name {
             for room in &person.rooms {
                 self.rooms[*room].members.enter(name);
             }
+            self.presences.arrive(name, person.is_away, person.since_ms);
         }
         self.people.add(conn, person);
     }
 
     fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
         match self.people.remove(conn) {
-            Some(Person { name: Some(name), rooms, .. }) => {
+            Some(Person { name: Some(name), rooms, is_away, .. }) => {
+                self.departed(&name, is_away, !rooms.is_empty());
                 for room in rooms {
-                    self.depart(room, &name, None);
+                    self.lose(room, &name);
                 }
             }
             Some(_) => {}
             // It closed before this hub began, and nobody has been told.
             None => {
                 let Some(Session { name, rooms, .. }) = Session::decode(session) else { return };
+                let name: Arc<str> = name.into();
                 for room in rooms.into_iter().filter_map(|id| self.rooms.with_id(id)).collect::<Vec<_>>() {
                     if !name.is_empty() && !self.rooms[room].members.contains(&name) {
-                        self.tell_departure(room, &name, None);
+                        self.lose_unseen(room, &name);
                     }
                 }
             }
@@ -113,7 +142,7 @@ impl<O: Outbox> Hub<O> {
         }
         match self.writer.find_repeat(caller.ticket) {
             None => return false,
-            Some(Stored::Message { .. }) => {}
+            Some(Stored::Message { .. } | Stored::Change { .. }) => {}
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {
                     self.tell_creation(caller, room);
@@ -125,10 +154,18 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
-        let asked = may_ask(person, &request).and_then(|()| self.keep_pace(caller.conn, &request));
+        let asked = self
+            .may_come(person)
+            .and_then(|()| may_ask(person, &request))
+            .and_then(|()| self.keep_pace(caller.conn, &request));
         if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
+    }
+
+    /// Where guests may not come whoever has no session may not either. Guests who have one stay.
+    fn may_come(&self, person: &Person) -> Result<(), Refusal> {
+        if self.are_guests_allowed || person.login.is_some() { Ok(()) } else { Err(Refusal::guests_closed()) }
     }
 
     /// Does a client not ask more often than it may?
@@ -148,8 +185,11 @@ impl<O: Outbox> Hub<O> {
     fn grant(&mut self, caller: &Caller, request: Request) -> Result<(), Refusal> {
         let id = caller.id.as_deref();
         match request {
-            Request::Connect { name, client } => return self.connect(caller, name.into(), client),
-            Request::Message { room, text } => return self.message(caller, &room, text),
+            Request::Connect { name, client } => return self.connect(caller, name, client),
+            Request::Message { room, text, reply_to } => return self.message(caller, &room, text, reply_to),
+            Request::Edit { room, seq, text } => return self.edit(caller, &room, seq, &text),
+            Request::Delete { room, seq } => return self.delete(caller, &room, seq),
+            Request::React { room, seq, emoji, on } => return self.react(caller, &room, seq, &emoji, on),
             Request::Join { room } => return self.join(caller, &room),
             Request::Leave { room } => return self.leave(caller, &room),
             Request::Create { title, key } => return self.create(caller, &title, key),
@@ -163,9 +203,12 @@ impl<O: Outbox> Hub<O> {
                 self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
             }
             Request::Resume { rooms } => self.resume(caller, rooms),
+            Request::Away { is_away } => self.away(caller, is_away),
+            Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),
+            Request::Guests { are_allowed } => return self.allow_guests(caller, are_allowed),
             Request::Who { room } => {
-                let room = &self.rooms[self.find(&room)?];
-                let frame = event::who(id, &room.key, &room.members.list());
+                let room = self.find(&room)?;
+                let frame = event::who(id, &self.rooms[room].key, &self.member_list(room));
                 self.push(caller.conn, frame);
             }
         }
@@ -180,7 +223,7 @@ impl<O: Outbox> Hub<O> {
         self.effects.push(Effect::Send(Outgoing::Session { conn: caller.conn, session }));
     }
 
-    fn push(&mut self, conn: ConnectionId, frame: String) {
+    pub(in crate::hub) fn push(&mut self, conn: ConnectionId, frame: String) {
         self.effects_bytes += frame.len();
         self.effects.push(Effect::Send(Outgoing::Push { conn, frame: frame.into() }));
     }
@@ -194,8 +237,11 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {
-        let client = self.people.get(*conn).map_or_else(|| Arc::from(""), |person| person.client.clone());
-        Asker { conn: *conn, id: id.clone(), client }
+        let viewer = self.people.get(*conn).map(|person| Viewer {
+            client: person.client.clone(),
+            name: person.name.clone().unwrap_or_default(),
+        });
+        Asker { conn: *conn, id: id.clone(), viewer: viewer.unwrap_or_default() }
     }
 }
 
@@ -210,6 +256,9 @@ fn may_ask(person: &Person, request: &Request) -> Result<(), Refusal> {
     if person.v1 && person.name.is_none() && !matches!(request, Request::Connect { .. }) {
         let sentence = "Give a name first, with {\"type\":\"connect\",\"text\":\"Ann\"}.";
         return Err(Refusal::new(Code::NotConnected, sentence));
+    }
+    if request.speaks() && person.muted_until_ms > now_ms() {
+        return Err(Refusal::muted(person.muted_until_ms));
     }
     Ok(())
 }

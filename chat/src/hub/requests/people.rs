@@ -5,26 +5,31 @@ use std::sync::Arc;
 use switchboard::{ConnectionId, Text};
 
 use super::Caller;
+use crate::account::Profile;
+use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::{Hub, now_ms};
 use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::presence::Entry;
+use crate::protocol::request::no_name;
 use crate::protocol::{LOBBY, Refusal, event};
 use crate::rooms::RoomIndex;
 
 impl<O: Outbox> Hub<O> {
-    /// A first name, or another one.
+    /// A first name, or another one. `name`: None if it is to be the session's.
     pub(super) fn connect(
         &mut self,
         caller: &Caller,
-        name: Arc<str>,
+        name: Option<String>,
         client: Option<String>,
     ) -> Result<(), Refusal> {
         let conn = caller.conn;
         let lobby = self.rooms.find(LOBBY);
-        self.register(conn, &name)?;
+        let (name, profile) = self.introduce(conn, name)?;
         let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let before = person.name.replace(name.clone());
+        let is_first = before.is_none();
         if let Some(client) = client {
             person.client = client.into();
         }
@@ -37,7 +42,7 @@ impl<O: Outbox> Hub<O> {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::V1 }));
         }
         if v1 {
-            let frame = event::welcome(caller.id.as_deref(), &name, self.summaries(conn));
+            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), self.summaries(conn));
             self.push(conn, frame);
         }
         let frame: Text = event::connect(&name).into();
@@ -46,10 +51,8 @@ impl<O: Outbox> Hub<O> {
         }
         match before {
             Some(before) if before != name => {
-                for room in rooms {
-                    self.depart(room, &before, Some(conn));
-                    self.enter(room, &name, conn);
-                }
+                self.call(conn, &before, &name);
+                self.move_rooms(&rooms, &before, &name, conn);
             }
             None if !v1 => {
                 if let Some(lobby) = lobby {
@@ -58,34 +61,110 @@ impl<O: Outbox> Hub<O> {
             }
             _ => {}
         }
+        if is_first {
+            self.arrived(conn, &name);
+        }
+        self.rename_others(conn, &name, profile.as_ref());
         self.changed(caller);
         Ok(())
     }
 
-    /// Sees to it that nobody is taken for somebody else: a name that looks like another one is refused.
-    fn register(&mut self, conn: ConnectionId, name: &str) -> Result<(), Refusal> {
+    /// Who a connection is from here on: somebody with a session has a name of theirs, which another one replaces.
+    fn introduce(
+        &mut self,
+        conn: ConnectionId,
+        name: Option<String>,
+    ) -> Result<(Arc<str>, Option<Profile>), Refusal> {
         let now = now_ms();
-        // Who writes the own name in another way imitates nobody.
-        let own = self.people.get(conn).and_then(|person| person.name.clone());
-        let original = self.writer.find_original(name, own.as_deref(), now).map_err(|error| {
-            tracing::error!(%error, "names could not be read");
-            Refusal::internal()
-        })?;
-        if let Some(original) = original {
-            return Err(Refusal::name_taken(original));
+        let Some(person) = self.people.get(conn) else { return Err(Refusal::internal()) };
+        let before = person.name.clone();
+        let identity = match person.login {
+            Some(login) => self.writer.identity(login.person).map_err(unreadable)?,
+            None => None,
+        };
+        let own = identity.as_ref().map(|identity| &*identity.name).or(before.as_deref());
+        let name = name.or_else(|| identity.as_ref().map(|identity| identity.name.clone()));
+        let name = name.ok_or_else(no_name)?;
+        self.check_name(&name, own, identity.as_ref().map(|identity| identity.id), now)?;
+        if let Some(identity) = identity.as_ref().filter(|identity| identity.name != name) {
+            self.writer.rename(identity, &name, now).map_err(unwritable)?;
         }
+        self.note_name(&name, now);
+        let profile = identity.map(|identity| Profile { name: name.clone(), ..Profile::from(&identity) });
+        Ok((name.into(), profile))
+    }
+
+    /// The other connections of a person are called as this one is; they are told so.
+    fn rename_others(&mut self, conn: ConnectionId, name: &Arc<str>, profile: Option<&Profile>) {
+        let Some(profile) = profile else { return };
+        let others: Vec<_> = self.people.of_person(profile.id).filter(|other| *other != conn).collect();
+        for other in others {
+            let Some(person) = self.people.get_mut(other) else { continue };
+            let Some(before) = person.name.clone().filter(|before| before != name) else { continue };
+            person.name = Some(name.clone());
+            let (rooms, v1) = (person.rooms.clone(), person.v1);
+            let session = person.session(&self.rooms).encode();
+            self.call(other, &before, name);
+            self.move_rooms(&rooms, &before, name, other);
+            if v1 {
+                self.push(other, event::person(profile));
+            }
+            self.effects.push(Effect::Send(Outgoing::Session { conn: other, session }));
+        }
+    }
+
+    /// Tells all pages of a person what has become of them.
+    pub(in crate::hub) fn tell_person(&mut self, profile: &Profile) {
+        let conns: Vec<_> = self.people.of_person(profile.id).collect();
+        for conn in conns {
+            if self.people.get(conn).is_some_and(|person| person.v1 && person.name.is_some()) {
+                self.push(conn, event::person(profile));
+            }
+        }
+    }
+
+    /// Sees to it that nobody is taken for somebody else: a name that is somebody's account, or looks like another one, is
+    /// refused. `own`: whoever writes the own name in another way imitates nobody.
+    pub(in crate::hub) fn check_name(
+        &self,
+        name: &str,
+        own: Option<&str>,
+        person: Option<i64>,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let account = self.writer.find_account(name).map_err(unreadable)?;
+        if let Some(account) = account.filter(|account| Some(account.id) != person) {
+            let is_same = account.name == name;
+            return Err(if is_same { Refusal::name_claimed() } else { Refusal::name_taken(account.name) });
+        }
+        match self.writer.find_original(name, own, now).map_err(unreadable)? {
+            Some(original) => Err(Refusal::name_taken(original)),
+            None => Ok(()),
+        }
+    }
+
+    pub(in crate::hub) fn note_name(&mut self, name: &str, now: u64) {
         if let Err(error) = self.writer.note_name(name, now) {
             // It is not protected from imitation until it comes the next time.
             tracing::warn!(%error, "a name was not noted");
         }
-        Ok(())
+    }
+
+    fn move_rooms(&mut self, rooms: &[RoomIndex], before: &str, name: &Arc<str>, conn: ConnectionId) {
+        for room in rooms {
+            self.depart(*room, before, Some(conn));
+            self.enter(*room, name, conn);
+        }
     }
 
     /// A member more, and what its room is told of it: nothing if somebody of that name is there already.
     pub(super) fn entered(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) -> Option<Effect> {
-        let room = &mut self.rooms[room];
-        let first = room.members.enter(name);
-        (first && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
+        let entry = self.rooms[room].members.enter(name);
+        if let Entry::Back(leaves_at) = entry {
+            self.stay(room, name, leaves_at);
+        }
+        let room = &self.rooms[room];
+        (entry == Entry::First && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
             Effect::Send(Outgoing::Publish {
                 group: Group::Room(room.id),
                 frame: event::join(&room.key, name, room.members.len()).into(),
@@ -100,13 +179,18 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// A member less; the room is told when it was the last of that name.
-    pub(super) fn depart(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
+    pub(in crate::hub) fn depart(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
         if self.rooms[room].members.leave(name) {
             self.tell_departure(room, name, except);
         }
     }
 
-    pub(super) fn tell_departure(&mut self, room: RoomIndex, name: &str, except: Option<ConnectionId>) {
+    pub(in crate::hub) fn tell_departure(
+        &mut self,
+        room: RoomIndex,
+        name: &str,
+        except: Option<ConnectionId>,
+    ) {
         let room = &self.rooms[room];
         if room.members.len() < NOTICE_MEMBERS_MAX {
             let frame = event::leave(&room.key, name, room.members.len()).into();

@@ -8,7 +8,7 @@ use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::{Hub, now_ms};
 use crate::limits::ROOMS_PER_CONNECTION_MAX;
 use crate::protocol::event::{self, RoomSummary};
-use crate::protocol::request::{shown_room, too_many_rooms};
+use crate::protocol::request::{Known, shown_room, too_many_rooms};
 use crate::protocol::{Code, Refusal};
 use crate::rooms::{Room, RoomIndex};
 use crate::store::RoomRow;
@@ -25,14 +25,14 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    pub(super) fn resume(&mut self, caller: &Caller, rooms: Vec<(String, u64)>) {
+    pub(super) fn resume(&mut self, caller: &Caller, rooms: Vec<(String, Known)>) {
         let mut views = Vec::new();
         let mut notices = Vec::new();
         let mut has_changed = false;
-        for (key, after) in rooms {
+        for (key, known) in rooms {
             match self.find(&key).and_then(|room| self.come_in(caller, room)) {
                 Ok(Entrance { view, is_new, notice }) => {
-                    views.push((view, after));
+                    views.push((view, known));
                     notices.extend(notice);
                     has_changed |= is_new;
                 }
@@ -65,9 +65,9 @@ impl<O: Outbox> Hub<O> {
             entrance = Some(self.entered(room, &name, conn));
         }
         let asker = self.asker(caller);
-        let members = self.rooms[room].members.list();
-        self.effects_bytes += members.names.len();
-        let view = View { asker, room, seq: self.rooms[room].seq, members };
+        let members = self.member_list(room);
+        self.effects_bytes += members.names.len() + members.people.len();
+        let view = View { asker, room, position: self.rooms[room].position(), members };
         Ok(Entrance { view, is_new: entrance.is_some(), notice: entrance.flatten() })
     }
 
@@ -99,7 +99,7 @@ impl<O: Outbox> Hub<O> {
         }
         match self.writer.create_room(caller.ticket, &key, title, now_ms()) {
             Ok(Some(id)) => {
-                let room = self.rooms.add(RoomRow { id, key, title: title.to_owned(), seq: 0 });
+                let room = self.rooms.add(RoomRow { id, key, title: title.to_owned(), seq: 0, change: 0 });
                 self.tell_creation(caller, room);
                 Ok(())
             }
@@ -125,6 +125,7 @@ impl<O: Outbox> Hub<O> {
             room: &room.key,
             title: &room.title,
             seq: room.seq,
+            change: room.change,
             members: room.members.len(),
             joined: joined.contains(&index),
         })

@@ -135,11 +135,13 @@ impl Outbox for Suspicious {
         self.seen.borrow_mut().push(seq);
     }
 
+    fn answer(&self, _: u16, _: Bytes) {}
+
     fn address(&self, _: ConnectionId) -> Option<IpAddr> {
         None
     }
 
-    fn note_published(&self, _: i64) {}
+    fn note_published(&self, _: Progress) {}
 }
 
 #[test]
@@ -150,7 +152,8 @@ fn nobody_is_told_of_a_message_that_is_not_stored() {
     let database = world.directory.database();
     let seen = Rc::default();
     let outbox = Suspicious { database: database.clone(), seen: Rc::clone(&seen) };
-    let mut hub = Hub::load(outbox, Writer::open(&database).expect("opened"), Pace::new(0)).expect("loaded");
+    let mut hub = Hub::load(outbox, Writer::open(&database).expect("opened"), Pace::new(0), Duration::ZERO)
+        .expect("loaded");
     run(hub.handle(batch));
     // Once to the plain clients, and once to the others.
     assert_eq!(*seen.borrow(), (1..=10).flat_map(|seq| [seq, seq]).collect::<Vec<_>>());

@@ -1,6 +1,9 @@
 //! Who asks too often is told when to ask again, and nothing is lost.
 
+use std::time::Instant;
+
 use super::*;
+use crate::bucket::Rate;
 use crate::limits::pace;
 
 fn paced() -> World {
@@ -47,12 +50,18 @@ fn names_rooms_and_joins_have_limits_of_their_own() {
         });
         refused.expect("there is a limit")
     };
+    // A slow machine takes so long that more is allowed meanwhile.
+    let began = Instant::now();
+    let check = |granted: u32, at_once: u32, rate: Rate| {
+        let meanwhile = (began.elapsed().as_micros() / rate.interval.as_micros()) as u32 + 1;
+        assert!((at_once..=at_once + meanwhile).contains(&granted), "{granted} of {rate:?}");
+    };
     let names = until_refused(&mut world, &|n| json!({"type": "connect", "text": format!("Ann {n}")}));
-    assert_eq!(names, pace::NAMES.at_once - 1, "the first one was its coming");
+    check(names, pace::NAMES.at_once - 1, pace::NAMES);
     let rooms = until_refused(&mut world, &|n| json!({"type": "create", "room": format!("Room {n}")}));
-    assert_eq!(rooms, pace::ROOMS.at_once);
+    check(rooms, pace::ROOMS.at_once, pace::ROOMS);
     let joins = until_refused(&mut world, &|_| json!({"type": "join", "room": "lobby"}));
-    assert!((pace::JOINS.at_once - 1..pace::JOINS.at_once + 10).contains(&joins), "{joins}");
+    check(joins, pace::JOINS.at_once - 1, pace::JOINS);
     assert_eq!(world.answer(1, say("lobby", "hi"))[0]["type"], "message");
 }
 

@@ -17,7 +17,7 @@ fn a_v1_client_gives_its_name_first() {
         frames[0],
         json!({
             "type": "welcome", "id": "1", "name": "Ann",
-            "rooms": [{"room": "lobby", "title": "Lobby", "seq": 0, "members": 0, "joined": false}],
+            "rooms": [{"room": "lobby", "title": "Lobby", "seq": 0, "members": 0, "joined": false, "change": 0}],
             "limits": {"text": 4000, "name": 32, "room": 48, "page": 50}
         })
     );
@@ -85,10 +85,13 @@ fn one_name_on_two_connections_is_one_member() {
     world.person(2, "Bob", &["lobby"]);
     world.person(3, "Bob", &["lobby"]);
     let who = world.answer(1, json!({"type": "who", "room": "lobby", "id": "w"}));
+    let mut who = who[0].clone();
+    let people = who.as_object_mut().expect("an object").remove("people").expect("people");
     assert_eq!(
         who,
-        [json!({"type": "who", "id": "w", "room": "lobby", "members": ["Ann", "Bob"], "member_count": 2})]
+        json!({"type": "who", "id": "w", "room": "lobby", "members": ["Ann", "Bob"], "member_count": 2})
     );
+    assert_eq!(each(people.as_array().expect("people"), "presence"), ["online", "online"]);
     world.close(2);
     assert!(world.received(1).is_empty(), "Bob is still here");
     world.close(3);
@@ -135,7 +138,7 @@ fn rooms_are_created_once_and_announced_to_all() {
     world.person(2, "Bob", &[]);
     world.plain(3);
     let create = json!({"type": "create", "room": "Tea time 茶", "id": "c"});
-    let room = json!({"type": "room", "room": "tea-time-茶", "title": "Tea time 茶", "seq": 0, "members": 0});
+    let room = json!({"type": "room", "room": "tea-time-茶", "title": "Tea time 茶", "seq": 0, "members": 0, "change": 0});
     assert_eq!(
         world.answer(1, create),
         [json!({"type": "created", "id": "c", "room": "tea-time-茶", "title": "Tea time 茶"}), room.clone()]
@@ -175,6 +178,7 @@ fn rooms_are_bounded() {
             key: format!("room-{n}"),
             title: format!("Room {n}"),
             seq: 0,
+            change: 0,
         });
     }
     assert_eq!(world.refusal(1, json!({"type": "create", "room": "one more"})), "too_many_rooms");

@@ -5,7 +5,7 @@ use super::*;
 
 impl World {
     /// Another hub takes the place of the present one.
-    fn replace_hub(&mut self) {
+    pub(super) fn replace_hub(&mut self) {
         let published = {
             let mut state = self.clients.0.borrow_mut();
             state.lasts_for = None;
@@ -37,14 +37,14 @@ impl World {
 
     /// The hub is killed when it has carried out so many commands of a batch, and its successor is given the batch again,
     /// with what has come meanwhile.
-    fn kill_during(&mut self, commands: usize, batch: Vec<Command>, meanwhile: Vec<Command>) {
+    pub(super) fn kill_during(&mut self, commands: usize, batch: Vec<Command>, meanwhile: Vec<Command>) {
         self.clients.0.borrow_mut().lasts_for = Some(commands);
         self.handle(batch);
         self.kill(meanwhile);
     }
 
     /// The hub is killed before it has asked for more.
-    fn kill(&mut self, meanwhile: Vec<Command>) {
+    pub(super) fn kill(&mut self, meanwhile: Vec<Command>) {
         self.replace_hub();
         let again = self.in_hand.drain(..).map(|command| Command { attempt: command.attempt + 1, ..command });
         // Of another sender: in no order with what comes again.

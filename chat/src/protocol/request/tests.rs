@@ -11,10 +11,10 @@ fn request(frame: &str) -> Request {
 #[test]
 fn every_request_is_read() {
     let connect =
-        |client: Option<&str>| Request::Connect { name: "Ann".into(), client: client.map(Into::into) };
+        |client: Option<&str>| Request::Connect { name: Some("Ann".into()), client: client.map(Into::into) };
     assert_eq!(request(r#"{"type":"connect","text":" Ann "}"#), connect(None));
     assert_eq!(request(r#"{"type":"connect","text":"Ann","client":"k"}"#), connect(Some("k")));
-    let message = |room: &str| Request::Message { room: room.into(), text: " hi\n".into() };
+    let message = |room: &str| Request::Message { room: room.into(), text: " hi\n".into(), reply_to: None };
     assert_eq!(request(r#"{"type":"message","text":" hi\n"}"#), message(LOBBY));
     assert_eq!(request(r#"{"type":"message","text":" hi\n","room":"tea"}"#), message("tea"));
     assert_eq!(request(r#"{"type":"join","room":"tea"}"#), Request::Join { room: "tea".into() });
@@ -39,15 +39,60 @@ fn history_has_a_page_by_default_and_never_more() {
     assert_eq!(code(r#"{"type":"history","room":"tea","limit":0}"#), Code::BadValue);
 }
 
+fn known(seq: u64) -> Known {
+    Known { seq, change: None }
+}
+
 #[test]
 fn resume_keeps_the_order_of_the_frame() {
     assert_eq!(
         request(r#"{"type":"resume","rooms":{"tea":3,"lobby":41,"tea":4}}"#),
-        Request::Resume { rooms: vec![("tea".into(), 4), ("lobby".into(), 41)] }
+        Request::Resume { rooms: vec![("tea".into(), known(4)), ("lobby".into(), known(41))] }
     );
     let rooms = |count| (0..count).map(|n| format!("\"r{n}\":1")).collect::<Vec<_>>().join(",");
     assert!(Envelope::parse(&format!(r#"{{"type":"resume","rooms":{{{}}}}}"#, rooms(50))).is_ok());
     assert_eq!(code(&format!(r#"{{"type":"resume","rooms":{{{}}}}}"#, rooms(51))), Code::TooManyRooms);
+}
+
+#[test]
+fn resume_takes_the_last_change_of_a_room_too() {
+    assert_eq!(
+        request(r#"{"type":"resume","rooms":{"tea":{"change":12,"seq":41,"more":[]},"lobby":{"seq":1}}}"#),
+        Request::Resume {
+            rooms: vec![("tea".into(), Known { seq: 41, change: Some(12) }), ("lobby".into(), known(1))]
+        }
+    );
+    for value in ["{}", r#"{"change":1}"#, r#"{"seq":-1}"#, r#"{"seq":1,"change":"2"}"#, "true", "[]"] {
+        assert_eq!(
+            code(&format!(r#"{{"type":"resume","rooms":{{"tea":{value}}}}}"#)),
+            Code::BadValue,
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn what_is_to_happen_to_a_message_is_checked() {
+    assert_eq!(
+        request(r#"{"type":"react","room":"tea","seq":7,"emoji":"❤","on":true}"#),
+        Request::React { room: "tea".into(), seq: 7, emoji: "❤️".into(), on: true }
+    );
+    assert_eq!(
+        request(r#"{"type":"message","room":"tea","text":"yes","reply_to":7}"#),
+        Request::Message { room: "tea".into(), text: "yes".into(), reply_to: Some(7) }
+    );
+    for frame in [
+        r#"{"type":"react","room":"tea","seq":7,"emoji":"ok","on":true}"#,
+        r#"{"type":"react","room":"tea","seq":7,"emoji":"👍","on":1}"#,
+        r#"{"type":"react","room":"tea","seq":7,"emoji":"👍"}"#,
+        r#"{"type":"edit","room":"tea","text":"x"}"#,
+        r#"{"type":"edit","seq":1,"text":"x"}"#,
+        r#"{"type":"delete","room":"tea","seq":"1"}"#,
+        r#"{"type":"message","text":"x","reply_to":"1"}"#,
+    ] {
+        assert_eq!(code(frame), Code::BadValue, "{frame}");
+    }
+    assert_eq!(code(r#"{"type":"edit","room":"tea","seq":1,"text":" "}"#), Code::EmptyText);
 }
 
 #[test]

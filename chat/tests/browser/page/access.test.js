@@ -144,9 +144,9 @@ test('on a phone the drawers open, keep the keyboard to themselves, and close by
   // Escape in a dialog closes the dialog alone.
   await ann.page.locator('.open-rooms').click();
   await ann.page.locator('.self').click();
-  await ann.page.locator('dialog').waitFor();
+  await ann.page.locator('self-card dialog').waitFor();
   await key('Escape');
-  await ann.page.locator('dialog').waitFor({ state: 'hidden' });
+  await ann.page.locator('self-card dialog').waitFor({ state: 'hidden' });
   assert.equal(await ann.page.locator('.rooms-panel').isVisible(), true);
 });
 
@@ -182,10 +182,12 @@ test('a screen reader hears each new message once, and nothing of the history', 
       }).observe(region, { childList: true, subtree: true });
     }
   });
-  await ann.page.locator('.scroller').evaluate((e) => { e.scrollTop = 0; });
-  await ann.page.locator('.message[data-seq="1"]').waitFor();
+  await until('she is at the first message', async () => {
+    await ann.page.locator('.scroller').evaluate((e) => { e.scrollTop = 0; });
+    return await ann.page.locator('.message[data-seq="1"]').count() > 0;
+  });
   await bob.say(room, 'hello Ann', '你好');
-  await ann.stored('你好');
+  await ann.page.locator('.pill', { hasText: '2 new messages' }).waitFor();
   await ann.say('my own');
   await ann.stored('my own');
   assert.deepEqual(await ann.page.evaluate(() => window.heard.filter((text) => text !== '')), ['Bob: hello Ann', 'Bob: 你好']);

@@ -58,7 +58,7 @@ const loudness = (person, value) => person.page.locator(`connection-status[data-
 async function meanwhile(...texts) {
   const bob = await RawClient.connect(browser, server.url, 'Bob');
   await bob.join(room);
-  await bob.say(room, ...texts);
+  await bob.askAll(texts.map((text) => ({ type: 'message', room, text })));
   await bob.leave();
 }
 
@@ -129,6 +129,17 @@ test('a loss that lasts is a banner, with a way to try at once', async () => {
   proxy.mend();
   // The next attempt may come by itself before the button is pressed: both are right.
   await ann.page.getByRole('button', { name: '立即重试' }).click({ timeout: 2_000 }).catch(() => {});
+  await loudness(ann, 'none');
+});
+
+test('who waits is told for how long', async () => {
+  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
+  await ann.page.addInitScript(() => { Math.random = () => 0.99; }); // the longest waits
+  await ann.page.reload();
+  await ann.comeIn('Ann');
+  proxy.cut();
+  await ann.page.locator('.status-next', { hasText: /^Next attempt in \d+ s$/ }).waitFor();
+  proxy.mend();
   await loudness(ann, 'none');
 });
 

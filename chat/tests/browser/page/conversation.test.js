@@ -129,7 +129,7 @@ test('the name can be changed, and the new one stands under what is said next', 
   await newRoom(ann, bob);
   await ann.page.locator('.self').click();
   await ann.page.locator('dialog #name-input').fill('Anna Karenina');
-  await ann.page.locator('dialog button[type=submit]').click();
+  await ann.page.locator('dialog name-form button[type=submit]').click();
   await ann.page.locator('.self-name', { hasText: 'Anna Karenina' }).waitFor();
   await ann.say('it is still me');
   await bob.stored('it is still me');

@@ -38,7 +38,7 @@ afterEach(async () => {
 const text = (i) => `${i}: ${'words and 字 '.repeat((i * 7) % 40)}`.trim();
 
 async function sitDown(held, options = {}) {
-  await bob.say(room, ...Array.from({ length: held }, (_, i) => text(i + 1)));
+  await bob.askAll(Array.from({ length: held }, (_, i) => ({ type: 'message', room, text: text(i + 1) })));
   ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}`, ...options });
   await ann.comeIn('Ann');
 }
@@ -47,6 +47,11 @@ const scroller = () => ann.page.locator('.scroller');
 const firstSeq = async () => Number(await ann.page.locator('.message').first().getAttribute('data-seq'));
 const lastSeq = async () => Number(await ann.page.locator('.message').last().getAttribute('data-seq'));
 const distanceToBottom = () => scroller().evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
+
+/** Until what was scrolled to is drawn. */
+const drawn = () => ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+const seqs = async () => (await ann.conversation()).map(({ seq }) => seq);
+const atTheBeginning = async () => await ann.page.locator('.timeline-top[data-state=beginning]').count() > 0;
 
 /** Where the bubble of a message is on the screen. */
 const topOf = (seq) => ann.page.locator(`.message[data-seq="${seq}"] .bubble`).evaluate((e) => e.getBoundingClientRect().top);
@@ -60,20 +65,21 @@ test('it begins at the newest message', async () => {
 for (const phone of [false, true]) {
   test(`what one reads stays where it is when older messages come: ${phone ? 'phone' : 'desktop'}`, async () => {
     await sitDown(180, { phone });
-    for (let before = await firstSeq(); before > 1; before = await firstSeq()) {
-      // In one step: scrolled close to the top, and the message that is read there noted.
-      const { seq, top } = await scroller().evaluate((e) => {
-        e.scrollTop = 300;
+    while (!await atTheBeginning()) {
+      // To where nothing is asked for yet, then in one step closer to the top, and what is read there noted.
+      await scroller().evaluate((e) => { e.scrollTop = 1_000; });
+      await drawn();
+      const { seq, top, height } = await scroller().evaluate((e) => {
+        e.scrollTop -= 300;
         const line = e.getBoundingClientRect().top + 40;
         const li = [...e.querySelectorAll('.message')].find((m) => m.querySelector('.bubble').getBoundingClientRect().top > line);
-        return { seq: li.dataset.seq, top: li.querySelector('.bubble').getBoundingClientRect().top };
+        return { seq: li.dataset.seq, top: li.querySelector('.bubble').getBoundingClientRect().top, height: e.scrollHeight };
       });
-      await until('an older page is here', async () => await firstSeq() < before);
+      await until('an older page is here', async () => await atTheBeginning() || await scroller().evaluate((e) => e.scrollHeight) > height + 500);
       const moved = Math.abs(await topOf(seq) - top);
       assert.ok(moved <= 1, `moved by ${moved} pixels`);
     }
-    const seqs = await ann.page.locator('.message').evaluateAll((all) => all.map((li) => Number(li.dataset.seq)));
-    assert.deepEqual(seqs, Array.from({ length: 180 }, (_, i) => i + 1));
+    assert.deepEqual(await seqs(), Array.from({ length: 180 }, (_, i) => i + 1));
     await ann.page.locator('.timeline-top[data-state=beginning]').waitFor();
   });
 }
@@ -113,35 +119,32 @@ test('to say something leads to the newest message', async () => {
 
 test('the page holds a bounded number of messages, and loads again what it has dropped, at both ends', async () => {
   await sitDown(700);
-  const count = () => ann.page.locator('.message').count();
-  let most = 0;
   while (await firstSeq() > 1) {
     const before = await firstSeq();
     await scroller().evaluate((e) => { e.scrollTop = 0; });
     await until('an older page is here', async () => await firstSeq() < before);
-    most = Math.max(most, await count());
   }
-  assert.ok(most <= WINDOW_MAX, `${most}`);
-  assert.ok(await lastSeq() < 700, 'the newest were dropped');
-
   await bob.say(room, 'said meanwhile');
   while (await lastSeq() < 701) {
     const before = await lastSeq();
     await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight; });
     await until('a newer page is here', async () => await lastSeq() > before);
-    most = Math.max(most, await count());
   }
-  assert.ok(most <= WINDOW_MAX, `${most}`);
-  const seqs = await ann.page.locator('.message').evaluateAll((all) => all.map((li) => Number(li.dataset.seq)));
-  assert.deepEqual(seqs, Array.from({ length: seqs.length }, (_, i) => seqs[0] + i), 'no gap, nothing twice');
-  assert.ok(await firstSeq() > 1, 'the oldest were dropped');
+  await ann.stored('said meanwhile');
   await bob.say(room, 'and again');
   await ann.stored('and again');
+  await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight / 2; });
+  await drawn();
+  // Going through it may load one page more at the top.
+  const held = await seqs();
+  assert.ok(held.length <= WINDOW_MAX, `${held.length}`);
+  assert.deepEqual(held, Array.from({ length: held.length }, (_, i) => held[0] + i), 'no gap, nothing twice');
+  assert.ok(held[0] > 1, 'the oldest were dropped');
 });
 
 test('from far up one can go to the newest message in one step', async () => {
   await sitDown(700);
-  while (await lastSeq() === 700) {
+  while (await firstSeq() > 100) {
     const before = await firstSeq();
     await scroller().evaluate((e) => { e.scrollTop = 0; });
     await until('an older page is here', async () => await firstSeq() < before);
@@ -150,6 +153,40 @@ test('from far up one can go to the newest message in one step', async () => {
   await ann.page.locator('.pill').click();
   await ann.stored('the newest');
   await until('it is in view', async () => await distanceToBottom() < 2);
+});
+
+/** How far below the upper edge of the conversation the line of what is new is. */
+const lineAt = () => ann.page.locator('.new-line').evaluate((e) => e.getBoundingClientRect().top - e.closest('.scroller').getBoundingClientRect().top);
+
+test('who comes back finds a line where what is new begins, and a way to it', async () => {
+  await sitDown(60);
+  await ann.page.goto('about:blank');
+  await bob.say(room, ...Array.from({ length: 30 }, (_, i) => text(i + 61)));
+  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.joined();
+  await ann.page.locator('.new-above', { hasText: '30 new messages above' }).click();
+  await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
+  const at = await lineAt();
+  assert.ok(at > 0 && at < 300, `${at}`);
+  await ann.page.locator('.new-above').waitFor({ state: 'hidden' });
+  // It counts as read; whoever leaves the room and comes back finds no line.
+  await ann.page.keyboard.press('Escape');
+  await until('the newest is in view', async () => await distanceToBottom() < 2);
+  assert.equal(await ann.page.locator('.new-line').count(), 0);
+});
+
+test('what is new is found also where it begins far above what is loaded', async () => {
+  await sitDown(60);
+  await ann.page.goto('about:blank');
+  await bob.askAll(Array.from({ length: 700 }, (_, i) => ({ type: 'message', room, text: text(i + 61) })));
+  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.joined();
+  await ann.page.locator('.new-above', { hasText: '700 new messages above' }).click();
+  await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
+  const at = await lineAt();
+  assert.ok(at > 0 && at < 300, `${at}`);
+  await ann.page.locator('.pill').click();
+  await until('the newest is in view', async () => await lastSeq() === 760 && await distanceToBottom() < 2);
 });
 
 test('when the window or the box changes its size, the newest message stays in view', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { launch, Person, until } from '../support/browser.js';
-import { HOSTILE, Traps } from '../support/hostile.js';
+import { HOSTILE, HOSTILE_MARKDOWN, Traps } from '../support/hostile.js';
 import { RawClient } from '../support/raw-client.js';
 import { Server } from '../support/server.js';
 
@@ -67,7 +67,7 @@ test('a message is text, whatever it is', async (t) => {
     }
     const shown = ann.page.locator(`.message[data-seq="${stored.seq}"] .text`);
     await shown.waitFor();
-    assert.equal(await shown.textContent(), stored.data, what);
+    if (stored.html === undefined) assert.equal(await shown.textContent(), stored.data, what);
     await traps.check(what);
   }
   // What one writes oneself takes another way, and comes back by the first.
@@ -80,6 +80,47 @@ test('a message is text, whatever it is', async (t) => {
   await ann.joined();
   await traps.check('after it was read from the database');
   await mallory.leave();
+});
+
+test('Markdown makes nothing of a text but what it is for, in every field that shows it', async (t) => {
+  const { ann, traps } = await victim(t);
+  await ann.comeIn('Ann');
+  const mallory = await RawClient.connect(browser, server.url, 'Mallory 5');
+  await mallory.join('lobby');
+  for (const [what, text] of [...HOSTILE_MARKDOWN, ...HOSTILE.map(([name, string]) => [`${name}, in bold`, `**${string.toWellFormed().slice(0, 2_000)}**`])]) {
+    const [stored] = (await mallory.raw(json({ type: 'message', room: 'lobby', text, id: `md ${what}` }))).filter((frame) => frame.type === 'message');
+    if (stored === undefined) continue;
+    await mallory.raw(json({ type: 'message', room: 'lobby', text: `in answer to ${what}`, reply_to: stored.seq }));
+    await mallory.raw(json({ type: 'react', room: 'lobby', seq: stored.seq, emoji: text, on: true }));
+    await mallory.raw(json({ type: 'edit', room: 'lobby', seq: stored.seq, text: `${text}\n` }));
+    await ann.page.locator(`.message[data-seq="${stored.seq + 1}"] .quote`).waitFor();
+    await traps.check(what);
+  }
+  await ann.page.reload();
+  await ann.joined();
+  await traps.check('after it was read from the database');
+  await mallory.leave();
+});
+
+test('a frame whose HTML no server of ours has written is shown as text', async (t) => {
+  const { ann, traps } = await victim(t);
+  const attacks = [...HOSTILE, ...HOSTILE_MARKDOWN].map(([, text]) => text.toWellFormed());
+  await ann.page.routeWebSocket('**/ws', (socket) => {
+    const upstream = socket.connectToServer();
+    upstream.onMessage((raw) => {
+      const frame = JSON.parse(String(raw));
+      if (frame.type === 'joined') {
+        frame.messages = attacks.map((html, at) => ({ type: 'message', data: `text ${at}`, seq: at + 1, from: html, ts: at + 1, html: `<p>${html}</p>`, change: 1, edited: 1,
+          reply: { seq: 1, from: html, data: html, deleted: false }, reactions: [{ emoji: html, count: 1, from: [html], mine: true }] }));
+        frame.seq = attacks.length;
+      }
+      socket.send(JSON.stringify(frame));
+    });
+  });
+  await ann.page.reload();
+  await ann.comeIn('Ann');
+  await ann.page.locator('.message .quote').last().waitFor();
+  await traps.check('forged HTML, quotes and reactions');
 });
 
 test('a name is text, whatever it is', async (t) => {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import assert from 'node:assert/strict';
 
 import { launch, Person, until } from '../support/browser.js';
-import { gather, talk } from '../support/conversation.js';
+import { enrich, gather, talk } from '../support/conversation.js';
 import { Server } from '../support/server.js';
 
 /** `.test/screenshots` at the top of the repository, unless told otherwise. */
@@ -44,6 +44,19 @@ for (const phone of [false, true]) {
         await talk(guests, person, language);
         await until('the unread count is shown', async () => (await person.page.title()).startsWith('(2)') || await person.page.locator('.badge').count() > 0);
         await picture(person, `chat-${look}`);
+        await enrich(guests, person, language);
+        await picture(person, `rich-${look}`);
+        await person.page.locator('.message-more').last().evaluate((button) => button.click());
+        await person.page.locator('.message-menu').waitFor();
+        await picture(person, `menu-${look}`);
+        await person.page.locator('.more-emoji').click();
+        await person.page.locator('.emoji-picker').waitFor();
+        await picture(person, `emoji-${look}`);
+        await person.page.keyboard.press('Escape');
+        await person.box.pressSequentially(':th');
+        await person.page.locator('.completion-option').first().waitFor();
+        await person.box.press('Escape');
+        await person.box.fill('');
         if (phone) {
           await openRooms(person, phone);
           await picture(person, `rooms-${look}`);

@@ -99,8 +99,9 @@ if (CAN_RESTART) {
     await talking;
     for (const person of [ann, li]) for (const text of said.slice(-2)) await person.stored(text);
 
-    const shown = await ann.messages();
-    assert.deepEqual(await li.messages(), shown, 'both see the same, in the same order');
+    const texts = async (person) => (await person.conversation()).map(({ text }) => text);
+    const shown = await texts(ann);
+    assert.deepEqual(await texts(li), shown, 'both see the same, in the same order');
     assert.deepEqual([...shown].sort(), [...said].sort(), 'everything that was said, once');
     for (const person of [ann, li]) {
       assert.equal(await person.page.evaluate(() => window.connections), 1, 'the connection is still the first one');

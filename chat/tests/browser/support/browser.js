@@ -45,7 +45,9 @@ export class Person {
     page.on('console', (message) => {
       // The browser itself writes a line for every connection that fails; that is what some tests are about.
       const isConnection = /WebSocket connection to|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED/.test(message.text());
-      if (['error', 'warning'].includes(message.type()) && !(mayLoseConnection && isConnection)) person.complaints.push(message.text());
+      // And one for every request that the server refuses, which the page says in its own words.
+      const isRefusal = /^Failed to load resource: the server responded with a status of (400|401|403|409|429)/.test(message.text());
+      if (['error', 'warning'].includes(message.type()) && !isRefusal && !(mayLoseConnection && isConnection)) person.complaints.push(message.text());
     });
     await page.addInitScript(() => {
       addEventListener('securitypolicyviolation', (event) => console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`));
@@ -78,9 +80,34 @@ export class Person {
     await this.box.press('Enter');
   }
 
-  /** The messages that are shown, as text, in order. @returns {Promise<string[]>} */
+  /** The messages that are in the document, near the visible part, as text, in order. @returns {Promise<string[]>} */
   async messages() {
     return this.page.locator('.message .text').allTextContents();
+  }
+
+  /**
+   * All messages that the page holds, in order: scrolls through them, from the top to the bottom.
+   * @returns {Promise<{ seq: number, text: string }[]>}
+   */
+  async conversation() {
+    return this.page.locator('.scroller').evaluate(async (scroller) => {
+      const found = [];
+      const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+      const collect = () => {
+        for (const li of scroller.querySelectorAll('.message')) {
+          const seq = Number(li.dataset.seq);
+          if (seq > (found.at(-1)?.seq ?? 0)) found.push({ seq, text: li.querySelector('.text').textContent });
+        }
+      };
+      scroller.scrollTop = 0;
+      for (;;) {
+        await drawn();
+        collect();
+        const { scrollTop, scrollHeight, clientHeight } = scroller;
+        if (scrollTop + clientHeight >= scrollHeight - 1) return found;
+        scroller.scrollTop += clientHeight * 0.8;
+      }
+    });
   }
 
   /** @param {string} text */

@@ -56,6 +56,38 @@ export async function talk(guests, person, language) {
   for (const [who, what] of TALK[language]) {
     if (who === 'me') await person.say(what);
     else await guests.get(who).say('lobby', what);
-    await person.stored(what);
+    // Lists are elements of their own.
+    await person.stored(what.split('\n', 1)[0]);
   }
+}
+
+/** What is more than plain words. @type {Record<'en' | 'zh-CN', string[]>} */
+const RICH = {
+  en: ['Here is the **whole recipe**:\n\n1. `cargo build --release`\n2. read the [notes](https://example.com/notes)\n3. ~~hope~~ measure', '```\nlet frames = ring.drain(512);\nassert!(frames.len() <= 512);\n```', 'That is the one, thanks!', 'wrong room'],
+  'zh-CN': ['**完整步骤**在这里：\n\n1. 运行 `cargo build --release`\n2. 看[说明](https://example.com/notes)\n3. ~~碰运气~~ 实测', '```\nlet frames = ring.drain(512);\nassert!(frames.len() <= 512);\n```', '就是这个，谢谢！', '发错地方了'],
+};
+
+/**
+ * Markdown, an answer, reactions, an edited message and a deleted one.
+ * @param {Map<string, RawClient>} guests
+ * @param {import('./browser.js').Person} person
+ * @param {'en' | 'zh-CN'} language
+ */
+export async function enrich(guests, person, language) {
+  const [recipe, code, thanks, slip] = RICH[language];
+  const tomas = guests.get('Tomás');
+  const post = async (who, text, more = {}) => (await who.raw(JSON.stringify({ type: 'message', room: 'lobby', text, id: `rich-${text.length}`, ...more }))).find(({ type, from }) => type === 'message' && from !== undefined);
+  const { seq } = await post(tomas, recipe);
+  await post(tomas, code);
+  const answer = await post(guests.get('李雷'), `${thanks} 👀`, { reply_to: seq });
+  await guests.get('李雷').raw(JSON.stringify({ type: 'edit', room: 'lobby', seq: answer.seq, text: thanks }));
+  const gone = await post(tomas, slip);
+  await tomas.raw(JSON.stringify({ type: 'delete', room: 'lobby', seq: gone.seq }));
+  for (const [name, emoji] of [['李雷', '👍'], ['Priya', '👍'], ['Mara Lind', '👍'], ['Priya', '🎉'], ['韩梅梅', '❤️']]) {
+    await guests.get(name).raw(JSON.stringify({ type: 'react', room: 'lobby', seq, emoji, on: true }));
+  }
+  await person.stored(thanks);
+  await person.page.locator('.message .chip').nth(2).waitFor();
+  await person.page.locator('.message .chip').first().click();
+  await person.page.locator('.chip[aria-pressed=true]').waitFor();
 }

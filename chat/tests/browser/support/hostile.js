@@ -69,6 +69,40 @@ export const HOSTILE = [
   ['one very long word', '無'.repeat(31)],
 ];
 
+/** Markdown by which pages have been taken over: what it is, and the text. @type {[string, string][]} */
+export const HOSTILE_MARKDOWN = [
+  ['a script', '[x](javascript:alert(1))'],
+  ['a script in capitals', '[x](JaVaScRiPt:alert(1))'],
+  ['a script behind white space', '[x]( javascript:alert(1))'],
+  ['a script with a new line', '[x](<java\nscript:alert(1)>)'],
+  ['a script with references', '[x](java&#115;cript&colon;alert(1))'],
+  ['a script with an escape', '[x](javascript\\:alert(1))'],
+  ['an automatic script', '<javascript:alert(1)>'],
+  ['data', '[x](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)'],
+  ['a picture', '![x](https://evil.example/x.png)'],
+  ['a picture in a link', '[![x](https://evil.example/x.png)](https://evil.example)'],
+  ['a picture with a handler', '![x](x"onerror="alert(1))'],
+  ['an end of an attribute', '[x](https://evil.example/"onmouseover="alert(1))'],
+  ['a title', '[x](https://evil.example "x\" onclick=\"alert(1)")'],
+  ['a reference', '[x][y]\n\n[y]: javascript:alert(1)'],
+  ['a definition', '[y]: javascript:alert(1)'],
+  ['HTML in bold', '**<img src=x onerror=alert(1)>**'],
+  ['HTML in code', '`<script>alert(1)</script>`'],
+  ['HTML in a block', '```html"><script>alert(1)</script>\n</code></pre><script>alert(1)</script>\n```'],
+  ['HTML in a quote', '> <svg onload=alert(1)>'],
+  ['HTML in a list', '- <iframe src=javascript:alert(1)>'],
+  ['HTML around Markdown', '<div onclick=alert(1)>\n\n**x**\n\n</div>'],
+  ['HTML in an address', 'https://evil.example/<script>alert(1)</script>'],
+  ['quotes in an address', 'https://evil.example/"><script>alert(1)</script>'],
+  ['a table', '| <b>x</b> |\n|---|\n| [x](javascript:alert(1)) |'],
+  ['a heading', '# <script>alert(1)</script>'],
+  ['an element without its end', '**<b'],
+  ['elements in elements', '> '.repeat(500) + 'x'],
+  ['lists in lists', '- '.repeat(500) + 'x'],
+  ['marks without end', '*'.repeat(3_000)],
+  ['brackets without end', '['.repeat(3_000)],
+];
+
 /** Watches a page. */
 export class Traps {
   #caught = [];
@@ -98,9 +132,11 @@ export class Traps {
       const inDocument = [...document.querySelectorAll('body *, head *')];
       const foreign = 'iframe, frame, object, embed, img, video, audio, base, style, math, template, foreignObject, marquee, b, meta[http-equiv], body script, body link, form[action], button[formaction]';
       const loads = (element) => ['href', 'src', 'action', 'formaction', 'xlink:href'].some((name) => /^\s*(?:javascript|data|https?|\/\/)/i.test(element.getAttribute(name) ?? ''));
-      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input'));
+      // A link in a message leads to the web, tells nothing and opens elsewhere.
+      const isLink = (element) => element.matches('.text.rich a[rel="noopener noreferrer nofollow"][target=_blank]') && /^(?:https?:\/\/|mailto:)/i.test(element.getAttribute('href'));
+      const acts = (element) => element.getAttributeNames().some((name) => /^on/i.test(name) || (name === 'style' && element.id !== 'composer-input' && !/^height: [\d.]+px;$/.test(element.getAttribute(name))));
       return {
-        elements: inDocument.filter((element) => element.matches(foreign) || loads(element) || acts(element)).map((element) => element.outerHTML.slice(0, 120)),
+        elements: inDocument.filter((element) => element.matches(foreign) || (loads(element) && !isLink(element)) || acts(element)).map((element) => element.outerHTML.slice(0, 120)),
         pwned: globalThis.pwned ?? null,
         polluted: Object.keys(Object.prototype).concat('polluted' in {} ? ['polluted'] : []),
         cookie: document.cookie,

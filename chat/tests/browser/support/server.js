@@ -29,15 +29,17 @@ export class Server {
   #child = null;
 
   #rateLimits;
+  #leaveGrace;
 
   /**
-   * @param {{ tls?: boolean, rateLimits?: string }} [options] `rateLimits`: as `--rate-limits`; by default there are none: tests
-   *   are faster than people
+   * @param {{ tls?: boolean, rateLimits?: string, leaveGrace?: string }} [options] `rateLimits`: as `--rate-limits`; by default there are
+   *   none: tests are faster than people; `leaveGrace`: as `--leave-grace`; by default people leave at once
    * @returns {Promise<Server>}
    */
-  static async start({ tls = false, rateLimits = '0' } = {}) {
+  static async start({ tls = false, rateLimits = '0', leaveGrace = '0' } = {}) {
     const server = new Server();
     server.#rateLimits = rateLimits;
+    server.#leaveGrace = leaveGrace;
     if (process.env.SWITCHBOARD_URL && !CAN_RESTART) {
       server.url = process.env.SWITCHBOARD_URL.replace(/\/$/, '');
       return server;
@@ -110,7 +112,7 @@ export class Server {
   }
 
   async #run(listen) {
-    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, '--rate-limits', this.#rateLimits, ...this.#flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.env.SWITCHBOARD_CHAT_BIN, ['--listen', listen, '--data', this.#data, '--rate-limits', this.#rateLimits, '--leave-grace', this.#leaveGrace, ...this.#flags], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
     this.url = await new Promise((resolve, reject) => {

@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-const css = readFileSync(new URL('../../../web/styles/tokens.css', import.meta.url), 'utf8');
-const [lightPart, darkPart] = css.split('@media (prefers-color-scheme: dark)');
+const css = (name) => readFileSync(new URL(`../../../web/styles/${name}.css`, import.meta.url), 'utf8');
 const read = (part) => Object.fromEntries([...part.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6})\b/g)].map(([, name, colour]) => [name, colour]));
-const light = read(lightPart);
-const dark = { ...light, ...read(darkPart.split('\n}\n')[0]) };
+const light = read(css('tokens'));
+const dark = { ...light, ...read(css('dark')) };
 
 /** Text, and what it stands on. */
 const TEXT = [
   ['text', ['ground', 'panel', 'raised', 'hover', 'selected', 'bubble', 'bubble-own', 'danger-fill', 'thumb']],
   ['muted', ['ground', 'panel', 'raised', 'hover', 'selected']],
+  ['bubble-muted', ['bubble', 'bubble-own', 'ground']],
+  ['link', ['bubble', 'bubble-own']],
   ['accent-ink', ['ground', 'panel', 'raised']],
   ['on-accent', ['accent', 'accent-hover']],
   ['on-lamp', ['lamp']],

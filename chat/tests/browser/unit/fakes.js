@@ -91,7 +91,7 @@ export function settled() {
 }
 
 export function message(seq, data = `message ${seq}`, from = 'Bob', room = 'lobby') {
-  return { room, seq, from, data, ts: 1_763_800_000_000 + seq * 1000 };
+  return { room, seq, from, data, ts: 1_763_800_000_000 + seq * 1000, deleted: false, change: 0, reactions: [] };
 }
 
 /** Messages of a room from one seq to another, both included. */

@@ -8,7 +8,7 @@ import zhCN from '../../../web/i18n/zh-CN.js';
 
 /** Every error code of the protocol, and the page's own. */
 const CODES = [
-  'bad_name', 'name_too_long', 'name_taken', 'bad_room', 'room_exists', 'no_such_room', 'not_joined', 'not_connected', 'too_many_rooms',
+  'bad_name', 'name_too_long', 'name_taken', 'bad_room', 'room_exists', 'no_such_room', 'no_such_message', 'not_yours', 'too_many_reactions', 'not_joined', 'not_connected', 'too_many_rooms',
   'empty_text', 'text_too_long', 'rate_limited', 'busy', 'internal',
 ];
 
@@ -19,8 +19,8 @@ test('every sentence is in both languages, and takes the same arguments', () => 
 
 test('the Chinese sentences are Chinese', () => {
   const say = (value) => (typeof value === 'function' ? value(2, '2') : value);
-  const untranslated = Object.entries({ ...zhCN, ...zhCN.errors, errors: '中' })
-    .filter(([key, value]) => !['appName', 'noticeSeparator', 'says'].includes(key) && !/\p{Script=Han}/u.test(say(value)));
+  const untranslated = Object.entries({ ...zhCN, ...zhCN.errors, ...zhCN.emojiGroups, errors: '中', emojiGroups: '中' })
+    .filter(([key, value]) => !['appName', 'noticeSeparator', 'says', 'reactedWith'].includes(key) && !/\p{Script=Han}/u.test(say(value)));
   assert.deepEqual(untranslated, []);
 });
 

@@ -25,7 +25,7 @@ function sitDown() {
   memory = new Memory(() => local, () => tab);
   outbox = new Outbox(memory.outbox, (list) => { memory.outbox = list; });
   let ids = 0;
-  session = new Session({ store, memory, outbox, surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000 });
+  session = new Session({ store, memory, outbox, surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {} });
 }
 
 beforeEach(() => {
@@ -110,7 +110,7 @@ test('what was not confirmed is sent again after a reconnect, under the same id,
   const { socket } = world;
   socket.open();
   const [connect, resume] = socket.sent;
-  assert.deepEqual(resume.rooms, { lobby: 3 });
+  assert.deepEqual(resume.rooms, { lobby: { seq: 3, change: 0 } });
   assert.deepEqual(socket.requests('message'), [], 'nothing goes out before the room is entered');
   socket.receive({ type: 'welcome', id: connect.id, name: 'Ann', rooms: [], limits: LIMITS });
   socket.receive({ type: 'resumed', id: resume.id, room: 'lobby', complete: true, messages: [message(4, 'from Bob'), message(5, 'arrived, unconfirmed', 'Ann')], seq: 5, members: ['Ann'] });
@@ -241,8 +241,8 @@ test('the list of rooms does not disturb a room that one is in', () => {
 
 test('older messages are asked for once, and put before', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
+  session.pages.older(lobby());
   const asked = world.socket.requests('history');
   assert.deepEqual(asked.map(({ before, limit }) => [before, limit]), [[51, 50]]);
   world.socket.receive({ type: 'history', id: asked[0].id, room: 'lobby', messages: messages(1, 50), more: false });
@@ -257,7 +257,7 @@ test('newer messages come without a gap, also when the server cuts a page', asyn
   for (const next of messages(501, 540)) world.socket.receive({ type: 'message', ...next });
   assert.equal(lobby().end, 500);
   lobby().anchor = 500;
-  session.loadNewer(lobby());
+  session.pages.newer(lobby());
   const answer = (messagesOfPage, more) => {
     const { id } = world.socket.requests('history').at(-1);
     world.socket.receive({ type: 'history', id, room: 'lobby', messages: messagesOfPage, more });
@@ -274,17 +274,17 @@ test('newer messages come without a gap, also when the server cuts a page', asyn
 
 test('older messages that the server cannot give now say why, and can be asked for again', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   world.socket.receive({ type: 'error', id: world.socket.requests('history')[0].id, code: 'busy', data: 'Later.', room: 'lobby' });
   await settled();
   assert.deepEqual(lobby().problem, { about: 'older', code: 'busy', sentence: 'Later.' });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   assert.equal(world.socket.requests('history').length, 2);
 });
 
 test('a connection that is lost on the way ends the loading', async () => {
   comeIn({ held: messages(51, 100), more: true });
-  session.loadOlder(lobby());
+  session.pages.older(lobby());
   world.socket.lose();
   await settled();
   assert.equal(lobby().loading, null);
@@ -426,4 +426,39 @@ test('whoever may not come in yet, or into a room, is let in later', async () =>
   welcome();
   assert.equal(store.nameProblem, null);
   assert.equal(lobby().joined, true);
+});
+
+test('a change of a message is shown at once, sent again after a reconnect, and can be tried again when it is refused', async () => {
+  comeIn({ held: [{ ...message(1, 'mine', 'Ann'), id: 'm' }, message(2)] });
+  const items = () => timeline(lobby(), [], store.name, { changes: session.changes.of('lobby') }).filter(({ kind }) => kind === 'message');
+  session.changes.edit(lobby().messages[0], 'new');
+  session.changes.react(lobby().messages[1], '👍', true);
+  assert.deepEqual(items().map(({ text, state, reactions }) => [text, state, reactions.length]), [['new', 'sent', 0], ['message 2', 'stored', 1]]);
+  world.socket.lose();
+  await settled();
+  world.pass(250);
+  const { socket } = world;
+  socket.open();
+  const [connect, resume] = socket.sent;
+  socket.receive({ type: 'welcome', id: connect.id, name: 'Ann', rooms: [], limits: LIMITS });
+  socket.receive({ type: 'resumed', id: resume.id, room: 'lobby', complete: true, messages: [], changes: [], seq: 2, change: 0, members: ['Ann'] });
+  const [edit] = socket.requests('edit');
+  const [react] = socket.requests('react');
+  socket.receive({ type: 'reaction', id: react.id, room: 'lobby', seq: 2, change: 1, emoji: '👍', from: 'Ann', on: true, count: 1 });
+  socket.receive({ type: 'error', id: edit.id, code: 'not_yours', data: 'No.' });
+  await settled();
+  assert.deepEqual(items().map(({ text, state }) => [text, state]), [['new', 'failed'], ['message 2', 'stored']]);
+  assert.equal(items()[1].reactions[0].mine, true);
+  session.changes.retry(items()[0].slot);
+  assert.equal(socket.requests('edit').length, 2);
+  session.changes.discard(items()[0].slot);
+  assert.equal(items()[0].text, 'mine');
+});
+
+test('a hole in what has happened is filled by a resume', async () => {
+  comeIn();
+  world.socket.receive({ type: 'reaction', room: 'lobby', seq: 2, change: 2, emoji: '👍', from: 'Bob', on: true, count: 1 });
+  world.socket.receive({ type: 'reaction', room: 'lobby', seq: 2, change: 3, emoji: '🎉', from: 'Bob', on: true, count: 1 });
+  const asked = world.socket.requests('resume');
+  assert.deepEqual(asked.map(({ rooms }) => rooms), [{ lobby: { seq: 3, change: 0 } }]);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { characters, excess } from '../../../web/text/count.js';
+import { EMOJI_GROUPS, emojiNamed, findEmoji } from '../../../web/text/emoji.js';
 import { languageOf } from '../../../web/text/language.js';
 import { HUES, hueOf, initials, nameProblem, titleProblem } from '../../../web/text/names.js';
 
@@ -49,4 +50,17 @@ test('the language of a text is told by its script, where it tells', () => {
   for (const [text, expected] of [['你好', 'zh-CN'], ['Tea time 茶', 'zh-CN'], ['お茶', 'ja'], ['안녕', 'ko'], ['last week’s', ''], ['да', ''], ['7:30 …', null], ['', null]]) {
     assert.equal(languageOf(text), expected, text);
   }
+});
+
+test('emoji are found by what they are called, in both languages', () => {
+  assert.equal(findEmoji('thumb', 1)[0].emoji, '👍');
+  assert.equal(findEmoji('笑', 6).length, 6);
+  assert.equal(findEmoji('tada', 3)[0].emoji, '🎉');
+  assert.equal(emojiNamed('heart'), '❤️');
+  assert.equal(emojiNamed('谢谢'), '🙏');
+  assert.equal(emojiNamed('nothing of that kind'), null);
+  const all = EMOJI_GROUPS.flatMap(([, list]) => list);
+  assert.ok(all.length >= 100);
+  assert.equal(new Set(all.map(({ emoji }) => emoji)).size, all.length, 'each is there once');
+  for (const { emoji, en, zh } of all) assert.ok([...en, ...zh].every((name) => /^[\p{L}\p{N}_+-]+$/u.test(name)), emoji);
 });

@@ -49,12 +49,37 @@ impl Client {
         subprotocol: Option<&str>,
         origin: Option<&str>,
     ) -> Result<Self, ClientError> {
+        Self::open_with(server, target, subprotocol, &[("Origin", origin)])
+    }
+
+    /// A v1 client with a cookie, which has connected and read its welcome; and that.
+    pub fn signed_in(server: &Server, cookie: &str, name: &str) -> (Self, Value) {
+        let mut client = Self::with_cookie(server, cookie);
+        client.send(json!({"type": "connect", "text": name}));
+        let welcome = client.await_type("welcome");
+        client.await_type("connect");
+        (client, welcome)
+    }
+
+    /// A v1 client with a cookie that has not said anything.
+    pub fn with_cookie(server: &Server, cookie: &str) -> Self {
+        Self::open_with(server, "/ws", Some("switchboard.v1"), &[("Cookie", Some(cookie))]).expect("accepted")
+    }
+
+    pub fn open_with(
+        server: &Server,
+        target: &str,
+        subprotocol: Option<&str>,
+        fields: &[(&str, Option<&str>)],
+    ) -> Result<Self, ClientError> {
         let mut handshake = ClientHandshake::new(server.address(), target, *b"0123456789abcdef");
         if let Some(name) = subprotocol {
             handshake = handshake.protocol(name);
         }
-        if let Some(origin) = origin {
-            handshake = handshake.header("Origin", origin);
+        for (name, value) in fields {
+            if let Some(value) = value {
+                handshake = handshake.header(name, value);
+            }
         }
         let mut stream = TcpStream::connect(server.address()).expect("it listens");
         stream.set_nodelay(true).expect("set");

@@ -1,8 +1,10 @@
 //! A running server, and a client for it.
 
+mod browser;
 mod client;
 mod server;
 
+pub use browser::{Browser, Response};
 pub use client::Client;
 #[allow(unused_imports, reason = "with one process there is none to tell apart")]
 pub use server::ProcessLine;

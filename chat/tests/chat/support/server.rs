@@ -18,7 +18,7 @@ pub fn command() -> Command {
     command_of(Path::new(env!("CARGO_BIN_EXE_switchboard-chat")))
 }
 
-const OWN_VARIABLES: [&str; 2] = ["SWITCHBOARD_MODE", "SWITCHBOARD_RATE_LIMITS"];
+const OWN_VARIABLES: [&str; 3] = ["SWITCHBOARD_MODE", "SWITCHBOARD_RATE_LIMITS", "SWITCHBOARD_LEAVE_GRACE"];
 
 /// Another program that is the same.
 pub fn command_of(program: &Path) -> Command {
@@ -26,6 +26,8 @@ pub fn command_of(program: &Path) -> Command {
     command.env("SWITCHBOARD_MODE", crate::MODE);
     // Tests ask more often than people do; those of the limits set them.
     command.env("SWITCHBOARD_RATE_LIMITS", "0");
+    // Nor do they wait to see somebody leave.
+    command.env("SWITCHBOARD_LEAVE_GRACE", "0");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SWITCHBOARD_") && !OWN_VARIABLES.iter().any(|own| name == *own)
         {
@@ -159,15 +161,22 @@ impl Server {
 
     /// An HTTP response: its head, and its body as text.
     pub fn request(&self, request: impl AsRef<[u8]>) -> (String, String) {
+        let (head, body) = self.request_bytes(request);
+        (head, String::from_utf8(body).expect("text"))
+    }
+
+    /// The head and the body, which may be no text.
+    pub fn request_bytes(&self, request: impl AsRef<[u8]>) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("set");
         stream.write_all(request.as_ref()).expect("sent");
         let mut response = Vec::new();
         stream.read_to_end(&mut response).expect("the server answers and closes");
-        let response = String::from_utf8(response).expect("text");
-        let (head, body) =
-            response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {response:?}"));
-        (head.to_owned(), body.to_owned())
+        let end = response.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(&response)));
+        let body = response.split_off(end + 4);
+        response.truncate(end);
+        (String::from_utf8(response).expect("a head is text"), body)
     }
 
     /// A connection for several requests.
@@ -195,6 +204,13 @@ impl Server {
     /// Gives the running server an order by its command.
     pub fn order(&self, order: &str) -> (Output, String, String) {
         run(&[order, "--data", &self.data.display().to_string()])
+    }
+
+    /// Ends the process that owns the database, while clients go on.
+    pub fn kill_hub(&self) {
+        let processes = self.processes();
+        let hub = processes.iter().find(|process| process.name == "hub");
+        Self::kill_process(hub.unwrap_or_else(|| panic!("no hub in {processes:?}")).pid);
     }
 
     /// Ends one of its processes at once, as a crash does.

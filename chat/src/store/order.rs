@@ -1,0 +1,87 @@
+//! Order among people: who may not write, who may not come, whether guests may, and a record of who has decided that.
+
+use rusqlite::OptionalExtension as _;
+
+use super::people::{IDENTITY, identity};
+use super::writer::Writer;
+use super::{StoreError, integer};
+use crate::account::Identity;
+use crate::limits::{AUDIT_MAX, NAMESAKES_MAX};
+
+/// Part of the schema. `settings` has one row.
+pub(super) const TABLES: &str = "CREATE TABLE audit (
+         id INTEGER PRIMARY KEY,
+         at_ms INTEGER NOT NULL,
+         actor INTEGER NOT NULL,
+         act TEXT NOT NULL,
+         subject TEXT NOT NULL,
+         detail INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE settings (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         guests_allowed INTEGER NOT NULL CHECK (guests_allowed IN (0, 1))
+     ) STRICT;
+     INSERT INTO settings (id, guests_allowed) VALUES (1, 1);";
+
+/// Something that an administrator has done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deed<'a> {
+    /// Whose number it is.
+    pub(crate) actor: i64,
+    pub(crate) act: &'static str,
+    /// A name; empty: everybody.
+    pub(crate) subject: &'a str,
+    /// Until when, or whether, or the row of a message.
+    pub(crate) detail: u64,
+    pub(crate) at_ms: u64,
+}
+
+impl Writer {
+    /// All who are called so: an account, or guests, here or not.
+    pub(crate) fn people_named(&self, name: &str) -> Result<Vec<Identity>, StoreError> {
+        let query = format!("SELECT {IDENTITY} FROM people WHERE name = ?1 ORDER BY seen_ms DESC LIMIT ?2");
+        let mut find = self.connection().prepare(&query)?;
+        let rows = find.query_map((name, NAMESAKES_MAX as i64), identity)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// As part of the open transaction, as what follows.
+    pub(crate) fn mute(&mut self, person: i64, until_ms: u64) -> Result<(), StoreError> {
+        self.put_in_order("UPDATE people SET muted_until_ms = ?2 WHERE id = ?1", (person, integer(until_ms)))
+    }
+
+    /// Who is banned has no sessions.
+    pub(crate) fn ban(&mut self, person: i64, is_banned: bool) -> Result<(), StoreError> {
+        self.put_in_order("UPDATE people SET banned = ?2 WHERE id = ?1", (person, is_banned))?;
+        self.put_in_order("DELETE FROM sessions WHERE person = ?1 AND ?2", (person, is_banned))
+    }
+
+    pub(crate) fn allow_guests(&mut self, are_allowed: bool) -> Result<(), StoreError> {
+        self.put_in_order("UPDATE settings SET guests_allowed = ?1", [are_allowed])
+    }
+
+    pub(crate) fn are_guests_allowed(&self) -> Result<bool, StoreError> {
+        let mut find = self.connection().prepare("SELECT guests_allowed FROM settings")?;
+        Ok(find.query_row([], |row| row.get(0)).optional()?.unwrap_or(true))
+    }
+
+    pub(crate) fn record_deed(&mut self, deed: Deed<'_>) -> Result<(), StoreError> {
+        let Deed { actor, act, subject, detail, at_ms } = deed;
+        self.put_in_order(
+            "INSERT INTO audit (at_ms, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (integer(at_ms), actor, act, subject, integer(detail)),
+        )?;
+        self.put_in_order(
+            "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
+            [AUDIT_MAX as i64],
+        )
+    }
+
+    fn put_in_order(&mut self, statement: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+        if !self.begin_if_sound()? {
+            return Err(StoreError::Aborted);
+        }
+        self.connection().execute(statement, values)?;
+        Ok(())
+    }
+}

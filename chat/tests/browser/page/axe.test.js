@@ -1,0 +1,114 @@
+/** axe-core finds nothing to object to, in any state of the page: light and dark, English and Chinese, phone and desktop. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import axe from 'axe-core';
+
+import { launch, Person } from '../support/browser.js';
+import { enrich, gather, talk } from '../support/conversation.js';
+import { Server } from '../support/server.js';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+});
+
+/** @param {Person} person @param {string} state */
+async function judge(person, state) {
+  const { violations, passes } = await person.page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations', 'passes'] }), TAGS);
+  const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} (${failureSummary?.split('\n').at(1)?.trim()})`).join(' | ')}`);
+  assert.deepEqual(found, [], state);
+  assert.ok(passes.length > 5, `${state}: it was looked at`);
+}
+
+for (const phone of [false, true]) {
+  for (const dark of [false, true]) {
+    for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
+      const look = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
+      test(`no state of the page is objected to: ${look}`, async (t) => {
+        const server = await Server.start();
+        t.after(() => server.stop());
+        const guests = await gather(browser, server.url);
+        const person = await Person.sitDown(browser, { url: server.url, phone, dark, language, mayLoseConnection: true });
+        t.after(() => person.leave());
+        const { page } = person;
+        // By the debugger's way in: the page itself runs no scripts but its own.
+        const load = () => page.evaluate(axe.source);
+        await load();
+        await judge(person, 'the door');
+        await page.locator('name-form button[type=submit]').click();
+        await page.locator('#name-problem:not(:empty)').waitFor();
+        await judge(person, 'a name that is refused');
+        await page.locator('.gate-body > .link').click();
+        await page.locator('#account-password').waitFor();
+        await judge(person, 'the way in with a password');
+        await page.locator('.gate-body > .link').click();
+        await person.comeIn(`${look} ${language === 'en' ? 'Ann' : '小明'}`);
+        await talk(guests, person, language);
+        await judge(person, 'a conversation');
+        await enrich(guests, person, language);
+        await judge(person, 'Markdown, answers, reactions, an edited message and a deleted one');
+        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+        await judge(person, 'the menu of a message');
+        await page.locator('.more-emoji').click();
+        await page.locator('.emoji-picker').waitFor();
+        await judge(person, 'the emoji picker');
+        await page.keyboard.press('Escape');
+        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+        await page.locator('.menu-item.danger').click();
+        await judge(person, 'the question before a message is deleted');
+        await page.keyboard.press('Escape');
+        await person.box.press('ArrowUp');
+        await page.locator('.compose-bar:not([hidden])').waitFor();
+        await judge(person, 'another text for a message');
+        await person.box.press('Escape');
+        await person.box.pressSequentially(':th');
+        await page.locator('.completion-option').first().waitFor();
+        await judge(person, 'emoji by name');
+        await person.box.press('Escape');
+        await person.box.fill('');
+        for (const panel of phone ? ['rooms', 'people'] : []) {
+          await page.locator(`.open-${panel}`).click();
+          await page.locator(`.${panel}-panel`).waitFor();
+          await judge(person, panel);
+          await page.keyboard.press('Escape');
+        }
+        await page.keyboard.press('Control+k');
+        await page.keyboard.type('o');
+        await judge(person, 'the quick switcher');
+        await page.keyboard.type('xyz');
+        await judge(person, 'the quick switcher without a result');
+        await page.keyboard.press('Escape');
+        await page.locator('.scroller').focus();
+        await page.keyboard.type('?');
+        await judge(person, 'the keys');
+        await page.keyboard.press('Escape');
+        if (phone) await page.locator('.open-rooms').click();
+        await page.locator('.self').click();
+        await page.locator('settings-panel').waitFor();
+        await judge(person, 'the settings');
+        await page.keyboard.press('Escape');
+        await page.locator('.new-room').click();
+        await judge(person, 'a new room');
+        await page.locator('#room-input').fill(`empty ${look}`);
+        await page.keyboard.press('Enter');
+        await page.locator('room-state[data-state=empty]').waitFor();
+        await judge(person, 'an empty room');
+        await person.page.goto(`${server.url}/#nowhere`);
+        await page.locator('room-state[data-state=refused]').waitFor();
+        await load();
+        await judge(person, 'a room that there is not');
+        await person.context.setOffline(true);
+        await page.locator('connection-status[data-loudness=banner]').waitFor();
+        await judge(person, 'no connection');
+        assert.deepEqual(person.complaints, []);
+      });
+    }
+  }
+}

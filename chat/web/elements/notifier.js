@@ -1,0 +1,121 @@
+/**
+ * Tells of new messages outside of the page, while nobody looks at it: by the system's notifications, one for each room, and
+ * by a sound, if that is wanted. Of several tabs only one does, and none while another one is looked at: the tabs agree by
+ * locks, which the browser takes from a tab that has gone.
+ */
+
+import { languageOf } from '../text/language.js';
+import { hashOf } from '../state/address.js';
+import { mentions } from '../state/mentions.js';
+import { t } from '../i18n/index.js';
+
+/** @import { Chat } from '../chat.js' */
+/** @import { Message } from '../net/frames.js' */
+/** @import { Room } from '../state/room.js' */
+
+/** @typedef {'off' | 'mentions' | 'all'} Notify */
+
+/** @type {readonly Notify[]} */
+export const NOTIFY = ['off', 'mentions', 'all'];
+
+/** Held by the tab that notifies, and by each tab that is looked at. */
+const LOCK_NOTIFIES = 'switchboard.notifies';
+const LOCK_SEEN = 'switchboard.seen';
+
+/** The tones of the sound: pitch in hertz, and when it begins, in seconds. */
+const TONES = [[660, 0], [880, 0.12]];
+const TONE_LENGTH = 0.18;
+const TONE_VOLUME = 0.08;
+
+/** A notification has no room for more of a message, in UTF-16 units. */
+const TEXT_MAX = 200;
+
+/** Whether this browser can notify at all, here. */
+export function canNotify() {
+  return 'Notification' in window && 'locks' in navigator;
+}
+
+export class Notifier {
+  #chat;
+  #isChosen = false;
+  /** Gives the lock of a tab that is looked at back. */
+  #unsee = () => {};
+  /** @type {AudioContext | null} */
+  #audio = null;
+
+  /** @param {Chat} chat */
+  constructor(chat) {
+    this.#chat = chat;
+    if (!canNotify()) return;
+    navigator.locks.request(LOCK_NOTIFIES, () => new Promise(() => { this.#isChosen = true; })).catch(() => {});
+    chat.store.onNews((room, messages) => this.#tell(room, messages));
+    document.addEventListener('visibilitychange', () => this.#showSeen());
+    navigator.serviceWorker?.addEventListener('message', ({ data }) => {
+      if (typeof data?.address === 'string' && data.address.startsWith('#')) location.hash = data.address;
+    });
+    this.#showSeen();
+  }
+
+  #showSeen() {
+    this.#unsee();
+    this.#unsee = () => {};
+    if (document.visibilityState !== 'visible') return;
+    const hold = new Promise((resolve) => { this.#unsee = () => resolve(undefined); });
+    navigator.locks.request(LOCK_SEEN, { mode: 'shared' }, () => hold).catch(() => {});
+  }
+
+  /**
+   * @param {Room} room
+   * @param {Message[]} messages
+   */
+  async #tell(room, messages) {
+    const { memory, store } = this.#chat;
+    if (!this.#isChosen || document.visibilityState === 'visible' || memory.notify === 'off') return;
+    const message = messages.findLast(({ data }) => memory.notify === 'all' || mentions(data, store.name));
+    if (message === undefined) return;
+    const { held = [] } = await navigator.locks.query();
+    if (held.some(({ name }) => name === LOCK_SEEN)) return;
+    if (Notification.permission === 'granted') await this.#show(room, message);
+    if (memory.sound) this.play();
+  }
+
+  /**
+   * @param {Room} room
+   * @param {Message} message
+   */
+  async #show(room, { from, data }) {
+    const title = this.#chat.titleOf(room);
+    const options = {
+      tag: `room:${room.key}`, body: t.says(from, data).slice(0, TEXT_MAX), lang: languageOf(data) ?? '', silent: true,
+      icon: '/icons/icon-192.png', data: { address: hashOf(room.key) },
+    };
+    try {
+      const notification = new Notification(title, options);
+      notification.onclick = () => {
+        window.focus();
+        this.#chat.session.show(room.key);
+        notification.close();
+      };
+    } catch {
+      // On phones only a service worker may.
+      await (await navigator.serviceWorker?.getRegistration())?.showNotification(title, options);
+    }
+  }
+
+  /** Two soft tones, made here: there is no file for them. */
+  play() {
+    this.#audio ??= new AudioContext();
+    const audio = this.#audio;
+    for (const [pitch = 0, begins = 0] of TONES) {
+      const at = audio.currentTime + begins;
+      const tone = new OscillatorNode(audio, { frequency: pitch });
+      const volume = new GainNode(audio, { gain: 0 });
+      volume.gain.setValueAtTime(0, at);
+      volume.gain.linearRampToValueAtTime(TONE_VOLUME, at + 0.02);
+      volume.gain.exponentialRampToValueAtTime(0.001, at + TONE_LENGTH);
+      tone.connect(volume).connect(audio.destination);
+      tone.start(at);
+      tone.stop(at + TONE_LENGTH);
+    }
+  }
+}

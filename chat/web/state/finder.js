@@ -1,0 +1,83 @@
+/** Finds rooms and people by a part of their name, for who wants to go there without looking for them in a list. */
+
+/** @import { Room } from './room.js' */
+
+/** More than so many are not shown: who has not found it types another letter. */
+export const FOUND_MAX = 50;
+
+/** @typedef {{ kind: 'room', key: string, title: string, unread: number, wanted: boolean } | { kind: 'person', key: string, title: string }} Found */
+
+/**
+ * @typedef {object} Findable
+ * @property {Iterable<Room>} rooms
+ * @property {(room: Room) => string} titleOf
+ * @property {readonly string[]} recent the keys of rooms, the last one that was shown first
+ * @property {string | null} current the key of the room that is shown
+ * @property {string} self this person's name
+ */
+
+/**
+ * @param {string} query
+ * @param {Findable} findable
+ * @returns {Found[]} what fits best first; without a query the rooms one was in lately, then those that one is in, then the others
+ */
+export function find(query, { rooms, titleOf, recent, current, self }) {
+  const wanted = folded(query);
+  /** @type {{ found: Found, rank: number[] }[]} */
+  const hits = [];
+  /** @type {Set<string>} */
+  const people = new Set();
+  for (const room of rooms) {
+    for (const name of wanted === '' ? [] : room.people) people.add(name);
+    if (room.problem?.code === 'no_such_room') continue;
+    const title = titleOf(room);
+    const fit = Math.min(fitOf(title, wanted), fitOf(room.key, wanted));
+    if (fit === NO_FIT) continue;
+    const lately = recent.indexOf(room.key);
+    hits.push({
+      found: { kind: 'room', key: room.key, title, unread: room.wanted ? room.unread : 0, wanted: room.wanted },
+      rank: [fit, Number(room.key === current), lately < 0 ? recent.length : lately, Number(!room.wanted), 0],
+    });
+  }
+  people.delete(self);
+  for (const name of people) {
+    const fit = fitOf(name, wanted);
+    if (fit !== NO_FIT) hits.push({ found: { kind: 'person', key: name, title: name }, rank: [fit, 0, recent.length, 1, 1] });
+  }
+  const collator = new Intl.Collator(undefined, { numeric: true });
+  hits.sort((a, b) => byRank(a.rank, b.rank) || collator.compare(a.found.title, b.found.title));
+  return hits.slice(0, FOUND_MAX).map(({ found }) => found);
+}
+
+const NO_FIT = 3;
+
+/**
+ * 0: it begins so. 1: a word of it does. 2: it has it somewhere.
+ * @param {string} title
+ * @param {string} wanted folded
+ */
+function fitOf(title, wanted) {
+  const text = folded(title);
+  const at = text.indexOf(wanted);
+  if (at <= 0) return at === 0 ? 0 : NO_FIT;
+  return /[\s\-_.]/u.test(text.charAt(at - 1)) ? 1 : 2;
+}
+
+/**
+ * Without the differences that nobody types: case, width, accents.
+ * @param {string} text
+ */
+function folded(text) {
+  return text.trim().normalize('NFKD').replace(/\p{Mn}/gu, '').toLowerCase();
+}
+
+/**
+ * @param {number[]} a
+ * @param {number[]} b
+ */
+function byRank(a, b) {
+  for (const [i, rank] of a.entries()) {
+    if (rank !== b[i]) return rank - (b[i] ?? 0);
+  }
+  return 0;
+}
