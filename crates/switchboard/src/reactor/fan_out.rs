@@ -60,13 +60,15 @@ impl Reactor {
     fn push_in_form(&mut self, key: u32, shared: &mut Shared<'_>, wanted: Form) {
         self.work += shared.make(wanted, &mut self.codec);
         let (form, frame) = shared.made(wanted);
+        let bytes_max = self.core.config.output_bytes_max / 2;
+        // What is much of a queue's limit is offered to the kernel before anything joins it.
         if shared.logged(wanted).is_none()
+            && frame.len() <= bytes_max
             && let Some(at) = self.logs.append(form, frame)
         {
             shared.set_logged(wanted, form, at);
         }
         let connection = &mut self.connections[key as usize];
-        let bytes_max = self.core.config.output_bytes_max / 2;
         if let Some((form, at)) = shared.logged(wanted)
             && connection.has_no_output()
             && self.logs.add(&mut connection.part, form, at, bytes_max).is_some()

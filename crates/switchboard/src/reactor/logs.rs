@@ -82,16 +82,12 @@ impl Logs {
         Some(log.frames.len() as u16 - 1)
     }
 
-    /// Adds frame `at` to what a connection is to get, unless that would not be one piece, or be more than `bytes_max`.
-    /// `Some(true)`: it had nothing before.
+    /// Adds frame `at` to what a connection is to get, unless that would not be one piece, or be more than `bytes_max` if it
+    /// is more than one frame. `Some(true)`: it had nothing before.
     #[inline]
     pub(super) fn add(&mut self, part: &mut Part, form: Form, at: u16, bytes_max: usize) -> Option<bool> {
         let log = &mut self.0[form.index()];
         if part.is_empty() {
-            // What is much of a queue's limit is offered to the kernel before anything joins it.
-            if log.bytes.len() > bytes_max && log.frames.get(usize::from(at))?.len() > bytes_max {
-                return None;
-            }
             *part = Part { from: at, to: at + 1, form };
             log.readers += 1;
             return Some(true);
@@ -174,8 +170,6 @@ mod tests {
         let d = logs.append(plain, &frame("d")).unwrap();
         assert_eq!(logs.add(&mut part, plain, d, 9), None, "more than it may be");
         assert_eq!(logs.add(&mut part, Form::compressed(15), 3, 100), None, "of another log");
-        let large = logs.append(plain, &frame(&"x".repeat(100))).unwrap();
-        assert_eq!(logs.add(&mut Part::default(), plain, large, 99), None, "by itself more than it may be");
     }
 
     #[test]
