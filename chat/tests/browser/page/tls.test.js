@@ -13,13 +13,15 @@ const people = [];
 
 before(async () => {
   if (!CAN_RESTART) return;
-  [browser, server] = await Promise.all([launch(), Server.start({ tls: true })]);
+  // What the pages ignore of the certificate the browser's service workers would not.
+  const trusting = ['--ignore-certificate-errors'];
+  [browser, server] = await Promise.all([launch(trusting), Server.start({ tls: true })]);
 });
 
 after(async () => {
-  for (const person of people) assert.deepEqual(person.complaints, []);
   await browser?.close();
   await server?.stop();
+  for (const person of people) assert.deepEqual(person.complaints, []);
 });
 
 async function person(url = server.url) {
