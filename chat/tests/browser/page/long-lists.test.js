@@ -56,7 +56,7 @@ test(`${MESSAGES} messages are scrolled through from the newest to the first`, a
     new PerformanceObserver((list) => { result.slow += list.getEntries().length; }).observe({ type: 'longtask' });
     const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     while (!seen.has(1)) {
-      scroller.scrollTop -= scroller.clientHeight * 4;
+      scroller.scrollTop -= scroller.clientHeight * 2;
       await drawn();
       const messages = [...scroller.querySelectorAll('.message')];
       for (const { dataset } of messages) seen.add(Number(dataset.seq));
