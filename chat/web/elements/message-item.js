@@ -149,9 +149,11 @@ function moreButton(li, item, { openMenu }) {
 function chips({ reactions, message }, { react }) {
   const chip = (/** @type {Reaction} */ { emoji, count, from, mine }) => {
     const people = t.reactedWith(names(from, count), nameOf(emoji));
+    // Whoever speaks to the page says what stands there.
+    const label = `${emoji} ${formatNumber(count)} ${people}`;
     return h(
       'button',
-      { type: 'button', class: 'chip', 'data-part': `chip ${emoji}`, 'aria-pressed': String(mine), 'aria-label': people, title: people, click: () => { if (message !== null) react(message, emoji, !mine); } },
+      { type: 'button', class: 'chip', 'data-part': `chip ${emoji}`, 'aria-pressed': String(mine), 'aria-label': label, title: people, click: () => { if (message !== null) react(message, emoji, !mine); } },
       h('span', { class: 'chip-emoji' }, emoji),
       h('span', { class: 'chip-count' }, formatNumber(count)),
     );
