@@ -14,7 +14,7 @@ const COLUMNS = 8;
  */
 export function emojiPicker(recent, choose) {
   const button = (/** @type {string} */ emoji) => h('button', { type: 'button', class: 'emoji', tabindex: -1, 'aria-label': nameOf(emoji), title: nameOf(emoji), click: () => choose(emoji) }, emoji);
-  const group = (/** @type {string} */ label, /** @type {string[]} */ list) => [h('h3', { class: 'emoji-label' }, label), h('div', { class: 'emoji-grid', role: 'group', 'aria-label': label }, ...list.map(button))];
+  const group = (/** @type {string} */ label, /** @type {string[]} */ list) => [h('h2', { class: 'emoji-label' }, label), h('div', { class: 'emoji-grid', role: 'group', 'aria-label': label }, ...list.map(button))];
   const picker = h(
     'div',
     { class: 'emoji-picker', role: 'group', 'aria-label': t.chooseEmoji },
