@@ -165,7 +165,7 @@ pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of JSON of the people in one answer, who are the members with what they are doing.
 pub(crate) const PEOPLE_BYTES_MAX: usize = 64 * 1024;
 
-/// Members up to which a room is told who comes and goes. Each notice goes to every member, so that n people who
+/// Members up to which a room is told who comes and goes, and connections up to which all are told who has come. Each notice goes to every member, so that n people who
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
 pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
 

@@ -12,13 +12,20 @@
 //! So everything is stored once. What was being sent at the moment of the death, one message or notice, may be sent twice:
 //! better than never. `seq` tells clients that they have a message.
 
+use std::collections::HashMap;
+
 use switchboard::ConnectionId;
 
 use super::Hub;
 use super::effect::{Delivery, Effect};
 use super::outbox::{Group, Outbox};
 use crate::limits::BATCH_REQUESTS_MAX;
-use crate::store::{Progress, StoreError};
+use crate::rooms::RoomIndex;
+use crate::store::{Progress, StoreError, Stored};
+
+/// Own copies of what the hub before has stored, for those who are not in the room yet: that they come in was in hand as well, and
+/// its answer comes first. By what the request has left; as many as a batch has requests.
+pub(super) type LateCopies = HashMap<Stored, (ConnectionId, String)>;
 
 impl<O: Outbox> Hub<O> {
     /// Publishes what the hub before has stored and not published. `last`: what was published last; None if nobody knows,
@@ -30,12 +37,21 @@ impl<O: Outbox> Hub<O> {
             Progress { message: last.message.min(end.message), change: last.change.min(end.change) };
         self.outbox.note_published(self.progress);
         let senders = self.writer.last_senders();
+        let sender = |row| senders.get(&row).and_then(|conn| ConnectionId::new(*conn));
         for stored in self.writer.stored_after(self.progress.message, BATCH_REQUESTS_MAX)? {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
+            let mut conn = sender(stored.row);
+            let early = conn.filter(|conn| stored.client_id.is_some() && self.is_early(*conn, room));
             let room = &self.rooms[room];
+            if let Some(sender) = early {
+                let copy = stored.message.to_json(&room.key, stored.client_id.as_deref());
+                let left = Stored::Message { row: stored.row, conn: sender.get() };
+                self.late_copies.insert(left, (sender, copy));
+                conn = None;
+            }
             self.effects.push(Effect::Deliver(Delivery {
                 row: stored.row,
-                conn: senders.get(&stored.row).and_then(|conn| ConnectionId::new(*conn)),
+                conn,
                 id: stored.client_id,
                 group: Group::Room(room.id),
                 room: room.key.clone(),
@@ -43,11 +59,23 @@ impl<O: Outbox> Hub<O> {
             }));
         }
         // Messages first: they are as they are now, and what has happened to them is known by its number.
-        for stored in self.writer.changes_after(self.progress.change)? {
+        for mut stored in self.writer.changes_after(self.progress.change)? {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
-            self.effects.push(Effect::Change { room: self.rooms[room].key.clone(), stored });
+            let key = self.rooms[room].key.clone();
+            let early = ConnectionId::new(stored.conn).filter(|conn| self.is_early(*conn, room));
+            if let (Some(sender), Some(_)) = (early, &stored.request_id) {
+                let copy = stored.change.to_json(&key, stored.number, stored.request_id.as_deref());
+                self.late_copies.insert(Stored::Change { row: stored.row }, (sender, copy));
+                stored.conn = 0;
+            }
+            self.effects.push(Effect::Change { room: key, stored });
         }
         self.settle().await;
         Ok(())
+    }
+
+    /// Would something of the room come to the connection before the answer by which it comes into it?
+    fn is_early(&self, conn: ConnectionId, room: RoomIndex) -> bool {
+        self.people.get(conn).is_some_and(|person| person.v1 && !person.rooms.contains(&room))
     }
 }

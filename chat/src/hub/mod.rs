@@ -36,6 +36,7 @@ use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
 use crate::store::{Progress, StoreError, Writer};
 use crate::ticket::Ticket;
+use again::LateCopies;
 use attempts::Attempts;
 use departures::Departures;
 use effect::Effect;
@@ -91,6 +92,7 @@ pub(crate) struct Hub<O> {
     attempts: Attempts,
     presences: Presences,
     departures: Departures,
+    late_copies: LateCopies,
     are_guests_allowed: bool,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
@@ -117,6 +119,7 @@ impl<O: Outbox> Hub<O> {
             attempts,
             presences: Presences::default(),
             departures: Departures::new(leave_grace),
+            late_copies: LateCopies::default(),
             are_guests_allowed,
             effects: Vec::new(),
             effects_bytes: 0,

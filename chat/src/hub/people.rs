@@ -106,6 +106,10 @@ impl People {
         self.0.insert(conn, person);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn get(&self, conn: ConnectionId) -> Option<&Person> {
         self.0.get(&conn)
     }

@@ -17,7 +17,7 @@ const ROOM: u8 = 1;
 const CHANGE: u8 = 2;
 
 /// What a request has left, by its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stored {
     Message {
         row: i64,

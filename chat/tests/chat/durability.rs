@@ -1,9 +1,12 @@
 //! What was acknowledged stays.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use switchboard_proto::OpCode;
 
-use crate::support::{Client, Server, TempDirectory, seqs};
+use crate::support::{Client, Server, TempDirectory, seqs, until};
 
 /// All messages of the lobby, in order.
 fn history(server: &Server) -> Vec<Value> {
@@ -101,4 +104,74 @@ fn stopping_answers_what_was_asked_before() {
     assert!(server.wait().success());
     let server = Server::on(directory.path(), [""; 0]);
     assert!(history(&server).len() >= answered, "nobody was told of something that is not there");
+}
+
+/// Somebody who sends messages without end and notes what is acknowledged.
+struct Writer {
+    key: String,
+    sent: usize,
+    /// The ids that came back, with their numbers.
+    acknowledged: BTreeMap<String, u64>,
+}
+
+impl Writer {
+    /// Writes until the server is gone. What was not acknowledged the last time is sent again first.
+    fn write(&mut self, server: &Server, acknowledged: &AtomicUsize) {
+        let mut line = Client::v1(server);
+        line.ask(json!({"type": "connect", "text": self.key, "client": self.key}), "welcome");
+        line.send(json!({"type": "join", "room": "lobby"}));
+        line.await_type("joined");
+        let message = |n: usize, key: &str| json!({"type": "message", "room": "lobby", "text": format!("{key} {n}"), "id": format!("{key} {n}")});
+        for n in 0..self.sent {
+            if !self.acknowledged.contains_key(&format!("{} {n}", self.key)) {
+                line.send(message(n, &self.key));
+            }
+        }
+        loop {
+            for _ in 0..4 {
+                // It may be gone.
+                let _ = line.try_send(OpCode::Text, message(self.sent, &self.key).to_string().as_bytes());
+                self.sent += 1;
+            }
+            let last = format!("{} {}", self.key, self.sent - 1);
+            while !self.acknowledged.contains_key(&last) {
+                let Some(frame) = line.try_next() else { return };
+                if let (Some(id), Some(seq)) = (frame["id"].as_str(), frame["seq"].as_u64()) {
+                    self.acknowledged.insert(id.to_owned(), seq);
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_once_whenever_all_processes_are_killed() {
+    let directory = TempDirectory::new();
+    let mut writers: Vec<_> = (0..4)
+        .map(|n| Writer { key: format!("writer {n}"), sent: 0, acknowledged: BTreeMap::new() })
+        .collect();
+    for round in 0..8 {
+        let server = Server::in_group(directory.path(), &["--workers", "2", "--reactors", "2"]);
+        let acknowledged = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for writer in &mut writers {
+                scope.spawn(|| writer.write(&server, &acknowledged));
+            }
+            let enough = 40 + 37 * round;
+            until("they have written some", || (acknowledged.load(Ordering::Relaxed) > enough).then_some(()));
+            server.kill_group();
+        });
+    }
+    let database = rusqlite::Connection::open(directory.path().join("chat.db")).expect("opened");
+    let mut statement = database.prepare("SELECT client_id, seq FROM messages ORDER BY seq").expect("legal");
+    let rows =
+        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.cast_unsigned())));
+    let stored: Vec<_> = rows.expect("read").collect::<Result<_, _>>().expect("read");
+    assert!(stored.iter().map(|(_, seq)| *seq).eq(1..=stored.len() as u64), "no hole");
+    let by_id: BTreeMap<_, _> = stored.iter().cloned().collect();
+    assert_eq!(by_id.len(), stored.len(), "none is there twice");
+    for writer in &writers {
+        assert!(writer.acknowledged.iter().all(|(id, seq)| by_id.get(id) == Some(seq)));
+    }
 }

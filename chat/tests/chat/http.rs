@@ -68,7 +68,7 @@ fn every_response_says_what_the_page_may_do() {
         asked("GET /healthz", ""),
         asked("GET /nothing", ""),
         asked("POST /", "Content-Length: 0\r\n"),
-        asked("GET /main.js", foreign),
+        asked("GET /page.js", foreign),
         asked("GET /", "If-None-Match: *\r\n"),
     ] {
         let policy = header(&head, "content-security-policy").expect("a policy");

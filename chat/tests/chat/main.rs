@@ -14,6 +14,7 @@ mod errors;
 mod http;
 mod limits;
 mod names;
+mod oracle;
 mod order;
 mod people;
 mod plain;

@@ -142,7 +142,11 @@ impl<O: Outbox> Hub<O> {
         }
         match self.writer.find_repeat(caller.ticket) {
             None => return false,
-            Some(Stored::Message { .. } | Stored::Change { .. }) => {}
+            Some(left @ (Stored::Message { .. } | Stored::Change { .. })) => {
+                if let Some((conn, copy)) = self.late_copies.remove(&left) {
+                    self.push(conn, copy);
+                }
+            }
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {
                     self.tell_creation(caller, room);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard::{ConnectionId, Text};
+use switchboard::ConnectionId;
 
 use super::Caller;
 use crate::account::Profile;
@@ -45,10 +45,7 @@ impl<O: Outbox> Hub<O> {
             let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), self.summaries(conn));
             self.push(conn, frame);
         }
-        let frame: Text = event::connect(&name).into();
-        for group in [Group::Plain, Group::V1] {
-            self.publish(group, frame.clone(), None);
-        }
+        self.announce(conn, &name, v1);
         match before {
             Some(before) if before != name => {
                 self.call(conn, &before, &name);
@@ -67,6 +64,17 @@ impl<O: Outbox> Hub<O> {
         self.rename_others(conn, &name, profile.as_ref());
         self.changed(caller);
         Ok(())
+    }
+
+    /// Tells everybody. Where so many are connected that nobody could read it, v1 clients are told of themselves alone.
+    fn announce(&mut self, conn: ConnectionId, name: &str, v1: bool) {
+        let frame = event::connect(name);
+        self.publish(Group::Plain, frame.clone().into(), None);
+        if self.people.len() <= NOTICE_MEMBERS_MAX {
+            self.publish(Group::V1, frame.into(), None);
+        } else if v1 {
+            self.push(conn, frame);
+        }
     }
 
     /// Who a connection is from here on: somebody with a session has a name of theirs, which another one replaces.

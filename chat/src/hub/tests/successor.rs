@@ -379,3 +379,23 @@ fn wherever_a_hub_is_killed_its_successor_comes_to_the_same_end() {
         }
     }
 }
+
+#[test]
+fn an_own_message_comes_after_the_answer_by_which_its_sender_came_in() {
+    for commands in 0..12 {
+        let mut world = world();
+        world.v1(7);
+        let asked = [
+            json!({"type": "connect", "text": "Cy", "client": "key of Cy"}),
+            json!({"type": "resume", "rooms": {"tea": 0}, "id": "in"}),
+            json!({"type": "message", "room": "tea", "text": "here I am", "id": "own"}),
+            json!({"type": "react", "room": "tea", "seq": 1, "emoji": "👍", "on": true, "id": "mine"}),
+        ];
+        let batch = asked.iter().map(|frame| world.asked(7, frame)).collect();
+        world.kill_during(commands, batch, vec![]);
+        let received = world.received(7);
+        let first = |id: &str| received.iter().position(|frame| frame["id"] == id);
+        let (own, mine) = (first("own").expect("acknowledged"), first("mine").expect("answered"));
+        assert!(first("in").is_some_and(|came| came < own && came < mine), "{commands}: {received:?}");
+    }
+}

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// Long enough for the slowest machine; reached only when something is wrong.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -111,6 +112,14 @@ impl Server {
     pub fn on<S: AsRef<OsStr>>(data: &Path, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = command();
         command.args(["--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(data).args(arguments);
+        Self::from_command(command, data)
+    }
+
+    /// In a process group of its own, which can be killed as a whole.
+    pub fn in_group(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = command();
+        command.args(["--listen", "127.0.0.1:0", "--log", "error", "--data"]).arg(data).args(arguments);
+        command.process_group(0);
         Self::from_command(command, data)
     }
 
@@ -229,6 +238,11 @@ impl Server {
     pub fn kill(mut self) {
         self.signal(Signal::KILL);
         self.wait();
+    }
+
+    /// All its processes at once, as when a machine loses its power; only what the kernel has of the files stays.
+    pub fn kill_group(&self) {
+        kill_process_group(Pid::from_child(&self.child), Signal::KILL).expect("it runs");
     }
 
     fn signal(&self, signal: Signal) {

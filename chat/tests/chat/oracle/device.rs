@@ -1,0 +1,153 @@
+//! Somebody's device: it comes, follows what it is told, asks for things, and comes back when its line has broken.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::room::{Room, list, text};
+use crate::support::{Client, Server};
+
+/// What may be answered to somebody who does not know yet what others have just done.
+const LIKELY_ERRORS: [&str; 4] = ["no_such_message", "not_yours", "not_joined", "room_exists"];
+
+pub(super) struct Device {
+    pub(super) name: String,
+    /// Its key, the same over all its connections.
+    key: String,
+    line: Option<Client>,
+    pub(super) rooms: BTreeMap<String, Room>,
+    /// All that there are.
+    pub(super) known_rooms: BTreeSet<String>,
+    /// What it has asked for and has no answer to, in order.
+    waiting: VecDeque<Value>,
+    asked: u64,
+    answered: BTreeSet<String>,
+    /// The ids of its messages that the server has acknowledged, with their rooms and numbers.
+    pub(super) acknowledged: Vec<(String, u64, String)>,
+    pub(super) is_away: bool,
+}
+
+impl Device {
+    pub(super) fn new(name: &str, key: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            line: None,
+            rooms: BTreeMap::new(),
+            known_rooms: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            asked: 0,
+            answered: BTreeSet::new(),
+            acknowledged: Vec::new(),
+            is_away: false,
+        }
+    }
+
+    /// Another one of the same person that knows nothing.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(&self.name, &self.key)
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Comes, or comes back: it resumes the rooms that it was in, and asks again for what it has no answer to.
+    pub(super) fn connect(&mut self, server: &Server) {
+        println!("{} comes, waiting for {:?}", self.key, self.waiting);
+        let mut line = Client::v1(server);
+        line.send(json!({"type": "connect", "text": self.name, "client": self.key, "id": "connect"}));
+        let known =
+            |(key, room): (&String, &Room)| (key.clone(), json!({"seq": room.seq, "change": room.change}));
+        let rooms: serde_json::Map<_, _> = self.rooms.iter().map(known).collect();
+        if !rooms.is_empty() {
+            line.send(json!({"type": "resume", "rooms": rooms, "id": "resume"}));
+        }
+        if self.is_away {
+            line.send(json!({"type": "away", "away": true, "id": "away"}));
+        }
+        self.waiting.iter().for_each(|request| line.send(request.clone()));
+        self.line = Some(line);
+    }
+
+    /// The line breaks. `read`: so many of the frames that were on their way still come.
+    pub(super) fn disconnect(&mut self, read: usize) {
+        let Some(mut line) = self.line.take() else { return };
+        for frame in line.catch_up().into_iter().take(read) {
+            self.take(&frame);
+        }
+    }
+
+    /// Asks, and does not wait.
+    pub(super) fn ask(&mut self, mut request: Value) {
+        self.asked += 1;
+        request["id"] = json!(format!("{} {}", self.key, self.asked));
+        if let Some(line) = &mut self.line {
+            println!("{} > {request}", self.key);
+            line.send(request.clone());
+        }
+        self.waiting.push_back(request);
+    }
+
+    /// What it has been told so far.
+    pub(super) fn read(&mut self) {
+        let frames = self.line.as_mut().map(Client::catch_up).unwrap_or_default();
+        frames.iter().for_each(|frame| self.take(frame));
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// A room as it is given to somebody who has nothing of it.
+    pub(super) fn all_of(&mut self, room: &str) -> Value {
+        let line = self.line.as_mut().expect("it is connected");
+        let nothing = json!({"seq": 0, "change": 0});
+        line.send(json!({"type": "resume", "rooms": {room: nothing}, "id": "all"}));
+        let all = line.await_type("resumed");
+        assert_eq!(all["complete"], true);
+        all
+    }
+
+    fn take(&mut self, frame: &Value) {
+        let request = self.waiting.iter().position(|request| request["id"] == frame["id"]);
+        let request = request.and_then(|at| self.waiting.remove(at));
+        self.answered.extend(request.iter().map(|request| text(&request["id"])));
+        println!("{} < {frame}", self.key);
+        let room = frame["room"].as_str().unwrap_or_default();
+        match frame["type"].as_str().expect("a type") {
+            "error" => {
+                let code = text(&frame["code"]);
+                // After a crash the same may be answered once more.
+                let is_answer = request.is_some() || self.answered.contains(&text(&frame["id"]));
+                assert!(is_answer && LIKELY_ERRORS.contains(&&*code), "{frame} to {request:?}");
+            }
+            "welcome" => self.known_rooms = list(&frame["rooms"]).map(|room| text(&room["room"])).collect(),
+            "room" => {
+                self.known_rooms.insert(room.to_owned());
+            }
+            "left" => {
+                self.rooms.remove(room);
+            }
+            "joined" => self.rooms.entry(room.to_owned()).or_default().take(frame, &self.name),
+            "resumed" => {
+                self.rooms.entry(room.to_owned()).or_default().take(frame, &self.name);
+                // Who of the members is away is not in it.
+                self.ask(json!({"type": "who", "room": room}));
+            }
+            "presence" => self.rooms.values_mut().for_each(|room| room.turned(frame)),
+            "message" if request.is_some() => {
+                let seq = frame["seq"].as_u64().expect("a seq");
+                self.acknowledged.push((room.to_owned(), seq, text(&frame["id"])));
+                self.tell(room, frame);
+            }
+            _ => self.tell(room, frame),
+        }
+    }
+
+    fn tell(&mut self, room: &str, frame: &Value) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.take(frame, &self.name);
+        }
+    }
+}
