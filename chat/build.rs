@@ -1,13 +1,18 @@
-//! Embeds the page: writes a table of the files in `web/` that `src/http/assets.rs` includes, each plain and compressed. A
-//! table of `include_bytes!` needs no crate, and a changed, new or removed file rebuilds the program.
+//! Embeds the page: makes one script of the modules in `web/` and one style sheet of its style sheets, so that a browser has all of it
+//! after two round trips, and writes a table of these and the other files that `src/http/assets.rs` includes, each plain and
+//! compressed. A table of `include_bytes!` needs no crate, and a changed, new or removed file rebuilds the program.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[path = "build/join.rs"]
+mod join;
 #[path = "build/shorten.rs"]
 mod shorten;
 
+use join::{Module, join};
 use shorten::{Kind, shorten};
 use zlib_rs::{DeflateConfig, ReturnCode, compress_bound, compress_slice};
 
@@ -17,6 +22,13 @@ type Failure = Box<dyn std::error::Error>;
 const VERSION: &str = "%version%";
 const FILES: &str = "%files%";
 
+const INDEX: &str = "index.html";
+const WORKER: &str = "sw.js";
+/// Where the modules begin, and what is made of them; what is made of the style sheets.
+const MAIN: &str = "main.js";
+const SCRIPT: &str = "page.js";
+const STYLE: &str = "page.css";
+
 /// The window of 32 KiB, in the gzip format (zlib's convention).
 const GZIP_WINDOW_BITS: i32 = 15 + 16;
 
@@ -25,18 +37,12 @@ fn main() -> Result<(), Failure> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Vec::new();
     collect(&web, &mut files).map_err(|error| format!("cannot read {}: {error}", web.display()))?;
-    files.sort();
-    let mut named = Vec::new();
+    let mut read = BTreeMap::new();
     for file in &files {
         let name = file.strip_prefix(&web)?.to_str().ok_or("a file name in web/ is not UTF-8")?;
-        let bytes = match Kind::of(name) {
-            Some(kind) => shorten(&fs::read_to_string(file)?, kind)
-                .map_err(|error| format!("{}: {error}", file.display()))?
-                .into_bytes(),
-            None => fs::read(file)?,
-        };
-        named.push((name.to_owned(), bytes));
+        read.insert(name.to_owned(), fs::read(file)?);
     }
+    let named = bundle(read)?;
     let version = fnv1a(named.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied())));
     let shell: Vec<&str> =
         named.iter().map(|(name, _)| name.as_str()).filter(|name| is_shell(name)).collect();
@@ -46,7 +52,7 @@ fn main() -> Result<(), Failure> {
         format!("pub(super) const VERSION: &str = \"{version:016x}\";\nconst ASSETS: &[Asset] = &[\n");
     for (number, (name, bytes)) in named.iter().enumerate() {
         let bytes = match name.as_str() {
-            "index.html" | "sw.js" => String::from_utf8(bytes.clone())?
+            INDEX | WORKER => String::from_utf8(bytes.clone())?
                 .replace(VERSION, &format!("{version:016x}"))
                 .replace(FILES, &shell)
                 .into_bytes(),
@@ -75,6 +81,53 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The files as they are served, by name.
+fn bundle(files: BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut served = BTreeMap::new();
+    let (mut modules, mut styles) = (BTreeMap::new(), BTreeMap::new());
+    for (name, bytes) in files {
+        let Some(kind) = Kind::of(&name) else {
+            served.insert(name, bytes);
+            continue;
+        };
+        let in_file = |error| format!("web/{name}: {error}");
+        let text = String::from_utf8(bytes)?;
+        let short = shorten(&text, kind).map_err(in_file)?;
+        match kind {
+            Kind::Script if name == WORKER => drop(served.insert(name, short.into_bytes())),
+            Kind::Script => drop(modules.insert(name.clone(), Module::parse(&text).map_err(in_file)?)),
+            Kind::Style => drop(styles.insert(name, short)),
+        }
+    }
+    let script = join(&modules, MAIN).map_err(|error| format!("web/: {error}"))?;
+    served.insert(SCRIPT.to_owned(), shorten(&script, Kind::Script)?.into_bytes());
+    let index = String::from_utf8(served.remove(INDEX).ok_or("there is no web/index.html")?)?;
+    let (index, style) = index_of(&index, &mut styles)?;
+    served.insert(STYLE.to_owned(), style.into_bytes());
+    served.insert(INDEX.to_owned(), index.into_bytes());
+    served.extend(styles.into_iter().map(|(name, style)| (name, style.into_bytes())));
+    Ok(served)
+}
+
+/// The page with the one script, and with one style sheet in the place of those that hold for all media; and that.
+fn index_of(index: &str, styles: &mut BTreeMap<String, String>) -> Result<(String, String), Failure> {
+    let (mut page, mut style) = (String::new(), String::new());
+    for line in index.lines() {
+        let name = line.trim().strip_prefix("<link rel=\"stylesheet\" href=\"");
+        // One that has more to say stays by itself.
+        if let Some(name) = name.and_then(|rest| rest.strip_suffix("\">")).filter(|name| !name.contains('"'))
+        {
+            if style.is_empty() {
+                writeln!(page, "  <link rel=\"stylesheet\" href=\"{STYLE}\">")?;
+            }
+            style.push_str(&styles.remove(name).ok_or_else(|| format!("index.html names {name}"))?);
+        } else {
+            writeln!(page, "{}", line.replace(&format!("src=\"{MAIN}\""), &format!("src=\"{SCRIPT}\"")))?;
+        }
+    }
+    Ok((page, style))
+}
+
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", directory.display());
     for entry in fs::read_dir(directory)? {
@@ -97,7 +150,7 @@ fn is_served(name: &str) -> bool {
 
 /// What the page needs to begin: all but the worker itself, and what only a system's launcher looks at.
 fn is_shell(name: &str) -> bool {
-    name != "sw.js" && !name.starts_with("icons/")
+    name != WORKER && !name.starts_with("icons/")
 }
 
 /// The file compressed, where that makes it smaller.

@@ -101,6 +101,9 @@ fn accepts_gzip(value: &HeaderValue) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../build/join.rs"]
+mod join;
+#[cfg(test)]
 #[path = "../../build/shorten.rs"]
 mod shorten;
 
@@ -115,6 +118,17 @@ mod tests {
         let first = ASSETS.iter().filter(is_first);
         let bytes: usize = first.map(|asset| asset.gzip.unwrap_or(asset.bytes).len()).sum();
         assert!(bytes <= 100_000, "{bytes} bytes");
+    }
+
+    #[test]
+    fn the_page_is_one_script_and_one_style_sheet_for_each_scheme() {
+        let index = Asset::find("/").expect("the page");
+        let index = str::from_utf8(index.bytes).expect("text");
+        for (what, count) in [("<script", 1), ("rel=\"stylesheet\"", 2), ("modulepreload", 0)] {
+            assert_eq!(index.matches(what).count(), count, "{what}");
+        }
+        let scripts = ASSETS.iter().filter(|asset| asset.path.ends_with(".js")).map(|asset| asset.path);
+        assert_eq!(scripts.collect::<Vec<_>>(), ["/page.js", "/sw.js"]);
     }
 
     #[test]
