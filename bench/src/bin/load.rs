@@ -116,6 +116,9 @@ struct Server {
     /// What stands around each message, and what is said before the first one.
     #[arg(long, value_enum, default_value_t)]
     dialect: Dialect,
+    /// Divides the people of a chat into so many rooms; what somebody sends goes to their room.
+    #[arg(long, default_value_t = 1)]
+    rooms: usize,
     /// Offers to compress (permessage-deflate), which the server has to accept; what is sent is not compressed.
     #[arg(long)]
     deflate: bool,
@@ -154,6 +157,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 impl Server {
     fn open(&self, connections: usize, bytes_max: usize, kind: MessageKind) -> Result<Session> {
         ensure!(connections > 0, "at least one connection is needed");
+        ensure!((1..=connections).contains(&self.rooms), "--rooms must be 1 to the number of connections");
+        ensure!(self.rooms == 1 || self.dialect == Dialect::Chat, "--rooms goes with --dialect chat only");
         ensure!(
             self.dialect == Dialect::Plain || kind == MessageKind::Text,
             "--binary goes with --dialect plain only"
@@ -165,6 +170,7 @@ impl Server {
         Ok(Dialer {
             target: self.connect.clone(),
             dialect: self.dialect,
+            rooms: self.rooms,
             deflate: self.deflate,
             tls: self.tls_ca.as_deref().map(trust).transpose()?,
         })

@@ -15,6 +15,7 @@ pub struct Deliveries {
     /// `next[receiver * senders + sender]`: the number that must come next.
     next: Vec<u32>,
     senders: usize,
+    rooms: usize,
     skipped: HashSet<(usize, Stamp)>,
     duplicated: u64,
     out_of_order: u64,
@@ -25,9 +26,16 @@ impl Deliveries {
     /// For `receivers` receivers that each get everything from senders 0 to `senders - 1`.
     #[must_use]
     pub fn new(receivers: usize, senders: usize) -> Self {
+        Self::in_rooms(receivers, senders, 1)
+    }
+
+    /// The same, where nobody gets anything from another room; receivers and senders are in the rooms in turn.
+    #[must_use]
+    pub fn in_rooms(receivers: usize, senders: usize, rooms: usize) -> Self {
         Self {
             next: vec![0; receivers * senders],
             senders,
+            rooms,
             skipped: HashSet::new(),
             duplicated: 0,
             out_of_order: 0,
@@ -43,7 +51,7 @@ impl Deliveries {
     pub fn record(&mut self, receiver: usize, stamp: Stamp) -> Result<bool> {
         let sender = stamp.sender as usize;
         let next = match self.next.get_mut(receiver * self.senders + sender) {
-            Some(next) if sender < self.senders => next,
+            Some(next) if sender < self.senders && sender % self.rooms == receiver % self.rooms => next,
             _ => {
                 self.unexpected += 1;
                 return Ok(false);
@@ -107,7 +115,9 @@ impl Deliveries {
             .next
             .iter()
             .enumerate()
-            .map(|(index, &next)| u64::from(sent(index % self.senders).saturating_sub(next)))
+            .map(|(index, &next)| (index / self.senders, index % self.senders, next))
+            .filter(|(receiver, sender, _)| receiver % self.rooms == sender % self.rooms)
+            .map(|(_, sender, next)| u64::from(sent(sender).saturating_sub(next)))
             .sum();
         after_last + self.skipped.len() as u64
     }
@@ -160,6 +170,17 @@ mod tests {
     fn an_unknown_sender_is_unexpected() {
         let mut deliveries = Deliveries::new(2, 2);
         assert!(!deliveries.record(0, Stamp { sender: 2, number: 0 }).unwrap());
+        assert_eq!(deliveries.unexpected(), 1);
+    }
+
+    #[test]
+    fn what_is_said_in_another_room_is_neither_missing_nor_expected() {
+        let mut deliveries = Deliveries::in_rooms(4, 2, 2);
+        for receiver in [0, 2] {
+            deliver(&mut deliveries, receiver, &[0]);
+        }
+        assert_eq!(deliveries.missing(|_| 1), 2, "those in room 1");
+        deliver(&mut deliveries, 1, &[0]);
         assert_eq!(deliveries.unexpected(), 1);
     }
 

@@ -5,11 +5,11 @@ use clap::ValueEnum;
 
 use super::payload::PAYLOAD_BYTES_MIN;
 
-/// The room that people of the chat meet in.
-const ROOM: &str = "bench";
+/// What the keys of the rooms begin with in which people of the chat meet; they are told apart by a number.
+const ROOM: &str = "bench-";
 
-/// What follows the text in an event of that room.
-const IN_ROOM: &[u8] = br#"","room":"bench","seq":"#;
+/// What follows the text in an event of such a room.
+const IN_ROOM: &[u8] = br#"","room":"bench-"#;
 
 /// How the server wants to be spoken to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -19,7 +19,7 @@ pub enum Dialect {
     Plain,
     /// Socket.IO over Engine.IO 4: events named `message`.
     SocketIo,
-    /// The chat's `switchboard.v1`: everybody has a name, is in one room, and posts messages there.
+    /// The chat's `switchboard.v1`: everybody has a name, is in one of the rooms, and posts messages there.
     Chat,
 }
 
@@ -53,27 +53,29 @@ impl Dialect {
         }
     }
 
-    /// What connection `index` says first, if it has to ask to be let in. Connection 0 does so before all others.
-    pub(super) fn greeting(self, index: usize) -> Vec<String> {
+    /// What connection `index` says first, if it has to ask to be let in. The first one of each of the `rooms` does so before all
+    /// others.
+    pub(super) fn greeting(self, index: usize, rooms: usize) -> Vec<String> {
         match self {
             Self::Plain => Vec::new(),
             Self::SocketIo => vec!["40".into()],
             Self::Chat => {
                 let connect = format!(r#"{{"type":"connect","text":"bench-{index}"}}"#);
-                let create = format!(r#"{{"type":"create","room":"{ROOM}"}}"#);
-                let join = format!(r#"{{"type":"join","room":"{ROOM}"}}"#);
-                if index == 0 { vec![connect, create, join] } else { vec![connect, join] }
+                let room = index % rooms;
+                let create = format!(r#"{{"type":"create","room":"{ROOM}{room}"}}"#);
+                let join = format!(r#"{{"type":"join","room":"{ROOM}{room}"}}"#);
+                if index < rooms { vec![connect, create, join] } else { vec![connect, join] }
             }
         }
     }
 
-    pub(super) fn envelope(self) -> Envelope {
+    pub(super) fn envelope(self, room: usize) -> Envelope {
         let (before, after): (String, &[u8]) = match self {
             Self::Plain => (String::new(), b""),
             Self::SocketIo => (r#"42["message",""#.into(), br#""]"#),
             Self::Chat => {
                 let id = "@".repeat(PAYLOAD_BYTES_MIN);
-                (format!(r#"{{"type":"message","room":"{ROOM}","id":"{id}","text":""#), br#""}"#)
+                (format!(r#"{{"type":"message","room":"{ROOM}{room}","id":"{id}","text":""#), br#""}"#)
             }
         };
         let stamp_offset = before.find("@@@@");
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(Dialect::Plain.understand(b"@@A").unwrap(), Heard::Payload(b"@@A"));
         assert_eq!(Dialect::SocketIo.understand(br#"42["message","@@A"]"#).unwrap(), Heard::Payload(b"@@A"));
         let event =
-            br#"{"type":"message","data":"@@A","room":"bench","seq":7,"from":"bench-0","ts":1,"id":"x"}"#;
+            br#"{"type":"message","data":"@@A","room":"bench-0","seq":7,"from":"bench-0","ts":1,"id":"x"}"#;
         assert_eq!(Dialect::Chat.understand(event).unwrap(), Heard::Payload(b"@@A"));
     }
 

@@ -25,10 +25,11 @@ struct Place {
 }
 
 impl Frames {
-    /// Room for `count` frames with payloads of `payload_bytes` each, as `dialect` wants them.
+    /// Room for `count` frames with payloads of `payload_bytes` each, as `dialect` wants them of somebody in this room.
     #[must_use]
     pub fn new(
         dialect: Dialect,
+        room: usize,
         payloads: &Payloads,
         kind: MessageKind,
         payload_bytes: usize,
@@ -39,7 +40,7 @@ impl Frames {
             MessageKind::Binary => OpCode::Binary,
         };
         let payload = payloads.make(Stamp { sender: 0, number: 0 }, payload_bytes);
-        let envelope = dialect.envelope();
+        let envelope = dialect.envelope(room);
         let message = [&envelope.before[..], &payload, envelope.after].concat();
         let mut frame = Vec::new();
         encode_masked_frame(opcode, true, &message, MASK, &mut frame);
@@ -91,7 +92,7 @@ mod tests {
     fn a_server_reads_the_stamped_messages_in_order() {
         let payloads = Payloads::new(70_000);
         for payload_bytes in [16, 125, 126, 65_535, 70_000] {
-            let mut frames = Frames::new(Dialect::Plain, &payloads, MessageKind::Text, payload_bytes, 3);
+            let mut frames = Frames::new(Dialect::Plain, 0, &payloads, MessageKind::Text, payload_bytes, 3);
             assert_eq!(frames.count(), 3);
             let mut input = frames.stamped(7, 40, 3).to_vec();
             let mut server = Connection::new(Role::Server, 1 << 20);
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn a_message_of_the_chat_has_its_stamp_as_id_too() {
         let payloads = Payloads::new(64);
-        let mut frames = Frames::new(Dialect::Chat, &payloads, MessageKind::Text, 64, 1);
+        let mut frames = Frames::new(Dialect::Chat, 0, &payloads, MessageKind::Text, 64, 1);
         let mut input = frames.stamped(1, 2, 1).to_vec();
         let mut server = Connection::new(Role::Server, 1 << 20);
         let received = server.receive(&mut input).unwrap().event;

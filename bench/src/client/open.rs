@@ -110,6 +110,8 @@ pub struct Dialer {
     pub target: Target,
     /// How the server wants to be spoken to.
     pub dialect: Dialect,
+    /// Into how many the people of a chat are divided: connection `n` is in room `n % rooms`. 1 where there are none.
+    pub rooms: usize,
     /// Compression is offered as browsers do; a server that does not take the offer is an error.
     pub deflate: bool,
     /// TLS, and who is trusted.
@@ -233,7 +235,7 @@ impl Dialer {
                     ensure!(Instant::now() < deadline, "handshake {index} was not answered");
                     poller.wait(Some(PATIENCE))?;
                 }
-                let greeting = greeting(self.dialect, index);
+                let greeting = greeting(self.dialect, index, 1);
                 ensure!(
                     opening.channel.send(&greeting)? == greeting.len(),
                     "connection {index}: the greeting was not sent whole"

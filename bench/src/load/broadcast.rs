@@ -1,4 +1,4 @@
-//! Broadcast: every message of a sender goes to every connection; measured until the last one has it.
+//! Broadcast: every message of a sender goes to every connection, or to all in its room; measured until the last one has it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ impl BroadcastLoad {
     /// # Errors
     /// A system call that must not fail fails, the server has ended, or not every connection gets messages.
     pub fn run(&self, session: &mut Session, slow: Option<&OpenSlowReaders>) -> Result<Report> {
-        let mut frames = session.frames(self.bytes, 1);
+        let mut frames = frames_of_rooms(session, self.bytes);
         let mut broadcast = Broadcast::new(session, self.senders)?;
         broadcast.await_subscriptions()?;
         broadcast.drive(&mut frames, Pace::OneAtATime, Until::Elapsed(self.warm_up))?;
@@ -116,7 +116,7 @@ impl<'a> Broadcast<'a> {
             sent: 0,
             delivered: 0,
             open: VecDeque::new(),
-            deliveries: Deliveries::new(receivers, senders),
+            deliveries: Deliveries::in_rooms(receivers, senders, session.rooms),
             corrupt: 0,
             others: 0,
             completion: Histogram::new_with_max(60_000_000, 3)?,
@@ -131,10 +131,12 @@ impl<'a> Broadcast<'a> {
 
     /// A server may answer the handshake before it has subscribed the connection: probes until one reaches all.
     pub(super) fn await_subscriptions(&mut self) -> Result<()> {
-        let mut probe = self.session.frames(PAYLOAD_BYTES_MIN, 1);
+        let mut probes = frames_of_rooms(self.session, PAYLOAD_BYTES_MIN);
         for number in 0..PROBES_MAX {
-            let frame = probe.stamped(PROBE, number, 1);
-            self.session.connections[0].send(&self.session.poller, frame)?;
+            for (room, probe) in probes.iter_mut().enumerate() {
+                let frame = probe.stamped(PROBE, number, 1);
+                self.session.connections[room].send(&self.session.poller, frame)?;
+            }
             let deadline = Instant::now() + PROBE_WAIT;
             while let Some(left) = deadline.checked_duration_since(Instant::now()) {
                 if self.turn(left)? > 0 && self.probes.iter().all(|seen| *seen == Some(number)) {
@@ -146,8 +148,8 @@ impl<'a> Broadcast<'a> {
         bail!("{deaf} of {} connections get no messages", self.receivers())
     }
 
-    /// Sends at `pace` until `until`, then waits for the last delivery.
-    pub(super) fn drive(&mut self, frames: &mut Frames, pace: Pace, until: Until) -> Result<()> {
+    /// Sends at `pace` until `until`, then waits for the last delivery. `frames`: one for each room.
+    pub(super) fn drive(&mut self, frames: &mut [Frames], pace: Pace, until: Until) -> Result<()> {
         let (start, sent_before) = (Instant::now(), self.sent);
         let mut last_event = start;
         loop {
@@ -193,15 +195,17 @@ impl<'a> Broadcast<'a> {
         Ok(())
     }
 
-    fn send(&mut self, frames: &mut Frames, since: Instant) -> Result<()> {
+    fn send(&mut self, frames: &mut [Frames], since: Instant) -> Result<()> {
         if self.open.len() >= OPEN_MESSAGES_MAX {
             bail!("the server does not keep up with the rate: {OPEN_MESSAGES_MAX} messages are on their way");
         }
         let senders = self.senders as u64;
         let (sender, number) = (self.sent % senders, self.sent / senders);
-        let frame = frames.stamped(sender as u32, number as u32, 1);
+        let room = sender as usize % self.session.rooms;
+        let frame = frames[room].stamped(sender as u32, number as u32, 1);
         self.session.connections[sender as usize].send(&self.session.poller, frame)?;
-        self.open.push_back(OpenMessage { since, receivers_left: self.receivers() });
+        let receivers_left = (self.receivers() - room).div_ceil(self.session.rooms);
+        self.open.push_back(OpenMessage { since, receivers_left });
         self.sent += 1;
         Ok(())
     }
@@ -270,6 +274,11 @@ impl<'a> Broadcast<'a> {
         self.session.note_losses(&mut errors);
         errors
     }
+}
+
+/// Room for one message to each room.
+fn frames_of_rooms(session: &Session, bytes: usize) -> Vec<Frames> {
+    (0..session.rooms).map(|room| session.frames_to(room, bytes, 1)).collect()
 }
 
 /// The inverse of how messages are counted.

@@ -53,7 +53,7 @@ impl IdleLoad {
 }
 
 fn broadcast_once(session: &mut Session) -> Result<(Option<Latency>, Errors)> {
-    let mut frames = session.frames(PAYLOAD_BYTES_MIN, 1);
+    let mut frames = [session.frames(PAYLOAD_BYTES_MIN, 1)];
     let mut broadcast = Broadcast::new(session, 1)?;
     broadcast.drive(&mut frames, Pace::OneAtATime, Until::Messages(1))?;
     broadcast.listen(DUPLICATE_WAIT)?;

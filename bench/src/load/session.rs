@@ -39,6 +39,7 @@ pub struct Session {
     pub(super) payloads: Payloads,
     pub(super) kind: MessageKind,
     pub(super) dialect: Dialect,
+    pub(super) rooms: usize,
     pub(super) server: Option<ProcessTree>,
     accept: Accept,
     before_bytes: Option<u64>,
@@ -64,7 +65,7 @@ impl Session {
         let mut inbox = Inbox::new(bytes_max);
         let meter = Meter::start(server)?;
         let mut connections = dialer.open(count, &mut poller)?;
-        greet(dialer.dialect, &mut connections, &mut poller, &mut inbox)?;
+        greet(dialer.dialect, dialer.rooms, &mut connections, &mut poller, &mut inbox)?;
         let usage = meter.stop()?;
         Ok(Self {
             accept: Accept {
@@ -78,6 +79,7 @@ impl Session {
             payloads: Payloads::new(bytes_max),
             kind,
             dialect: dialer.dialect,
+            rooms: dialer.rooms,
             server,
             before_bytes,
             descriptors_before,
@@ -86,7 +88,12 @@ impl Session {
 
     /// Room for `count` messages of `bytes` each.
     pub(super) fn frames(&self, bytes: usize, count: usize) -> Frames {
-        Frames::new(self.dialect, &self.payloads, self.kind, bytes, count)
+        self.frames_to(0, bytes, count)
+    }
+
+    /// The same, to this one of the rooms.
+    pub(super) fn frames_to(&self, room: usize, bytes: usize, count: usize) -> Frames {
+        Frames::new(self.dialect, room, &self.payloads, self.kind, bytes, count)
     }
 
     /// What opening the connections has cost the server.

@@ -29,7 +29,7 @@ impl SlowReaders {
         let connections = dialer.open_deaf(self.count)?;
         let descriptors = server.map(|tree| tree.descriptors()).transpose()?;
         let mut session = Session::open(dialer, server, 1, STUFFING_BYTES, MessageKind::Text)?;
-        let mut frames = session.frames(STUFFING_BYTES, 1);
+        let mut frames = [session.frames(STUFFING_BYTES, 1)];
         let messages = self.stuffing_bytes.div_ceil(STUFFING_BYTES) as u64;
         let mut broadcast = Broadcast::new(&mut session, 1)?;
         broadcast.await_subscriptions()?;
