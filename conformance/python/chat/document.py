@@ -5,7 +5,6 @@ import re
 
 from example_server import REPOSITORY
 
-HEADING = re.compile(r"^(#+) +(.+?) *$", re.M)
 BLOCK = re.compile(r"^```json\n(.*?)^```$", re.M | re.S)
 IN_TABLE = re.compile(r"^\|[^|\n]*`(\{\"type\".*?\})`", re.M)
 
@@ -13,10 +12,7 @@ IN_TABLE = re.compile(r"^\|[^|\n]*`(\{\"type\".*?\})`", re.M)
 class Document:
     def __init__(self, path=REPOSITORY / "docs" / "protocol.md"):
         self.text = path.read_text("utf-8")
-        parts = HEADING.split(self.text)
-        self._sections = {}
-        for title, body in zip(parts[2::3], parts[3::3]):
-            self._sections.setdefault(title, body)
+        self._sections = sections(self.text)
 
     def section(self, title):
         assert title in self._sections, f"docs/protocol.md has no heading {title!r}"
@@ -46,9 +42,22 @@ class Document:
         return f'"{key}"' in self.text or f"`{key}`" in self.text
 
 
+def sections(text):
+    """What stands below each heading. A line of a program that begins with `#` is none."""
+    found, title, in_program = {}, "", False
+    for line in text.splitlines(keepends=True):
+        in_program ^= line.startswith("```")
+        if line.startswith("#") and not in_program:
+            title = line.lstrip("#").strip()
+        found[title] = found.get(title, "") + line
+    return found
+
+
 def values(block):
     """The JSON values in a block of the document, with what is left out of them by `…`."""
-    decoder, text, found, at = json.JSONDecoder(), without_gaps(block), [], 0
+    decoder, text, found, at = json.JSONDecoder(), without_gaps(block).strip(), [], 0
+    if text.startswith('"'):
+        text = f"{{{text}}}"  # keys of a larger one
     while text[at:].strip():
         at += len(text[at:]) - len(text[at:].lstrip())
         value, at = decoder.raw_decode(text, at)

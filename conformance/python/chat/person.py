@@ -14,7 +14,8 @@ class Person:
     def __init__(self, server, document, cookie=None):
         self._document = document
         headers = {"Cookie": cookie} if cookie else {}
-        self._socket = connect(server.uri, subprotocols=["switchboard.v1"], additional_headers=headers,
+        # The library's blocking client without a `with`: it is closed by `close`.
+        self._socket = connect(server.uri, legacy=True, subprotocols=["switchboard.v1"], additional_headers=headers,
                                proxy=None, open_timeout=DEADLINE_S, max_size=None)
         self.heard = []
         """What has come and was not waited for yet."""
@@ -67,9 +68,10 @@ class Person:
         return answered
 
     def notice(self, title, kind, number=0):
-        """Waits for a frame of this type, which must be as a section's example."""
-        frame = self.hear_type(kind)
-        resembles(frame, self._document.example(title, kind, number))
+        """Waits for a frame of this type that nobody here has asked for; it must be as a section's example, but for the `id`."""
+        frame = self.hear(lambda frame: frame["type"] == kind and "id" not in frame)
+        example = self._document.example(title, kind, number)
+        resembles(frame, {key: value for key, value in example.items() if key != "id"})
         return frame
 
 
