@@ -44,8 +44,7 @@ fn main() -> Result<(), Failure> {
     }
     let named = bundle(read)?;
     let version = fnv1a(named.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied())));
-    let shell: Vec<&str> =
-        named.iter().map(|(name, _)| name.as_str()).filter(|name| is_shell(name)).collect();
+    let shell: Vec<&str> = named.keys().map(String::as_str).filter(|name| is_shell(name)).collect();
     let shell = shell.join(" ");
 
     let mut table =

@@ -121,7 +121,7 @@ mod tests {
         let stamp = Stamp { sender: 1, number: 2 };
         let (id, text) = (payloads.session().encode(stamp), payloads.make(stamp, 64));
         let (id, text) = (str::from_utf8(&id).unwrap(), str::from_utf8(&text).unwrap());
-        let expected = format!(r#"{{"type":"message","room":"bench","id":"{id}","text":"{text}"}}"#);
+        let expected = format!(r#"{{"type":"message","room":"bench-0","id":"{id}","text":"{text}"}}"#);
         assert_eq!(str::from_utf8(payload).unwrap(), expected);
     }
 }
