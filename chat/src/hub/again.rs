@@ -15,9 +15,11 @@
 use switchboard::ConnectionId;
 
 use super::Hub;
+use super::activity::EVERYBODY;
 use super::effect::{Delivery, Effect};
 use super::outbox::{Group, Outbox};
 use crate::limits::BATCH_REQUESTS_MAX;
+use crate::protocol::conversation::Kind;
 use crate::store::{Progress, StoreError};
 
 impl<O: Outbox> Hub<O> {
@@ -32,6 +34,13 @@ impl<O: Outbox> Hub<O> {
         let senders = self.writer.last_senders();
         for stored in self.writer.stored_after(self.progress.message, BATCH_REQUESTS_MAX)? {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
+            if self.rooms[room].kind == Kind::Direct {
+                // It may be new to them, or have been hidden.
+                let pages = self.memberships.elsewhere(room);
+                if let Err(refusal) = self.tell_room_to(&pages, room, None) {
+                    tracing::error!(?refusal, "somebody was not told of a conversation");
+                }
+            }
             let room = &self.rooms[room];
             self.effects.push(Effect::Deliver(Delivery {
                 row: stored.row,
@@ -45,7 +54,9 @@ impl<O: Outbox> Hub<O> {
         // Messages first: they are as they are now, and what has happened to them is known by its number.
         for stored in self.writer.changes_after(self.progress.change)? {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
-            self.effects.push(Effect::Change { room: self.rooms[room].key.clone(), stored });
+            // Whom it has mentioned before nobody knows any more: all count anew.
+            let recount = vec![EVERYBODY];
+            self.effects.push(Effect::Change { room: self.rooms[room].key.clone(), stored, recount });
         }
         self.settle().await;
         Ok(())

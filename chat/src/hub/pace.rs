@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate};
 use crate::limits::{ADDRESSES_MAX, pace};
+use crate::protocol::request::ConversationRequest;
 use crate::protocol::{Refusal, Request};
 
 /// What requests are counted as.
@@ -23,9 +24,12 @@ enum Kind {
     Create,
     Look,
     Away,
+    Direct,
+    Arrange,
+    Read,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 11;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -39,6 +43,23 @@ impl Kind {
             Request::Away { .. } => Self::Away,
             Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
+            Request::Conversation(request) => Self::of_conversation(request),
+        }
+    }
+
+    fn of_conversation(request: &ConversationRequest) -> Self {
+        match request {
+            ConversationRequest::Direct { .. } => Self::Direct,
+            ConversationRequest::Invite { .. }
+            | ConversationRequest::Remove { .. }
+            | ConversationRequest::Rename { .. }
+            | ConversationRequest::Topic { .. }
+            | ConversationRequest::Archive { .. } => Self::Arrange,
+            // How often others are told that somebody types is limited where they are told.
+            ConversationRequest::Read { .. }
+            | ConversationRequest::Quiet { .. }
+            | ConversationRequest::Typing { .. } => Self::Read,
+            ConversationRequest::Members { .. } => Self::Look,
         }
     }
 
@@ -53,6 +74,9 @@ impl Kind {
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
             Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
+            Self::Direct => (pace::DIRECTS, Some(pace::DIRECTS_OF_ADDRESS)),
+            Self::Arrange => (pace::ARRANGEMENTS, Some(pace::ARRANGEMENTS_OF_ADDRESS)),
+            Self::Read => (pace::READS, Some(pace::READS_OF_ADDRESS)),
         }
     }
 
@@ -66,6 +90,9 @@ impl Kind {
             Self::Create => "creating rooms",
             Self::Look => "asking",
             Self::Away => "coming and going",
+            Self::Direct => "opening conversations",
+            Self::Arrange => "changing rooms",
+            Self::Read => "reading",
         }
     }
 }
