@@ -2,6 +2,7 @@
 //! not read.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use switchboard::{ConnectionId, Text};
 
@@ -37,14 +38,15 @@ impl<O: Outbox> Hub<O> {
         let mut frames: BTreeMap<i64, Text> = BTreeMap::new();
         for conn in conns {
             let Some(person) = self.people.get(conn).and_then(Person::number) else { continue };
-            if !frames.contains_key(&person) {
-                let Some(membership) = self.memberships.get(person, room) else { continue };
-                let Ok(reading) = self.reading(person, room, membership, message.seq) else { continue };
-                frames.insert(person, activity.to_json(reading).into());
-            }
-            if let Some(frame) = frames.get(&person) {
-                self.outbox.send(Outgoing::Push { conn, frame: frame.clone() }).await;
-            }
+            let frame = match frames.entry(person) {
+                Entry::Occupied(frame) => frame.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some(membership) = self.memberships.get(person, room) else { continue };
+                    let Ok(reading) = self.reading(person, room, membership, message.seq) else { continue };
+                    place.insert(activity.to_json(reading).into())
+                }
+            };
+            self.outbox.send(Outgoing::Push { conn, frame: frame.clone() }).await;
         }
     }
 

@@ -280,7 +280,7 @@ pub(crate) struct Activity<'a> {
 
 impl Activity<'_> {
     /// To connections of a member who has read so far.
-    pub(crate) fn to_json(&self, reading: Reading) -> String {
+    pub(crate) fn to_json(self, reading: Reading) -> String {
         let out = Object::of_type("activity")
             .string("room", self.room)
             .number("seq", self.seq)

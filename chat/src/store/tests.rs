@@ -114,13 +114,13 @@ fn the_same_client_and_id_is_the_same_message() {
     let with = |seq, text, client, id| NewMessage { client, client_id: Some(id), ..message(seq, text) };
     let known = |seq, text: &str| Recorded::Known {
         room_id: 1,
-        message: crate::protocol::Message {
+        message: Box::new(crate::protocol::Message {
             seq,
             from: "Ann".into(),
             text: text.into(),
             ts: 1_000 + seq,
             ..Default::default()
-        },
+        }),
     };
     let new = |row| Recorded::New { row };
     assert_eq!(writer.record(&with(1, "first", "ann", "1")).expect("new"), new(1));

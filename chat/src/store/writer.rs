@@ -115,7 +115,7 @@ pub(crate) enum Recorded {
     /// It is part of the open transaction.
     New { row: i64 },
     /// Its client key and id are those of this message, which is stored, or about to be.
-    Known { room_id: i64, message: Message },
+    Known { room_id: i64, message: Box<Message> },
 }
 
 impl Writer {
@@ -290,7 +290,7 @@ impl Writer {
         let mut known =
             self.connection.prepare_cached(history::select!("WHERE m.client = ?1 AND m.client_id = ?2"))?;
         Ok(known.query_row((message.client, message.client_id), |row| {
-            Ok(Recorded::Known { room_id: row.get(15)?, message: history::message(row)? })
+            Ok(Recorded::Known { room_id: row.get(15)?, message: Box::new(history::message(row)?) })
         })?)
     }
 

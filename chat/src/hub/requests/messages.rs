@@ -80,7 +80,7 @@ impl<O: Outbox> Hub<O> {
                 // It was sent to a room that whoever sends it again may not see any more.
                 let room = stored.ok_or_else(|| Refusal::no_such_room().room(&*self.key(index)))?;
                 let room = self.rooms[room].key.clone();
-                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message });
+                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message: *message });
             }
             Err(error) => {
                 tracing::error!(%error, "a message was not stored");
