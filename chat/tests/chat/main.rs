@@ -9,6 +9,7 @@ mod support;
 
 mod changes;
 mod control;
+mod conversations;
 mod durability;
 mod errors;
 mod http;
@@ -20,4 +21,5 @@ mod plain;
 mod processes;
 mod program;
 mod rich;
+mod survival;
 mod user;
