@@ -178,7 +178,10 @@ pub(crate) const ROOMS_LISTED_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const MENTIONS_MAX: usize = 50;
 
 /// Places of a text that are looked at for a name: of a text that is nothing but `@` the first ones.
-pub(crate) const MENTION_PLACES_MAX: usize = 4 * MENTIONS_MAX;
+pub(crate) const MENTION_PLACES_MAX: usize = 2 * MENTIONS_MAX;
+
+/// Places of a text at which names of a large room are looked up in the database, some thirty each.
+pub(crate) const MENTION_LOOKUPS_MAX: usize = 20;
 
 /// Members of a room whose names are all compared with what stands behind an `@`; of a larger room those who have a connection,
 /// and those whose name is written exactly so.
@@ -314,6 +317,11 @@ pub(crate) mod pace {
     pub(crate) const READS: Rate = Rate::per_second(5, 200);
     pub(crate) const READS_OF_ADDRESS: Rate = Rate::per_second(200, 5_000);
 
+    /// Notices that somebody types; what is more is dropped, and so is what follows another one within
+    /// [`TYPING_EVERY_MS`](super::TYPING_EVERY_MS).
+    pub(crate) const TYPING: Rate = Rate::per_second(2, 10);
+    pub(crate) const TYPING_OF_ADDRESS: Rate = Rate::per_second(50, 500);
+
     /// Those in one's rooms are told of each: a page that is looked at, and not, and looked at.
     pub(crate) const AWAYS: Rate = Rate::every_seconds(3, 20);
     pub(crate) const AWAYS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
@@ -370,3 +378,5 @@ const _: () = assert!(PAGE_BYTES_MAX <= RESUME_ROOM_BYTES_MAX && MESSAGE_JSON_BY
 // A resume of as many rooms as possible must fit the output queue, with room for what else happens.
 const _: () =
     assert!(RESUME_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (MEMBERS_BYTES_MAX + 1024) <= OUTPUT_BYTES_MAX / 2);
+// Members are counted no further than that.
+const _: () = assert!(PRIVATE_MEMBERS_MAX <= MENTIONABLE_MAX);

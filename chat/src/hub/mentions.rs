@@ -6,7 +6,7 @@ use super::Hub;
 use super::activity::EVERYBODY;
 use super::calls::unreadable;
 use super::outbox::Outbox;
-use crate::limits::{MENTIONABLE_MAX, MENTIONS_MAX, NAME_CHARS_MAX};
+use crate::limits::{MENTION_LOOKUPS_MAX, MENTIONABLE_MAX, MENTIONS_MAX, NAME_CHARS_MAX};
 use crate::mentions::{self, begins_with, candidates, fold};
 use crate::protocol::Refusal;
 use crate::rooms::RoomIndex;
@@ -26,11 +26,13 @@ impl<O: Outbox> Hub<O> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let members = self.writer.members(self.rooms[room].id, MENTIONABLE_MAX + 1).map_err(unreadable)?;
-        let is_crowded = members.len() > MENTIONABLE_MAX;
-        let mut names: Names = match is_crowded {
-            false => members.into_iter().map(|member| (fold(&member.name), member.id)).collect(),
-            true => self.names_of_those_here(room),
+        let id = self.rooms[room].id;
+        let is_crowded = self.writer.count_members(id).map_err(unreadable)? > MENTIONABLE_MAX;
+        let mut names: Names = if is_crowded {
+            self.names_of_those_here(room)
+        } else {
+            let members = self.writer.members(id, MENTIONABLE_MAX).map_err(unreadable)?;
+            members.into_iter().map(|member| (fold(&member.name), member.id)).collect()
         };
         let may_call_all =
             !self.is_large(room) && !is_crowded || author.is_some_and(|author| self.may_manage(author, room));
@@ -38,9 +40,9 @@ impl<O: Outbox> Hub<O> {
             names.extend(mentions::EVERYBODY.map(|name| (name.to_owned(), EVERYBODY)));
         }
         let mut found = BTreeSet::new();
-        for candidate in candidates {
+        for (place, candidate) in candidates.into_iter().enumerate() {
             let folded = fold(candidate);
-            if is_crowded {
+            if is_crowded && place < MENTION_LOOKUPS_MAX {
                 let named = self.named_exactly(room, candidate)?;
                 names.extend(named.into_iter().filter(|(name, _)| begins_with(&folded, name)));
             }

@@ -27,9 +27,10 @@ enum Kind {
     Direct,
     Arrange,
     Read,
+    Typing,
 }
 
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -55,10 +56,8 @@ impl Kind {
             | ConversationRequest::Rename { .. }
             | ConversationRequest::Topic { .. }
             | ConversationRequest::Archive { .. } => Self::Arrange,
-            // How often others are told that somebody types is limited where they are told.
-            ConversationRequest::Read { .. }
-            | ConversationRequest::Quiet { .. }
-            | ConversationRequest::Typing { .. } => Self::Read,
+            ConversationRequest::Read { .. } | ConversationRequest::Quiet { .. } => Self::Read,
+            ConversationRequest::Typing { .. } => Self::Typing,
             ConversationRequest::Members { .. } => Self::Look,
         }
     }
@@ -77,6 +76,7 @@ impl Kind {
             Self::Direct => (pace::DIRECTS, Some(pace::DIRECTS_OF_ADDRESS)),
             Self::Arrange => (pace::ARRANGEMENTS, Some(pace::ARRANGEMENTS_OF_ADDRESS)),
             Self::Read => (pace::READS, Some(pace::READS_OF_ADDRESS)),
+            Self::Typing => (pace::TYPING, Some(pace::TYPING_OF_ADDRESS)),
         }
     }
 
@@ -93,6 +93,7 @@ impl Kind {
             Self::Direct => "opening conversations",
             Self::Arrange => "changing rooms",
             Self::Read => "reading",
+            Self::Typing => "typing",
         }
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::writer::Writer;
 use super::{StoreError, integer, unsigned};
-use crate::limits::{MENTIONS_COUNTED_MAX, NAMESAKES_MAX};
+use crate::limits::{MENTIONABLE_MAX, MENTIONS_COUNTED_MAX, NAMESAKES_MAX};
 use crate::protocol::conversation::Someone;
 
 /// Part of the schema. `rooms.kind` is a [`Kind`](crate::protocol::conversation::Kind), `creator` a person. In
@@ -143,8 +143,13 @@ impl Writer {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// How many members a room has; of more than [`MENTIONABLE_MAX`] one more than that.
     pub(crate) fn count_members(&self, room_id: i64) -> Result<usize, StoreError> {
-        self.count_up("SELECT count(*) FROM memberships WHERE room_id = ?1", room_id)
+        let query = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM memberships WHERE room_id = ?1 LIMIT {})",
+            MENTIONABLE_MAX + 1
+        );
+        self.count_up(&query, room_id)
     }
 
     /// How many private rooms somebody is a member of.

@@ -26,7 +26,7 @@ use super::people::Person;
 use super::{Command, Hub, What, now_ms};
 use crate::close::Farewell;
 use crate::protocol::event;
-use crate::protocol::request::shown_room;
+use crate::protocol::request::{ConversationRequest, shown_room};
 use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
 use crate::session::Session;
 use crate::store::{Stored, Viewer};
@@ -171,11 +171,16 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
+        let is_typing = matches!(request, Request::Conversation(ConversationRequest::Typing { .. }));
         let asked = self
             .may_come(person)
             .and_then(|()| may_ask(person, &request))
             .and_then(|()| self.keep_pace(caller.conn, &request));
         if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
+            // Nobody waits for an answer to that.
+            if is_typing && refusal.code == Code::RateLimited {
+                return;
+            }
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
     }

@@ -242,3 +242,36 @@ fn whom_a_dead_hub_had_not_told_is_told() {
         assert_eq!(world.listed(3, &room).expect("listed")["unread"], 1);
     }
 }
+
+#[test]
+fn in_a_crowd_those_are_mentioned_who_are_here_and_others_by_their_name_as_it_is_written() {
+    let (mut world, [ann, _]) = world();
+    let li = world.guest("李雷");
+    let lobby = world.hub.rooms.find("lobby").map(|index| world.hub.rooms[index].id).expect("there");
+    for person in (10_000..10_000 + crate::limits::MENTIONABLE_MAX as i64).chain([li.person]) {
+        world.hub.writer.put_membership(person, lobby, Default::default(), 1).expect("stored");
+    }
+    world.hub.writer.commit().expect("committed");
+    world.ask(3, say("lobby", "@ann 和@李雷开会 @room"));
+    assert_eq!(world.received(3).pop().expect("own copy")["mentions"], json!([ann, li.person]));
+}
+
+#[test]
+fn a_list_that_is_longer_than_a_frame_goes_on_in_events() {
+    let (mut world, _) = world();
+    for n in 1..ROOMS_MAX {
+        world.hub.rooms.add(crate::store::RoomRow {
+            id: 100 + n as i64,
+            key: format!("room-{n}"),
+            title: format!("Room {n}"),
+            topic: "茶".repeat(250),
+            ..crate::store::RoomRow::default()
+        });
+    }
+    let told = world.answer(1, json!({"type": "rooms", "id": "r"}));
+    let (list, rest) = told.split_first().expect("an answer");
+    let first = list["rooms"].as_array().expect("rooms");
+    assert!(list.to_string().len() < crate::limits::FRAME_BYTES_MAX && !rest.is_empty());
+    assert!(rest.iter().all(|frame| frame["type"] == "room" && frame["joined"] == false));
+    assert_eq!(first.len() + rest.len(), ROOMS_MAX, "each once");
+}
