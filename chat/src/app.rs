@@ -81,12 +81,13 @@ impl Chat {
 /// Older history is read here, by whoever has connected. Until the session tells so, only the hub knows whether it has.
 fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
     let Asked::History { room, before, limit } = &envelope.request else { return None };
-    let Session { v1, name, client, .. } = Session::decode(conn.session())?;
+    let Session { v1, name, client, login, .. } = Session::decode(conn.session())?;
     (v1 && !name.is_empty()).then(|| Wanted {
         room: room.clone(),
         before: before.unwrap_or(u64::MAX),
         limit: *limit,
         viewer: Viewer { client: client.into(), name: name.into() },
+        person: login.map(|login| login.person),
     })
 }
 

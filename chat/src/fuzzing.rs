@@ -8,12 +8,15 @@ use crate::account::call::{Answer, Call};
 use crate::http::cookie;
 use crate::hub::Command;
 use crate::limits::{
-    EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, MUTE_MINUTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX,
-    QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX,
+    DIRECT_PEOPLE_MAX, EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, MENTION_PLACES_MAX, MUTE_MINUTES_MAX,
+    NAME_BYTES_MAX, PAGE_MESSAGES_MAX, QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX,
+    TEXT_BYTES_MAX, TOPIC_BYTES_MAX,
 };
-use crate::markdown;
+use crate::protocol::conversation::{self, Kind};
+use crate::protocol::request::{ConversationRequest, Whom};
 use crate::protocol::{Envelope, Request, event, moderation};
 use crate::session::Session;
+use crate::{markdown, mentions};
 
 /// Reads a text frame of a client's. What is accepted is within its limits, what is refused is refused by a frame of JSON.
 ///
@@ -55,16 +58,18 @@ fn check_request(request: &Request) {
             assert!((1..=TEXT_BYTES_MAX).contains(&text.len()));
             check_html(&markdown::to_html(text).unwrap_or_default());
             assert!(markdown::quote(text).len() <= QUOTE_BYTES_MAX);
+            assert!(mentions::candidates(text).len() <= MENTION_PLACES_MAX);
         }
         // It is stored between tabs and ends of lines.
         Request::React { emoji, .. } => {
             assert!((1..=EMOJI_BYTES_MAX + 3).contains(&emoji.len()) && !emoji.contains(char::is_whitespace));
         }
-        Request::Create { title, key } => {
+        Request::Create { title, key, topic, .. } => {
+            assert!(topic.len() <= TOPIC_BYTES_MAX);
             assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
             // Lower case may take more bytes.
             assert!((1..=2 * ROOM_BYTES_MAX).contains(&key.len()));
-            check_name(&event::created(None, key, title), key);
+            check_name(&conversation::created(None, key, title, Kind::Public), key);
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
@@ -72,6 +77,7 @@ fn check_request(request: &Request) {
             assert!((1..=NAME_BYTES_MAX).contains(&name.len()) && *minutes <= MUTE_MINUTES_MAX);
             check_name(&moderation::moderated(None, *act, name, 0), name);
         }
+        Request::Conversation(request) => check_conversation(request),
         Request::Delete { .. }
         | Request::Join { .. }
         | Request::Leave { .. }
@@ -79,6 +85,32 @@ fn check_request(request: &Request) {
         | Request::Who { .. }
         | Request::Away { .. }
         | Request::Guests { .. } => {}
+    }
+}
+
+fn check_conversation(request: &ConversationRequest) {
+    let check_whom = |whom: &Whom| match whom {
+        Whom::Number(number) => assert!(*number >= 0),
+        Whom::Name(name) => assert!((1..=NAME_BYTES_MAX).contains(&name.len())),
+    };
+    match request {
+        ConversationRequest::Direct { people } => {
+            assert!((1..=DIRECT_PEOPLE_MAX).contains(&people.len()));
+            people.iter().for_each(check_whom);
+        }
+        ConversationRequest::Invite { whom, .. } | ConversationRequest::Remove { whom, .. } => {
+            check_whom(whom)
+        }
+        ConversationRequest::Rename { title, key, .. } => {
+            assert!((1..=ROOM_BYTES_MAX).contains(&title.len()));
+            assert!((1..=2 * ROOM_BYTES_MAX).contains(&key.len()));
+        }
+        ConversationRequest::Topic { topic, .. } => assert!(topic.len() <= TOPIC_BYTES_MAX),
+        ConversationRequest::Archive { .. }
+        | ConversationRequest::Read { .. }
+        | ConversationRequest::Quiet { .. }
+        | ConversationRequest::Typing { .. }
+        | ConversationRequest::Members { .. } => {}
     }
 }
 

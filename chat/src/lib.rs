@@ -22,6 +22,7 @@ mod limits;
 mod log;
 mod lookalike;
 mod markdown;
+mod mentions;
 mod names;
 mod own_pace;
 mod presence;

@@ -20,6 +20,11 @@ pub(crate) const ROOM_CHARS_MAX: usize = 48;
 /// longer than a frame.
 pub(crate) const ROOM_BYTES_MAX: usize = 3 * ROOM_CHARS_MAX;
 
+/// Characters, and bytes, of what a room is about: two lines.
+pub(crate) const TOPIC_CHARS_MAX: usize = 250;
+/// See [`TOPIC_CHARS_MAX`].
+pub(crate) const TOPIC_BYTES_MAX: usize = 4 * TOPIC_CHARS_MAX;
+
 /// Marks that stand on one letter of a name. Hebrew and Tibetan need four; more are there to cover the lines above and below.
 pub(crate) const MARKS_MAX: usize = 4;
 
@@ -144,8 +149,49 @@ pub(crate) const RESUME_BYTES_MAX: usize = 1024 * 1024;
 /// is lost by closing, and much memory by waiting.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Rooms in all. Every `welcome` lists them all: 1,000 make some 100 KB.
+/// Public rooms in all. Every `welcome` lists them all: 1,000 make some 100 KB.
 pub(crate) const ROOMS_MAX: usize = 1_000;
+
+/// Private rooms and direct conversations in all, some 300 bytes each in the memory of the hub.
+pub(crate) const PRIVATE_ROOMS_MAX: usize = 20_000;
+
+/// Private rooms that one person is a member of: with each the list of rooms grows that every `welcome` has.
+pub(crate) const PRIVATE_ROOMS_PER_PERSON_MAX: usize = 500;
+
+/// Direct conversations of one person that are listed, those that were used last.
+pub(crate) const DIRECT_LISTED_MAX: usize = 1_000;
+
+/// People of one direct conversation; of more it is a room.
+pub(crate) const DIRECT_PEOPLE_MAX: usize = 9;
+
+/// Members of a private room. Each event of it that is not the same for all is made for each.
+pub(crate) const PRIVATE_MEMBERS_MAX: usize = 500;
+
+/// Bytes of JSON of the rooms in one frame; what is left of a longer list comes as events after it.
+pub(crate) const ROOMS_BYTES_MAX: usize = 400 * 1024;
+
+/// Bytes of JSON of all rooms that are told at one time. It takes rooms that are all called and described at the greatest length
+/// to come near; what is left out are conversations that nobody has used for long.
+pub(crate) const ROOMS_LISTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// People whom one message mentions.
+pub(crate) const MENTIONS_MAX: usize = 50;
+
+/// Places of a text that are looked at for a name: of a text that is nothing but `@` the first ones.
+pub(crate) const MENTION_PLACES_MAX: usize = 2 * MENTIONS_MAX;
+
+/// Places of a text at which names of a large room are looked up in the database, some thirty each.
+pub(crate) const MENTION_LOOKUPS_MAX: usize = 20;
+
+/// Members of a room whose names are all compared with what stands behind an `@`; of a larger room those who have a connection,
+/// and those whose name is written exactly so.
+pub(crate) const MENTIONABLE_MAX: usize = 1_000;
+
+/// Mentions that are counted: nobody reads a larger number, and counting costs time.
+pub(crate) const MENTIONS_COUNTED_MAX: usize = 1_000;
+
+/// Milliseconds between two notices that somebody writes; what comes in between is dropped.
+pub(crate) const TYPING_EVERY_MS: u64 = 2_000;
 
 /// Rooms that one connection is in at a time.
 pub(crate) const ROOMS_PER_CONNECTION_MAX: usize = 50;
@@ -259,6 +305,23 @@ pub(crate) mod pace {
     pub(crate) const ROOMS: Rate = Rate::every_seconds(30, 5);
     pub(crate) const ROOMS_OF_ADDRESS: Rate = Rate::every_seconds(20, 30);
 
+    /// Conversations with somebody that are opened; those that are there already count, too.
+    pub(crate) const DIRECTS: Rate = Rate::every_seconds(5, 40);
+    pub(crate) const DIRECTS_OF_ADDRESS: Rate = Rate::per_second(2, 400);
+
+    /// What is done to a room: who is in it, how it is called. All who may see it are told.
+    pub(crate) const ARRANGEMENTS: Rate = Rate::every_seconds(2, 40);
+    pub(crate) const ARRANGEMENTS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
+
+    /// Positions up to which a room was read: a page that is scrolled through, and one that reads a hundred rooms.
+    pub(crate) const READS: Rate = Rate::per_second(5, 200);
+    pub(crate) const READS_OF_ADDRESS: Rate = Rate::per_second(200, 5_000);
+
+    /// Notices that somebody types; what is more is dropped, and so is what follows another one within
+    /// [`TYPING_EVERY_MS`](super::TYPING_EVERY_MS).
+    pub(crate) const TYPING: Rate = Rate::per_second(2, 10);
+    pub(crate) const TYPING_OF_ADDRESS: Rate = Rate::per_second(50, 500);
+
     /// Those in one's rooms are told of each: a page that is looked at, and not, and looked at.
     pub(crate) const AWAYS: Rate = Rate::every_seconds(3, 20);
     pub(crate) const AWAYS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
@@ -289,9 +352,14 @@ const NAME_JSON_BYTES_MAX: usize = NAME_BYTES_MAX + NAME_CHARS_MAX + 3;
 const MESSAGE_JSON_BYTES_MAX: usize = (TEXT_BYTES_MAX + HTML_BYTES_MAX + 2 * QUOTE_BYTES_MAX) * 2
     + EMOJI_PER_MESSAGE_MAX * (EMOJI_BYTES_MAX + REACTION_NAMES_MAX * NAME_JSON_BYTES_MAX + 64)
     + 4 * ROOM_BYTES_MAX
+    + 20 * MENTIONS_MAX
     + 2048;
-/// A room in a list: key and title, in each of which every character may begin with one that is escaped, and the other keys.
-const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX) + 128;
+/// A room in a list: key, title and topic, in which every character may begin with one that is escaped, people, and the other keys.
+const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX)
+    + TOPIC_BYTES_MAX
+    + TOPIC_CHARS_MAX
+    + DIRECT_PEOPLE_MAX * (NAME_JSON_BYTES_MAX + 32)
+    + 320;
 
 /// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.
 const REQUEST_BYTES_MAX: usize =
@@ -302,10 +370,13 @@ const _: () = assert!(REQUEST_BYTES_MAX <= HUB_QUEUE_BYTES_MAX / 16);
 // The longest legal text, every byte of it escaped (6 bytes), must fit a frame …
 const _: () = assert!(TEXT_BYTES_MAX * 6 + 1024 <= FRAME_BYTES_MAX);
 // … and so must the server's longest answers.
-const _: () = assert!(ROOMS_MAX * ROOM_JSON_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
-const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
-const _: () = assert!(PAGE_BYTES_MAX + MEMBERS_BYTES_MAX + PEOPLE_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
+const _: () = assert!(ROOMS_BYTES_MAX + ROOM_JSON_BYTES_MAX + 2048 <= FRAME_BYTES_MAX);
+const _: () = assert!(ROOMS_LISTED_BYTES_MAX <= OUTPUT_BYTES_MAX / 4);
+const _: () = assert!(RESUME_ROOM_BYTES_MAX + MEMBERS_BYTES_MAX + 2048 <= FRAME_BYTES_MAX);
+const _: () = assert!(PAGE_BYTES_MAX + MEMBERS_BYTES_MAX + PEOPLE_BYTES_MAX + 2048 <= FRAME_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES_MAX <= RESUME_ROOM_BYTES_MAX && MESSAGE_JSON_BYTES_MAX <= PAGE_BYTES_MAX);
 // A resume of as many rooms as possible must fit the output queue, with room for what else happens.
 const _: () =
     assert!(RESUME_BYTES_MAX + ROOMS_PER_CONNECTION_MAX * (MEMBERS_BYTES_MAX + 1024) <= OUTPUT_BYTES_MAX / 2);
+// Members are counted no further than that.
+const _: () = assert!(PRIVATE_MEMBERS_MAX <= MENTIONABLE_MAX);

@@ -37,6 +37,16 @@ pub(crate) fn quote(text: &str) -> String {
     line[..end].to_owned()
 }
 
+/// Where a text is code, in a line or as a block.
+pub(crate) fn code(text: &str) -> Vec<Range<usize>> {
+    if !may_have_marks(text) {
+        return Vec::new();
+    }
+    let parser = Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH).into_offset_iter();
+    let is_code = |event: &Event<'_>| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_)));
+    parser.filter(|(event, _)| is_code(event)).map(|(_, range)| range).collect()
+}
+
 /// Most texts have nothing of all this: they need not be parsed.
 fn may_have_marks(text: &str) -> bool {
     let is_mark = |byte| {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use crate::limits::ROOMS_MAX;
+use crate::limits::{PRIVATE_ROOMS_MAX, ROOMS_MAX};
 use crate::lookalike;
 use crate::presence::Members;
+use crate::protocol::conversation::Kind;
 use crate::protocol::event::Position;
 use crate::store::RoomRow;
 use crate::store::history::RoomRef;
@@ -17,20 +18,39 @@ pub(crate) struct Room {
     /// In the database.
     pub(crate) id: i64,
     pub(crate) key: Arc<str>,
+    pub(crate) kind: Kind,
+    /// The person who has made it, if a session said who that was.
+    pub(crate) creator: Option<i64>,
     pub(crate) title: Arc<str>,
+    /// What it is about; empty: nobody has said.
+    pub(crate) topic: Arc<str>,
+    /// Nothing is written there any more.
+    pub(crate) is_archived: bool,
     /// The last message's, those of the open transaction included.
     pub(crate) seq: u64,
     /// The number of what has happened last to a message, that of the open transaction included.
     pub(crate) change: u64,
-    /// How far it is stored.
-    committed: Position,
+    /// In the database, of the last message: which room was used later than another.
+    pub(crate) last_row: i64,
+    /// Of the last message that mentions anybody, or one that did: what comes after it need not be looked through.
+    pub(crate) last_mention: u64,
+    stored: Stored,
     pub(crate) members: Members,
+}
+
+/// What of a room is in the database.
+#[derive(Clone, Debug)]
+struct Stored {
+    position: Position,
+    title: Arc<str>,
+    topic: Arc<str>,
+    is_archived: bool,
 }
 
 impl Room {
     /// How far it is stored.
     pub(crate) fn committed(&self) -> Position {
-        self.committed
+        self.stored.position
     }
 
     /// With what the open transaction has recorded.
@@ -41,20 +61,39 @@ impl Room {
     pub(crate) fn reference(&self) -> RoomRef {
         RoomRef { id: self.id, key: self.key.clone() }
     }
+
+    fn commit(&mut self) {
+        self.stored = Stored {
+            position: self.position(),
+            title: self.title.clone(),
+            topic: self.topic.clone(),
+            is_archived: self.is_archived,
+        };
+    }
+
+    fn roll_back(&mut self) {
+        let Stored { position, title, topic, is_archived } = self.stored.clone();
+        (self.seq, self.change) = (position.seq, position.change);
+        (self.title, self.topic, self.is_archived) = (title, topic, is_archived);
+    }
 }
 
 /// Names a room of [`Rooms`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RoomIndex(usize);
 
 /// All rooms, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: Vec<Room>,
+    /// Those that are everybody's.
+    public: Vec<RoomIndex>,
     by_key: HashMap<Arc<str>, RoomIndex>,
     by_id: HashMap<i64, RoomIndex>,
-    /// By what their titles look like; of two that look the same, the older one.
+    /// Public ones by what their titles look like; of two that look the same, the older one.
     by_look: HashMap<String, RoomIndex>,
+    /// Those to which the open transaction has done something.
+    touched: Vec<RoomIndex>,
 }
 
 impl Rooms {
@@ -69,32 +108,52 @@ impl Rooms {
     pub(crate) fn add(&mut self, row: RoomRow) -> RoomIndex {
         let index = RoomIndex(self.rooms.len());
         let key: Arc<str> = row.key.into();
+        let (title, topic): (Arc<str>, Arc<str>) = (row.title.into(), row.topic.into());
         self.by_key.insert(key.clone(), index);
         self.by_id.insert(row.id, index);
-        for look in lookalike::keys(&row.title) {
-            self.by_look.entry(look).or_insert(index);
+        if row.kind == Kind::Public {
+            self.public.push(index);
+            self.note_look(index, &title);
         }
+        let position = Position { seq: row.seq, change: row.change };
         self.rooms.push(Room {
             id: row.id,
             key,
-            title: row.title.into(),
+            kind: row.kind,
+            creator: row.creator,
+            title: title.clone(),
+            topic: topic.clone(),
+            is_archived: row.is_archived,
             seq: row.seq,
             change: row.change,
-            committed: Position { seq: row.seq, change: row.change },
+            last_row: row.last_row,
+            last_mention: row.last_mention,
+            stored: Stored { position, title, topic, is_archived: row.is_archived },
             members: Members::default(),
         });
         index
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.rooms.len() >= ROOMS_MAX
+    /// A title that is taken for this public room's from here on; what it was called before still is.
+    pub(crate) fn note_look(&mut self, index: RoomIndex, title: &str) {
+        for look in lookalike::keys(title) {
+            self.by_look.entry(look).or_insert(index);
+        }
+    }
+
+    /// Are there as many as there may be?
+    pub(crate) fn is_full(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Public => self.public.len() >= ROOMS_MAX,
+            Kind::Private | Kind::Direct => self.rooms.len() - self.public.len() >= PRIVATE_ROOMS_MAX,
+        }
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<RoomIndex> {
         self.by_key.get(key).copied()
     }
 
-    /// The room that one of this title would be taken for.
+    /// The public room that one of this title would be taken for.
     pub(crate) fn find_original(&self, title: &str) -> Option<RoomIndex> {
         lookalike::keys(title).iter().find_map(|look| self.by_look.get(look).copied())
     }
@@ -103,21 +162,30 @@ impl Rooms {
         self.by_id.get(&id).copied()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (RoomIndex, &Room)> {
-        self.rooms.iter().enumerate().map(|(index, room)| (RoomIndex(index), room))
+    /// Those that are everybody's, the oldest first.
+    pub(crate) fn public(&self) -> &[RoomIndex] {
+        &self.public
+    }
+
+    /// A room, to change what is in the database of it as part of the open transaction.
+    pub(crate) fn touch(&mut self, index: RoomIndex) -> &mut Room {
+        if self.touched.last() != Some(&index) {
+            self.touched.push(index);
+        }
+        &mut self.rooms[index.0]
     }
 
     /// What was recorded is stored.
     pub(crate) fn commit(&mut self) {
-        for room in &mut self.rooms {
-            room.committed = room.position();
+        for index in self.touched.drain(..) {
+            self.rooms[index.0].commit();
         }
     }
 
     /// What was recorded since the last commit never happened.
     pub(crate) fn roll_back(&mut self) {
-        for room in &mut self.rooms {
-            (room.seq, room.change) = (room.committed.seq, room.committed.change);
+        for index in self.touched.drain(..) {
+            self.rooms[index.0].roll_back();
         }
     }
 }
@@ -142,17 +210,26 @@ mod tests {
 
     #[test]
     fn a_transaction_that_fails_leaves_the_counters_as_they_were() {
-        let row = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 4, change: 2 };
+        let row = RoomRow {
+            id: 1,
+            key: "lobby".into(),
+            title: "Lobby".into(),
+            seq: 4,
+            change: 2,
+            ..RoomRow::default()
+        };
         let mut rooms = Rooms::load(vec![row]);
         let lobby = rooms.find("lobby").expect("the lobby");
-        rooms[lobby].seq += 2;
-        rooms[lobby].change += 1;
+        rooms.touch(lobby).seq += 2;
+        rooms.touch(lobby).change += 1;
         rooms.commit();
-        rooms[lobby].seq += 1;
-        rooms[lobby].change += 1;
+        rooms.touch(lobby).seq += 1;
+        rooms.touch(lobby).change += 1;
         let (stored, recorded) = (Position { seq: 6, change: 3 }, Position { seq: 7, change: 4 });
         assert_eq!((rooms[lobby].position(), rooms[lobby].committed()), (recorded, stored));
+        rooms.touch(lobby).topic = "tea".into();
         rooms.roll_back();
+        assert_eq!(&*rooms[lobby].topic, "");
         assert_eq!((rooms[lobby].position(), rooms[lobby].committed()), (stored, stored));
     }
 }

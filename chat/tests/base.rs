@@ -12,6 +12,8 @@ mod support;
 mod changes;
 #[path = "chat/control.rs"]
 mod control;
+#[path = "chat/conversations.rs"]
+mod conversations;
 #[path = "chat/durability.rs"]
 mod durability;
 #[path = "chat/errors.rs"]

@@ -17,9 +17,11 @@ use std::collections::HashMap;
 use switchboard::ConnectionId;
 
 use super::Hub;
+use super::activity::EVERYBODY;
 use super::effect::{Delivery, Effect};
 use super::outbox::{Group, Outbox};
 use crate::limits::BATCH_REQUESTS_MAX;
+use crate::protocol::conversation::Kind;
 use crate::rooms::RoomIndex;
 use crate::store::{Progress, StoreError, Stored};
 
@@ -42,6 +44,13 @@ impl<O: Outbox> Hub<O> {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
             let mut conn = sender(stored.row);
             let early = conn.filter(|conn| stored.client_id.is_some() && self.is_early(*conn, room));
+            if self.rooms[room].kind == Kind::Direct {
+                // It may be new to them, or have been hidden.
+                let pages = self.memberships.elsewhere(room);
+                if let Err(refusal) = self.tell_room_to(&pages, room, None) {
+                    tracing::error!(?refusal, "somebody was not told of a conversation");
+                }
+            }
             let room = &self.rooms[room];
             if let Some(sender) = early {
                 let copy = stored.message.to_json(&room.key, stored.client_id.as_deref());
@@ -68,7 +77,9 @@ impl<O: Outbox> Hub<O> {
                 self.late_copies.insert(Stored::Change { row: stored.row }, (sender, copy));
                 stored.conn = 0;
             }
-            self.effects.push(Effect::Change { room: key, stored });
+            // Whom it has mentioned before nobody knows any more: all count anew.
+            let recount = vec![EVERYBODY];
+            self.effects.push(Effect::Change { room: key, stored, recount });
         }
         self.settle().await;
         Ok(())

@@ -10,6 +10,7 @@ use crate::limits::{
     PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_CHANGES_MAX, RESUME_MESSAGES_MAX,
     RESUME_ROOM_BYTES_MAX,
 };
+use crate::protocol::conversation::Place;
 use crate::protocol::event::{self, MemberList, Missed, Page, Position};
 use crate::protocol::message::Change;
 use crate::protocol::request::Known;
@@ -22,6 +23,15 @@ use crate::store::{StoreError, StoredChange, Viewer};
 #[derive(Debug)]
 pub(super) enum Effect {
     Send(Outgoing),
+    /// Tells of something in the transaction: of what is not stored nobody is told.
+    WhenStored(Outgoing),
+    /// The answer to whoever has asked for it, or an error.
+    Answer {
+        conn: ConnectionId,
+        id: Option<String>,
+        room: Arc<str>,
+        frame: String,
+    },
     /// A message of the transaction: to its room, or an error to its sender.
     Deliver(Delivery),
     /// A message that was known already: to whoever sent it again, alone.
@@ -34,6 +44,8 @@ pub(super) enum Effect {
     Change {
         room: Arc<str>,
         stored: StoredChange,
+        /// Whom the message has mentioned, or does now.
+        recount: Vec<i64>,
     },
     /// A message is already as somebody wants it: to them alone.
     Unchanged {
@@ -83,6 +95,8 @@ pub(super) struct View {
     /// How far it had come at that moment: what comes after it is delivered.
     pub(super) position: Position,
     pub(super) members: MemberList,
+    /// What is told to nobody else.
+    pub(super) place: Place,
 }
 
 impl<O: Outbox> Hub<O> {
@@ -90,6 +104,12 @@ impl<O: Outbox> Hub<O> {
     pub(super) async fn carry_out(&mut self, effect: Effect, stored: bool) {
         match effect {
             Effect::Send(outgoing) => self.outbox.send(outgoing).await,
+            Effect::WhenStored(outgoing) if stored => self.outbox.send(outgoing).await,
+            Effect::WhenStored(_) => {}
+            Effect::Answer { conn, frame, .. } if stored => self.answer(conn, frame).await,
+            Effect::Answer { conn, id, room, .. } => {
+                self.answer(conn, Refusal::internal().id(id).room(&*room).to_json()).await;
+            }
             Effect::Deliver(delivery) if stored => self.deliver(delivery).await,
             Effect::Deliver(Delivery { conn, id, room, .. }) => {
                 if let Some(conn) = conn {
@@ -104,8 +124,10 @@ impl<O: Outbox> Hub<O> {
                 };
                 self.answer(asker.conn, frame).await;
             }
-            Effect::Change { room, stored: change } if stored => self.tell_change(&room, change).await,
-            Effect::Change { room, stored: StoredChange { conn, request_id, .. } } => {
+            Effect::Change { room, stored: change, recount } if stored => {
+                self.tell_change(&room, change, &recount).await;
+            }
+            Effect::Change { room, stored: StoredChange { conn, request_id, .. }, .. } => {
                 if let Some(conn) = ConnectionId::new(conn) {
                     self.answer(conn, Refusal::internal().id(request_id).room(&*room).to_json()).await;
                 }
@@ -144,12 +166,15 @@ impl<O: Outbox> Hub<O> {
             self.outbox.send(Outgoing::Publish { group: Group::Plain, frame: plain, except }).await;
         }
         self.outbox.send(Outgoing::Publish { group, frame, except }).await;
+        if let Some(room) = self.rooms.find(&room) {
+            self.tell_activity(room, &message).await;
+        }
         self.progress.message = row;
         self.outbox.note_published(self.progress);
     }
 
     /// To the v1 clients of the room; whoever did it has the id of the request in its copy.
-    async fn tell_change(&mut self, room: &str, stored: StoredChange) {
+    async fn tell_change(&mut self, room: &str, stored: StoredChange, recount: &[i64]) {
         let StoredChange { row, room_id, conn, request_id, number, change } = stored;
         let except = ConnectionId::new(conn).filter(|_| request_id.is_some());
         if let Some(conn) = except {
@@ -157,6 +182,9 @@ impl<O: Outbox> Hub<O> {
         }
         let frame = change.to_json(room, number, None).into();
         self.outbox.send(Outgoing::Publish { group: Group::Room(room_id), frame, except }).await;
+        if let (Some(room), Change::Message(message)) = (self.rooms.find(room), &change) {
+            self.recount(room, message.seq, recount).await;
+        }
         self.progress.change = row;
         self.outbox.note_published(self.progress);
     }
@@ -165,19 +193,19 @@ impl<O: Outbox> Hub<O> {
         self.outbox.send(Outgoing::Push { conn, frame: frame.into() }).await;
     }
 
-    async fn answer_join(&self, View { asker, room, position, members }: View) {
+    async fn answer_join(&self, View { asker, room, position, members, place }: View) {
         let room = &self.rooms[room];
         let position = stored_of(position, room);
         let page = self.page(room.reference(), position.seq, PAGE_BYTES_MAX, &asker);
         let frame = page.map(|page| {
-            event::joined(asker.id.as_deref(), &room.key, &room.title, &page, position, &members)
+            event::joined(asker.id.as_deref(), &room.key, &room.title, &page, position, &members, &place)
         });
         self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
     }
 
     async fn answer_resume(&self, views: Vec<(View, Known)>) {
         let mut bytes_left = RESUME_BYTES_MAX;
-        for (View { asker, room, position, members }, known) in views {
+        for (View { asker, room, position, members, place }, known) in views {
             let room = &self.rooms[room];
             let position = stored_of(position, room);
             let missed = self.missed(room.reference(), known, position, bytes_left, &asker);
@@ -188,7 +216,7 @@ impl<O: Outbox> Hub<O> {
                 };
                 let bytes: usize = messages.iter().chain(changes).map(|frame| frame.len() + 1).sum();
                 bytes_left = bytes_left.saturating_sub(bytes);
-                event::resumed(asker.id.as_deref(), &room.key, missed.as_ref(), position, &members)
+                event::resumed(asker.id.as_deref(), &room.key, missed.as_ref(), position, &members, &place)
             });
             self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
         }

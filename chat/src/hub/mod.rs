@@ -10,11 +10,15 @@
 //! sessions that the server keeps with the connections. So another hub goes on where one has ended ([`rebuild`]), or was
 //! killed: then the batch that it had in hand comes again ([`again`]).
 
+mod activity;
 mod again;
 mod attempts;
 mod calls;
+mod conversations;
 mod departures;
 mod effect;
+mod memberships;
+mod mentions;
 pub(crate) mod outbox;
 mod pace;
 mod people;
@@ -32,6 +36,7 @@ use bytes::Bytes;
 use switchboard::ConnectionId;
 
 use crate::limits::BATCH_BYTES_MAX;
+use crate::protocol::request::ConversationRequest;
 use crate::protocol::{Envelope, Request};
 use crate::rooms::Rooms;
 use crate::store::{Progress, StoreError, Writer};
@@ -40,6 +45,7 @@ use again::LateCopies;
 use attempts::Attempts;
 use departures::Departures;
 use effect::Effect;
+use memberships::Memberships;
 use outbox::Outbox;
 use pace::Pace;
 use people::People;
@@ -76,7 +82,11 @@ pub(crate) enum What {
 
 impl Command {
     fn creates_room(&self) -> bool {
-        matches!(&self.what, What::Asked { envelope: Envelope { request: Request::Create { .. }, .. }, .. })
+        let What::Asked { envelope, .. } = &self.what else { return false };
+        matches!(
+            envelope.request,
+            Request::Create { .. } | Request::Conversation(ConversationRequest::Direct { .. })
+        )
     }
 }
 
@@ -86,6 +96,7 @@ pub(crate) struct Hub<O> {
     writer: Writer,
     rooms: Rooms,
     people: People,
+    memberships: Memberships,
     pace: Pace,
     /// How far it has published what is stored.
     progress: Progress,
@@ -114,6 +125,7 @@ impl<O: Outbox> Hub<O> {
             writer,
             rooms,
             people,
+            memberships: Memberships::default(),
             pace,
             progress: Progress::default(),
             attempts,
@@ -152,6 +164,7 @@ impl<O: Outbox> Hub<O> {
                 Err(error) => {
                     tracing::error!(%error, "messages were not stored; their senders are told");
                     self.rooms.roll_back();
+                    self.look_up_all();
                 }
             }
             committed.is_ok()

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate};
 use crate::limits::{ADDRESSES_MAX, pace};
+use crate::protocol::request::ConversationRequest;
 use crate::protocol::{Refusal, Request};
 
 /// What requests are counted as.
@@ -23,9 +24,13 @@ enum Kind {
     Create,
     Look,
     Away,
+    Direct,
+    Arrange,
+    Read,
+    Typing,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 12;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -39,6 +44,21 @@ impl Kind {
             Request::Away { .. } => Self::Away,
             Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
             Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
+            Request::Conversation(request) => Self::of_conversation(request),
+        }
+    }
+
+    fn of_conversation(request: &ConversationRequest) -> Self {
+        match request {
+            ConversationRequest::Direct { .. } => Self::Direct,
+            ConversationRequest::Invite { .. }
+            | ConversationRequest::Remove { .. }
+            | ConversationRequest::Rename { .. }
+            | ConversationRequest::Topic { .. }
+            | ConversationRequest::Archive { .. } => Self::Arrange,
+            ConversationRequest::Read { .. } | ConversationRequest::Quiet { .. } => Self::Read,
+            ConversationRequest::Typing { .. } => Self::Typing,
+            ConversationRequest::Members { .. } => Self::Look,
         }
     }
 
@@ -53,6 +73,10 @@ impl Kind {
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
             Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
+            Self::Direct => (pace::DIRECTS, Some(pace::DIRECTS_OF_ADDRESS)),
+            Self::Arrange => (pace::ARRANGEMENTS, Some(pace::ARRANGEMENTS_OF_ADDRESS)),
+            Self::Read => (pace::READS, Some(pace::READS_OF_ADDRESS)),
+            Self::Typing => (pace::TYPING, Some(pace::TYPING_OF_ADDRESS)),
         }
     }
 
@@ -66,6 +90,10 @@ impl Kind {
             Self::Create => "creating rooms",
             Self::Look => "asking",
             Self::Away => "coming and going",
+            Self::Direct => "opening conversations",
+            Self::Arrange => "changing rooms",
+            Self::Read => "reading",
+            Self::Typing => "typing",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use switchboard::ConnectionId;
+use tokio::time::Instant;
 
 use super::pace::Buckets;
 use crate::account::Login;
@@ -33,6 +34,8 @@ pub(super) struct Person {
     /// The last request that changed the above.
     changed_by: Ticket,
     last_request: Option<LastRequest>,
+    /// When it was told last that somebody writes here.
+    pub(super) typed_at: Option<Instant>,
     /// How much it has asked for lately.
     pub(super) buckets: Buckets,
 }
@@ -58,6 +61,7 @@ impl Person {
             since_ms,
             changed_by,
             last_request: None,
+            typed_at: None,
             buckets: Buckets::default(),
         }
     }
@@ -73,6 +77,16 @@ impl Person {
             is_away: self.is_away,
             since_ms: self.since_ms,
         }
+    }
+
+    /// Is it told of more than the smallest protocol has?
+    pub(super) fn is_page(&self) -> bool {
+        self.v1 && self.name.is_some()
+    }
+
+    /// The number of whoever has a session.
+    pub(super) fn number(&self) -> Option<i64> {
+        self.login.map(|login| login.person)
     }
 
     pub(super) fn change(&mut self, ticket: Ticket) {
@@ -99,35 +113,46 @@ impl Person {
 
 /// The open connections, as far as the hub has heard of them; as many as the server allows.
 #[derive(Debug, Default)]
-pub(super) struct People(HashMap<ConnectionId, Person>);
+pub(super) struct People {
+    connections: HashMap<ConnectionId, Person>,
+    /// Those of people with a session, by person.
+    of_person: HashMap<i64, Vec<ConnectionId>>,
+}
 
 impl People {
     pub(super) fn add(&mut self, conn: ConnectionId, person: Person) {
-        self.0.insert(conn, person);
+        if let Some(Login { person, .. }) = person.login {
+            self.of_person.entry(person).or_default().push(conn);
+        }
+        self.connections.insert(conn, person);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.connections.len()
     }
 
     pub(super) fn get(&self, conn: ConnectionId) -> Option<&Person> {
-        self.0.get(&conn)
+        self.connections.get(&conn)
     }
 
     pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Person> {
-        self.0.get_mut(&conn)
+        self.connections.get_mut(&conn)
     }
 
     /// The connections of a person.
-    pub(super) fn of_person(&self, person: i64) -> impl Iterator<Item = ConnectionId> {
-        let is_theirs =
-            move |(_, known): &(_, &Person)| known.login.is_some_and(|login| login.person == person);
-        self.iter().filter(is_theirs).map(|(conn, _)| conn)
+    pub(super) fn of_person(&self, person: i64) -> &[ConnectionId] {
+        self.of_person.get(&person).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of them that are told of more than the smallest protocol has.
+    pub(super) fn pages_of(&self, person: i64) -> Vec<ConnectionId> {
+        let is_page = |conn: &&ConnectionId| self.get(**conn).is_some_and(Person::is_page);
+        self.of_person(person).iter().filter(is_page).copied().collect()
     }
 
     /// The rooms in which somebody of this name is.
     pub(super) fn rooms_of(&self, name: &str) -> Vec<RoomIndex> {
-        let theirs = self.0.values().filter(|person| person.name.as_deref() == Some(name));
+        let theirs = self.connections.values().filter(|person| person.name.as_deref() == Some(name));
         let mut rooms: Vec<_> = theirs.flat_map(|person| person.rooms.iter().copied()).collect();
         rooms.sort_unstable();
         rooms.dedup();
@@ -135,10 +160,19 @@ impl People {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Person)> {
-        self.0.iter().map(|(conn, person)| (*conn, person))
+        self.connections.iter().map(|(conn, person)| (*conn, person))
     }
 
     pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {
-        self.0.remove(&conn)
+        let removed = self.connections.remove(&conn)?;
+        if let Some(Login { person, .. }) = removed.login
+            && let Some(theirs) = self.of_person.get_mut(&person)
+        {
+            theirs.retain(|other| *other != conn);
+            if theirs.is_empty() {
+                self.of_person.remove(&person);
+            }
+        }
+        Some(removed)
     }
 }

@@ -51,17 +51,22 @@ impl<O: Outbox> Hub<O> {
             // From the moment in which it opened, whether a hub has heard of that or not.
             self.outbox.send(Outgoing::Join { conn, group: Group::Plain }).await;
         }
+        if !self.is_signed_in(&session) {
+            self.send_away(conn, Farewell::SignedOut);
+            return;
+        }
+        self.admit(conn, session);
         // A hub that died while it put a connection into a room would have changed the session last. The room is entered
-        // when the request comes again; until then its messages are none of the connection's.
+        // when the request comes again; until then its messages are none of the connection's. And one that died while it
+        // put somebody out of a room had not come to all of their connections.
         for group in connection.groups.iter().filter_map(|name| Group::from_name(name)) {
-            if matches!(group, Group::Room(id) if !session.rooms.contains(&id)) {
+            let Group::Room(id) = group else { continue };
+            let person = self.people.get(conn);
+            let is_there =
+                person.is_some_and(|person| person.rooms.iter().any(|room| self.rooms[*room].id == id));
+            if !is_there {
                 self.outbox.send(Outgoing::Leave { conn, group }).await;
             }
-        }
-        if self.is_signed_in(&session) {
-            self.admit(conn, session);
-        } else {
-            self.send_away(conn, Farewell::SignedOut);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::session::Session;
 use crate::testing::TempDirectory;
 
 mod changes;
+mod conversations;
 mod departures;
 mod folding;
 mod imitation;
@@ -20,7 +21,9 @@ mod paces;
 mod presence;
 mod repeats;
 mod resume;
+mod standing;
 mod successor;
+mod unread;
 
 /// Stands in for the library: knows what it keeps for each connection, and what each was sent.
 #[derive(Clone, Default)]

@@ -6,6 +6,8 @@
 //! ticket 2 × u64, session (bytes), kind u8, fields of the kind                         in version 1
 //! ```
 
+mod conversation;
+
 use std::hash::{DefaultHasher, Hasher as _};
 
 use bytes::Bytes;
@@ -56,7 +58,7 @@ mod kind {
 
     /// Does this version of the program write it?
     pub(super) fn is_known(kind: u8) -> bool {
-        kind <= RESUME_CHANGES || (AWAY..=MODERATE).contains(&kind)
+        kind <= RESUME_CHANGES || (AWAY..=MODERATE).contains(&kind) || super::conversation::is_known(kind)
     }
 }
 
@@ -171,11 +173,15 @@ fn put_request(out: &mut Output, request: &Request) {
         Request::Join { room } => put_room(out, kind::JOIN, room),
         Request::Leave { room } => put_room(out, kind::LEAVE, room),
         Request::Who { room } => put_room(out, kind::WHO, room),
-        Request::Create { title, key } => {
+        Request::Create { title, key, topic, is_private } if *is_private || !topic.is_empty() => {
+            conversation::put_create(out, (title, key), topic, *is_private);
+        }
+        Request::Create { title, key, .. } => {
             put_room(out, kind::CREATE, title);
             out.short_text(key);
         }
         Request::Rooms => out.byte(kind::ROOMS),
+        Request::Conversation(request) => conversation::put(out, request),
         Request::Guests { are_allowed } => {
             out.byte(kind::GUESTS);
             out.byte(u8::from(*are_allowed));
@@ -249,7 +255,9 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         kind::JOIN => Request::Join { room: text()? },
         kind::LEAVE => Request::Leave { room: text()? },
         kind::WHO => Request::Who { room: text()? },
-        kind::CREATE => Request::Create { title: text()?, key: text()? },
+        kind::CREATE => {
+            Request::Create { title: text()?, key: text()?, topic: String::new(), is_private: false }
+        }
         kind::GUESTS => Request::Guests { are_allowed: input.byte()? != 0 },
         kind::MODERATE => {
             let act = Act::from_name(&text()?)?;
@@ -271,7 +279,7 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
             };
             Request::Resume { rooms: (0..count).map(room).collect::<Option<_>>()? }
         }
-        _ => return None,
+        kind => return conversation::take(kind, input),
     })
 }
 
@@ -303,6 +311,17 @@ mod tests {
             r#"{"type":"delete","room":"tea","seq":7}"#.to_owned(),
             r#"{"type":"react","room":"tea","seq":7,"emoji":"👍🏽","on":true}"#.to_owned(),
             r#"{"type":"resume","rooms":{"tea":{"seq":3,"change":0},"lobby":41}}"#.to_owned(),
+            r#"{"type":"create","room":"Budget","private":true,"topic":"Q4"}"#.to_owned(),
+            r#"{"type":"direct","people":[9,12],"names":["李雷"]}"#.to_owned(),
+            r#"{"type":"invite","room":"P1","person":9}"#.to_owned(),
+            r#"{"type":"remove","room":"P1","name":"Ann"}"#.to_owned(),
+            r#"{"type":"rename","room":"tea","title":"Tea"}"#.to_owned(),
+            r#"{"type":"topic","room":"tea","topic":"leaves"}"#.to_owned(),
+            r#"{"type":"archive","room":"tea","archived":true}"#.to_owned(),
+            r#"{"type":"read","room":"tea","seq":41,"id":"r"}"#.to_owned(),
+            r#"{"type":"quiet","room":"tea","on":true}"#.to_owned(),
+            r#"{"type":"typing","room":"tea"}"#.to_owned(),
+            r#"{"type":"members","room":"tea"}"#.to_owned(),
         ];
         let asked = frames.iter().map(|frame| {
             let envelope = Envelope::parse(frame).expect(frame);

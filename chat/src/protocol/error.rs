@@ -39,6 +39,8 @@ pub(crate) enum Code {
     Muted,
     Banned,
     GuestsClosed,
+    Archived,
+    RoomFull,
     Busy,
     Internal,
 }
@@ -77,6 +79,8 @@ impl Code {
             Self::Muted => "muted",
             Self::Banned => "banned",
             Self::GuestsClosed => "guests_closed",
+            Self::Archived => "archived",
+            Self::RoomFull => "room_full",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -167,6 +171,12 @@ impl Refusal {
 
     pub(crate) fn not_signed_in() -> Self {
         let sentence = "Nobody has this session, or it has ended. Come in again, with POST /session.";
+        Self::new(Code::NotSignedIn, sentence)
+    }
+
+    /// For what only somebody who is known can ask.
+    pub(crate) fn needs_session() -> Self {
+        let sentence = "This is for people with a session alone. Come in with POST /session, and connect with its cookie.";
         Self::new(Code::NotSignedIn, sentence)
     }
 

@@ -1,20 +1,10 @@
 //! The frames that the server sends, apart from `error`.
 
+use super::conversation::Place;
 use super::json::{self, Object};
 use crate::account::{Profile, Role};
 use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
-
-/// A room in a list of rooms, as one viewer sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct RoomSummary<'a> {
-    pub(crate) room: &'a str,
-    pub(crate) title: &'a str,
-    pub(crate) seq: u64,
-    pub(crate) change: u64,
-    pub(crate) members: usize,
-    pub(crate) joined: bool,
-}
 
 /// How far a room had come at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +82,9 @@ pub(crate) fn whoami(person: Option<&Profile>) -> String {
     Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile)).finish()
 }
 
-/// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest.
-pub(crate) fn welcome<'a>(
-    id: Option<&str>,
-    name: &str,
-    person: Option<&Profile>,
-    rooms: impl IntoIterator<Item = RoomSummary<'a>>,
-) -> String {
+/// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest. `rooms` are JSON
+/// already.
+pub(crate) fn welcome(id: Option<&str>, name: &str, person: Option<&Profile>, rooms: &[String]) -> String {
     let limits = Object::nested()
         .number("text", TEXT_CHARS_MAX as u64)
         .number("name", NAME_CHARS_MAX as u64)
@@ -110,24 +96,11 @@ pub(crate) fn welcome<'a>(
         Some(person) => frame.raw("person", &profile(person)),
         None => frame,
     };
-    frame.raw("rooms", &room_list(rooms)).raw("limits", &limits).finish()
+    frame.raw("rooms", &json::array(rooms)).raw("limits", &limits).finish()
 }
 
-pub(crate) fn rooms<'a>(id: Option<&str>, rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
-    Object::of_type("rooms").optional("id", id).raw("rooms", &room_list(rooms)).finish()
-}
-
-fn room_list<'a>(rooms: impl IntoIterator<Item = RoomSummary<'a>>) -> String {
-    json::array(rooms.into_iter().map(|room| {
-        Object::nested()
-            .string("room", room.room)
-            .string("title", room.title)
-            .number("seq", room.seq)
-            .number("members", room.members as u64)
-            .boolean("joined", room.joined)
-            .number("change", room.change)
-            .finish()
-    }))
+pub(crate) fn rooms(id: Option<&str>, rooms: &[String]) -> String {
+    Object::of_type("rooms").optional("id", id).raw("rooms", &json::array(rooms)).finish()
 }
 
 pub(crate) fn joined(
@@ -137,8 +110,9 @@ pub(crate) fn joined(
     page: &Page,
     position: Position,
     members: &MemberList,
+    place: &Place,
 ) -> String {
-    Object::of_type("joined")
+    let frame = Object::of_type("joined")
         .optional("id", id)
         .string("room", room)
         .string("title", title)
@@ -148,8 +122,8 @@ pub(crate) fn joined(
         .number("change", position.change)
         .raw("members", &members.names)
         .number("member_count", members.count as u64)
-        .raw("people", &members.people)
-        .finish()
+        .raw("people", &members.people);
+    place.write(frame).finish()
 }
 
 /// `missed` is everything after the client's position, or else `page` the end of the history.
@@ -159,6 +133,7 @@ pub(crate) fn resumed(
     missed: Result<&Missed, &Page>,
     position: Position,
     members: &MemberList,
+    place: &Place,
 ) -> String {
     let frame = Object::of_type("resumed")
         .optional("id", id)
@@ -174,12 +149,12 @@ pub(crate) fn resumed(
         }
         Err(page) => frame.raw("messages", &json::array(&page.messages)).boolean("more", page.more),
     };
-    frame
+    let frame = frame
         .number("seq", position.seq)
         .number("change", position.change)
         .raw("members", &members.names)
-        .number("member_count", members.count as u64)
-        .finish()
+        .number("member_count", members.count as u64);
+    place.write(frame).finish()
 }
 
 pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
@@ -194,21 +169,6 @@ pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
 
 pub(crate) fn left(id: Option<&str>, room: &str) -> String {
     Object::of_type("left").optional("id", id).string("room", room).finish()
-}
-
-pub(crate) fn created(id: Option<&str>, room: &str, title: &str) -> String {
-    Object::of_type("created").optional("id", id).string("room", room).string("title", title).finish()
-}
-
-/// To every v1 client, when a room comes into being.
-pub(crate) fn room(room: &str, title: &str) -> String {
-    Object::of_type("room")
-        .string("room", room)
-        .string("title", title)
-        .number("seq", 0)
-        .number("members", 0)
-        .number("change", 0)
-        .finish()
 }
 
 pub(crate) fn who(id: Option<&str>, room: &str, members: &MemberList) -> String {
@@ -243,7 +203,7 @@ pub(crate) fn away(id: Option<&str>, is_away: bool) -> String {
     Object::of_type("away").optional("id", id).boolean("away", is_away).finish()
 }
 
-fn presence_name(presence: Presence) -> &'static str {
+pub(super) fn presence_name(presence: Presence) -> &'static str {
     if presence.is_away { "away" } else { "online" }
 }
 
@@ -272,12 +232,10 @@ mod tests {
 
     #[test]
     fn answers_have_the_keys_of_the_protocol() {
-        let summary =
-            RoomSummary { room: "lobby", title: "Lobby", seq: 41, change: 2, members: 3, joined: false };
         assert_eq!(
-            welcome(Some("1"), "Ann", None, [summary]),
+            welcome(Some("1"), "Ann", None, &["{}".into()]),
             concat!(
-                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{"room":"lobby","title":"Lobby","seq":41,"members":3,"joined":false,"change":2}],"#,
+                r#"{"type":"welcome","id":"1","name":"Ann","rooms":[{}],"#,
                 r#""limits":{"text":4000,"name":32,"room":48,"page":50}}"#
             )
         );
@@ -286,27 +244,23 @@ mod tests {
         let page = Page { messages: vec!["{}".into()], more: true, change: 2 };
         let at = |seq| Position { seq, change: 2 };
         assert_eq!(
-            joined(None, "lobby", "Lobby", &page, at(41), &members),
+            joined(None, "lobby", "Lobby", &page, at(41), &members, &Place::default()),
             r#"{"type":"joined","room":"lobby","title":"Lobby","messages":[{}],"more":true,"seq":41,"change":2,"members":["Ann","李雷"],"member_count":2,"people":[{"name":"Ann","presence":"away","since":7}]}"#
         );
         assert_eq!(
-            resumed(None, "t", Ok(&Missed::default()), at(3), &members),
+            resumed(None, "t", Ok(&Missed::default()), at(3), &members, &Place::default()),
             r#"{"type":"resumed","room":"t","complete":true,"messages":[],"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
         );
         let missed = Missed { messages: vec![], changes: Some(vec!["{}".into()]) };
         assert!(
-            resumed(None, "t", Ok(&missed), at(3), &members)
+            resumed(None, "t", Ok(&missed), at(3), &members, &Place::default())
                 .contains(r#""messages":[],"changes":[{}],"seq":3"#)
         );
         assert_eq!(
-            resumed(None, "t", Err(&page), at(3), &members),
+            resumed(None, "t", Err(&page), at(3), &members, &Place::default()),
             r#"{"type":"resumed","room":"t","complete":false,"messages":[{}],"more":true,"seq":3,"change":2,"members":["Ann","李雷"],"member_count":2}"#
         );
         assert_eq!(join("t", "Ann", 4), r#"{"type":"join","room":"t","from":"Ann","members":4}"#);
         assert_eq!(leave("t", "Ann", 3), r#"{"type":"leave","room":"t","from":"Ann","members":3}"#);
-        assert_eq!(
-            room("t", "T"),
-            r#"{"type":"room","room":"t","title":"T","seq":0,"members":0,"change":0}"#
-        );
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::limits::DIRECT_PEOPLE_MAX;
+
 /// The value of a known key.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Field {
@@ -13,6 +15,8 @@ pub(super) enum Field {
     Truth(bool),
     /// In the order of the frame; a key that comes twice is there twice.
     Object(Vec<(String, Field)>),
+    /// As many as any list of the protocol may have, and one more.
+    List(Vec<Field>),
     /// A value that no key of the protocol takes, by its name.
     Other(&'static str),
 }
@@ -25,6 +29,7 @@ impl Field {
             Self::Whole(_) => "a number",
             Self::Truth(_) => "a boolean",
             Self::Object(_) => "an object",
+            Self::List(_) => "an array",
             Self::Other(kind) => kind,
         }
     }
@@ -49,6 +54,13 @@ pub(super) struct Fields {
     pub(super) allowed: Option<Field>,
     pub(super) minutes: Option<Field>,
     pub(super) name: Option<Field>,
+    pub(super) title: Option<Field>,
+    pub(super) topic: Option<Field>,
+    pub(super) private: Option<Field>,
+    pub(super) people: Option<Field>,
+    pub(super) names: Option<Field>,
+    pub(super) person: Option<Field>,
+    pub(super) archived: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -86,6 +98,13 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Allowed => &mut fields.allowed,
                 Key::Minutes => &mut fields.minutes,
                 Key::Name => &mut fields.name,
+                Key::Title => &mut fields.title,
+                Key::Topic => &mut fields.topic,
+                Key::Private => &mut fields.private,
+                Key::People => &mut fields.people,
+                Key::Names => &mut fields.names,
+                Key::Person => &mut fields.person,
+                Key::Archived => &mut fields.archived,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -114,6 +133,13 @@ enum Key {
     Allowed,
     Minutes,
     Name,
+    Title,
+    Topic,
+    Private,
+    People,
+    Names,
+    Person,
+    Archived,
     Unknown,
 }
 
@@ -150,6 +176,13 @@ impl Visitor<'_> for KeyVisitor {
             "allowed" => Key::Allowed,
             "minutes" => Key::Minutes,
             "name" => Key::Name,
+            "title" => Key::Title,
+            "topic" => Key::Topic,
+            "private" => Key::Private,
+            "people" => Key::People,
+            "names" => Key::Names,
+            "person" => Key::Person,
+            "archived" => Key::Archived,
             _ => Key::Unknown,
         })
     }
@@ -199,8 +232,15 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+        let mut list = Vec::new();
+        while list.len() <= DIRECT_PEOPLE_MAX {
+            match items.next_element()? {
+                Some(item) => list.push(item),
+                None => return Ok(Field::List(list)),
+            }
+        }
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("an array"))
+        Ok(Field::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {

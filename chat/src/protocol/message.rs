@@ -23,6 +23,8 @@ pub(crate) struct Message {
     pub(crate) reply: Option<Reply>,
     /// The oldest first.
     pub(crate) reactions: Vec<Reaction>,
+    /// Whom it mentions, ascending; 0: everybody.
+    pub(crate) mentions: Vec<i64>,
 }
 
 /// What a message answers, as it is now.
@@ -68,6 +70,7 @@ impl Message {
         self.person.is_some()
             || self.reply.is_some()
             || self.change > 0
+            || !self.mentions.is_empty()
             || markdown::to_html(&self.text).is_some()
     }
 
@@ -84,6 +87,10 @@ impl Message {
         let mut out = self.write_core(room);
         if let Some(person) = self.person {
             out = out.number("person", person.cast_unsigned());
+        }
+        if !self.mentions.is_empty() {
+            let people = self.mentions.iter().map(|person| person.to_string());
+            out = out.raw("mentions", &json::array(people));
         }
         if let Some(html) = markdown::to_html(&self.text) {
             out = out.string("html", &html);

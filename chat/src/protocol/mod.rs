@@ -1,6 +1,7 @@
 //! The chat protocol as bytes: frames from clients become [`Request`]s or [`Refusal`]s, and what happens becomes
 //! frames. `docs/protocol.md` is its description. Nothing here knows sockets, rooms or the database.
 
+pub(crate) mod conversation;
 pub(crate) mod error;
 pub(crate) mod event;
 mod field;

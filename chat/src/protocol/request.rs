@@ -1,6 +1,8 @@
 //! What clients ask for. A [`Request`] has been checked: names are trimmed and legal, texts are within their limits;
 //! what is left to find out is what only the hub knows.
 
+mod conversation;
+
 use std::borrow::Cow;
 
 use serde_json::error::Category;
@@ -14,6 +16,7 @@ use crate::limits::{
 };
 use crate::names::{self, BadName};
 use crate::{characters, emoji};
+pub(crate) use conversation::{ConversationRequest, Whom, direct_people};
 
 /// A request and the client's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,10 @@ pub(crate) enum Request {
     Create {
         title: String,
         key: String,
+        /// What it is about; empty: nobody has said.
+        topic: String,
+        /// For those who are invited; its key is another one then.
+        is_private: bool,
     },
     Rooms,
     History {
@@ -90,6 +97,7 @@ pub(crate) enum Request {
     Guests {
         are_allowed: bool,
     },
+    Conversation(ConversationRequest),
 }
 
 /// What a client has of a room.
@@ -114,8 +122,8 @@ impl Envelope {
 }
 
 impl Request {
-    fn parse(fields: Fields) -> Result<Self, Refusal> {
-        let kind = match fields.kind {
+    fn parse(mut fields: Fields) -> Result<Self, Refusal> {
+        let kind = match fields.kind.take() {
             Some(Field::Text(kind)) => kind,
             Some(other) => return Err(wrong("type", "a string", Some(&other))),
             None => {
@@ -125,6 +133,9 @@ impl Request {
                 ));
             }
         };
+        if let Some(request) = ConversationRequest::parse(&kind, &mut fields) {
+            return request.map(Self::Conversation);
+        }
         match kind.as_str() {
             "connect" => Ok(Self::Connect {
                 name: name_or_none(&string("text", fields.text)?)?,
@@ -153,7 +164,13 @@ impl Request {
             "leave" => Ok(Self::Leave { room: string("room", fields.room)? }),
             "create" => {
                 let (title, key) = title(&string("room", fields.room)?)?;
-                Ok(Self::Create { title, key })
+                let topic = fields.topic.map(|field| string("topic", Some(field))).transpose()?;
+                Ok(Self::Create {
+                    title,
+                    key,
+                    topic: conversation::topic(topic.unwrap_or_default())?,
+                    is_private: fields.private.map_or(Ok(false), |field| truth("private", Some(field)))?,
+                })
             }
             "rooms" => Ok(Self::Rooms),
             "history" => Ok(Self::History {
@@ -199,6 +216,7 @@ impl Request {
             | Self::Leave { room }
             | Self::History { room, .. }
             | Self::Who { room } => Some(room),
+            Self::Conversation(request) => request.room(),
             Self::Connect { .. }
             | Self::Create { .. }
             | Self::Rooms
@@ -211,10 +229,13 @@ impl Request {
 
     /// Does it put something before other people's eyes? Who is to be silent may not.
     pub(crate) fn speaks(&self) -> bool {
-        matches!(
-            self,
-            Self::Message { .. } | Self::Edit { .. } | Self::React { on: true, .. } | Self::Create { .. }
-        )
+        match self {
+            Self::Message { .. } | Self::Edit { .. } | Self::React { on: true, .. } | Self::Create { .. } => {
+                true
+            }
+            Self::Conversation(request) => request.speaks(),
+            _ => false,
+        }
     }
 
     /// Does a client need the subprotocol `switchboard.v1` for it?

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, Row};
 use super::batch::Stored;
 use super::history;
 use super::writer::{Transaction, Writer};
-use super::{StoreError, integer, unsigned};
+use super::{StoreError, conversations, integer, unsigned};
 use crate::limits::{BATCH_REQUESTS_MAX, REACTION_NAMES_MAX};
 use crate::protocol::Message;
 use crate::protocol::message::{Change, Reaction};
@@ -55,9 +55,18 @@ pub(crate) struct Target {
 /// What is to happen to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What<'a> {
-    Edit { text: &'a str, now_ms: u64 },
+    /// `mentions`: whom the text mentions.
+    Edit {
+        text: &'a str,
+        mentions: &'a [i64],
+        now_ms: u64,
+    },
     Delete,
-    React { emoji: &'a str, name: &'a str, on: bool },
+    React {
+        emoji: &'a str,
+        name: &'a str,
+        on: bool,
+    },
 }
 
 /// Something that happens to a message.
@@ -130,12 +139,18 @@ impl Writer {
             .prepare_cached("UPDATE messages SET changed = ?2 WHERE id = ?1")?
             .execute((target.row, number))?;
         match new.what {
-            What::Edit { text, now_ms } => {
+            What::Edit { text, mentions, now_ms } => {
+                let (room, seq) = (new.room_id, integer(target.message.seq));
+                conversations::unmention(&self.connection, room, seq)?;
+                conversations::mention(&self.connection, room, seq, mentions)?;
                 self.connection
                     .prepare_cached("UPDATE messages SET text = ?2, edited_ms = ?3 WHERE id = ?1")?
                     .execute((target.row, text, integer(now_ms)))?;
             }
-            What::Delete => self.erase(target.row)?,
+            What::Delete => {
+                conversations::unmention(&self.connection, new.room_id, integer(target.message.seq))?;
+                self.erase(target.row)?;
+            }
             What::React { emoji, name, on } => self.react(target.row, emoji, name, on)?,
         }
         let change = self.outcome(target, new.what)?;

@@ -15,7 +15,9 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT m.seq, m.sent_ms, m.sender, m.text, m.client, m.client_id, m.id, m.changed, m.edited_ms, m.deleted,
-                    m.reactions, q.seq, q.sender, q.text, q.deleted, m.room_id, m.person
+                    m.reactions, q.seq, q.sender, q.text, q.deleted, m.room_id, m.person,
+                    CASE WHEN instr(m.text, '@') OR instr(m.text, '＠') THEN (SELECT group_concat(person) FROM mentions
+                        WHERE room_id = m.room_id AND seq = m.seq) END
              FROM messages m LEFT JOIN messages q ON q.room_id = m.room_id AND q.seq = m.reply_to ",
             $rest
         )
@@ -158,6 +160,7 @@ fn message_for(
 /// A message as everybody sees it, from the columns of [`select!`].
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let reactions: Option<String> = row.get(10)?;
+    let mentions: Option<String> = row.get(17)?;
     let reply_to: Option<i64> = row.get(11)?;
     let reply = match reply_to {
         Some(seq) => Some(Reply {
@@ -179,5 +182,13 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         deleted: row.get(9)?,
         reply,
         reactions: reactions.map(|summary| changes::read_summary(&summary)).unwrap_or_default(),
+        mentions: mentions.map(|people| numbers(&people)).unwrap_or_default(),
     })
+}
+
+/// What SQLite's `group_concat` has made of numbers, ascending.
+fn numbers(list: &str) -> Vec<i64> {
+    let mut numbers: Vec<i64> = list.split(',').filter_map(|number| number.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod changes;
+mod conversations;
 mod departures;
 mod directory;
 pub(crate) mod history;
@@ -22,12 +23,13 @@ use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use batch::Stored;
 pub(crate) use changes::{NewChange, StoredChange, Target, What};
+pub(crate) use conversations::Membership;
 pub(crate) use directory::{DataDirectory, data_path, database_in};
 pub(crate) use history::Viewer;
 pub(crate) use order::Deed;
 pub(crate) use people::{NewSession, Obstacle};
 pub(crate) use published::{Progress, Published};
-pub(crate) use writer::{NewMessage, Recorded, RoomRow, Writer};
+pub(crate) use writer::{NewMessage, NewRoom, Recorded, RoomRow, Writer};
 
 /// How long a statement waits for a lock that somebody outside (a backup, the `sqlite3` program) holds.
 const BUSY_TIMEOUT_MS: u32 = 5_000;

@@ -259,6 +259,12 @@ impl Writer {
              ORDER BY seen_ms DESC LIMIT -1 OFFSET ?1)",
             [GUESTS_MAX as i64],
         )?;
+        // In direct conversations they stay who they were to the others.
+        transaction.execute(
+            "DELETE FROM memberships WHERE person NOT IN (SELECT id FROM people)
+             AND room_id NOT IN (SELECT id FROM rooms WHERE kind = 2)",
+            [],
+        )?;
         Ok(transaction.commit()?)
     }
 }

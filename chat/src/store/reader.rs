@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use super::history::{self, RoomRef, Viewer};
-use super::{StoreError, open_reader, people};
+use super::{StoreError, conversations, open_reader, people};
 use crate::account::{Login, Profile, TokenHash};
 use crate::hub::now_ms;
 use crate::limits::{PAGE_BYTES_MAX, READS_QUEUED_MAX};
@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) limit: usize,
     /// Whoever asks.
     pub(crate) viewer: Viewer,
+    /// Who that is, if a session says so: somebody who may not read the room is told that there is none.
+    pub(crate) person: Option<i64>,
 }
 
 /// Why there is no page.
@@ -125,13 +127,16 @@ fn page(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -
     let connection = open(connection, database)?;
     // Messages and the number of the last change as they are at one moment.
     let snapshot = connection.unchecked_transaction().map_err(StoreError::from)?;
-    let Some(room) = find_room(&snapshot, &wanted.room)? else { return Err(ReadError::NoSuchRoom) };
+    let Some(room) = find_room(&snapshot, &wanted.room, wanted.person)? else {
+        return Err(ReadError::NoSuchRoom);
+    };
     let Wanted { before, limit, viewer, .. } = wanted;
     Ok(history::page(&snapshot, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
 }
 
-fn find_room(connection: &Connection, key: &str) -> Result<Option<RoomRef>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT id FROM rooms WHERE key = ?1")?;
-    let id = statement.query_row([key], |row| row.get(0)).optional()?;
+fn find_room(connection: &Connection, key: &str, person: Option<i64>) -> Result<Option<RoomRef>, StoreError> {
+    let query = format!("SELECT r.id FROM rooms r WHERE r.key = ?1 AND {}", conversations::MAY_READ);
+    let mut statement = connection.prepare_cached(&query)?;
+    let id = statement.query_row((key, person.unwrap_or(0)), |row| row.get(0)).optional()?;
     Ok(id.map(|id| RoomRef { id, key: key.into() }))
 }

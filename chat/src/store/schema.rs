@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, changes, departures, order, people, register};
+use super::{StoreError, changes, conversations, departures, order, people, register};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -39,6 +39,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     // Whose message it is; NULL: of somebody without a session. Nobody's number is given out again, and the row of a guest who
     // has been forgotten need not be there any more.
     "ALTER TABLE messages ADD COLUMN person INTEGER;",
+    conversations::TABLES,
+    conversations::INDEXES,
 ];
 
 /// The version that has a register of names.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::history::{self, RoomRef};
 use super::reader::{ReadError, Reader, Wanted};
 use super::*;
+use crate::protocol::conversation::Kind;
 use crate::testing::TempDirectory;
 use crate::ticket::Ticket;
 
@@ -33,6 +34,20 @@ fn message(seq: u64, text: &str) -> NewMessage<'_> {
         client: "key",
         client_id: None,
         reply_to: None,
+        mentions: &[],
+    }
+}
+
+fn new_room(number: u64, title: &str) -> NewRoom<'_> {
+    NewRoom {
+        ticket: ticket(number),
+        key: "tea",
+        title,
+        kind: Kind::Public,
+        topic: "",
+        creator: None,
+        members: &[],
+        now_ms: 5,
     }
 }
 
@@ -52,7 +67,7 @@ fn seqs(messages: &[String]) -> Vec<u64> {
 fn a_new_database_has_an_empty_lobby() {
     let directory = TempDirectory::new();
     let writer = Writer::open(&directory.database()).expect("opened");
-    let lobby = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), seq: 0, change: 0 };
+    let lobby = RoomRow { id: 1, key: "lobby".into(), title: "Lobby".into(), ..RoomRow::default() };
     assert_eq!(writer.rooms().expect("rooms"), [lobby]);
 }
 
@@ -60,8 +75,8 @@ fn a_new_database_has_an_empty_lobby() {
 fn what_was_committed_is_there_after_opening_again() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
-    let tea = writer.create_room(ticket(1), "tea", "Tea", 5).expect("created").expect("new");
-    assert_eq!(writer.create_room(ticket(2), "tea", "TEA", 6).expect("no error"), None, "the key is taken");
+    let tea = writer.create_room(&new_room(1, "Tea")).expect("created").expect("new");
+    assert_eq!(writer.create_room(&new_room(2, "TEA")).expect("no error"), None, "the key is taken");
     writer.record(&NewMessage { room_id: tea, ..message(1, "茶 \"quoted\"\n") }).expect("recorded");
     writer.commit().expect("committed");
     writer.record(&NewMessage { room_id: tea, ..message(2, "never committed") }).expect("recorded");
@@ -99,13 +114,13 @@ fn the_same_client_and_id_is_the_same_message() {
     let with = |seq, text, client, id| NewMessage { client, client_id: Some(id), ..message(seq, text) };
     let known = |seq, text: &str| Recorded::Known {
         room_id: 1,
-        message: crate::protocol::Message {
+        message: Box::new(crate::protocol::Message {
             seq,
             from: "Ann".into(),
             text: text.into(),
             ts: 1_000 + seq,
             ..Default::default()
-        },
+        }),
     };
     let new = |row| Recorded::New { row };
     assert_eq!(writer.record(&with(1, "first", "ann", "1")).expect("new"), new(1));
@@ -209,7 +224,7 @@ fn what_the_last_batch_left_is_known_after_opening_again() {
     fill(&mut writer, 1..=2);
     writer.begin_batch();
     fill(&mut writer, 3..=4);
-    let tea = writer.create_room(ticket(10), "tea", "Tea", 5).expect("created").expect("new");
+    let tea = writer.create_room(&new_room(10, "Tea")).expect("created").expect("new");
     // A transaction that fails leaves nothing, and takes nothing of what was there.
     writer.record(&message(5, "rolled back")).expect("recorded");
     assert!(writer.record(&message(4, "taken")).is_err());
@@ -280,7 +295,7 @@ fn what_has_been_published_is_known_to_the_next_process() {
 }
 
 fn wanted(room: &str, before: u64) -> Wanted {
-    Wanted { room: room.to_owned(), before, limit: 3, viewer: nobody() }
+    Wanted { room: room.to_owned(), before, limit: 3, viewer: nobody(), person: None }
 }
 
 #[test]

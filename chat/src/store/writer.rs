@@ -8,9 +8,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::batch::{BatchRecord, Stored};
+use super::conversations::{self, Membership};
 use super::history::{self, RoomRef, Viewer};
 use super::{StoreError, configure, integer, register, schema, unsigned};
 use crate::protocol::Message;
+use crate::protocol::conversation::Kind;
 use crate::protocol::event::Page;
 use crate::ticket::Ticket;
 
@@ -37,7 +39,7 @@ pub(super) enum Transaction {
 }
 
 /// A room as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RoomRow {
     pub(crate) id: i64,
     pub(crate) key: String,
@@ -46,6 +48,32 @@ pub(crate) struct RoomRow {
     pub(crate) seq: u64,
     /// The number of what has happened last to a message of it; 0 if nothing has.
     pub(crate) change: u64,
+    pub(crate) kind: Kind,
+    /// What it is about; empty: nobody has said.
+    pub(crate) topic: String,
+    /// Nothing is written there any more.
+    pub(crate) is_archived: bool,
+    /// The person who has made it, if a session said who that was.
+    pub(crate) creator: Option<i64>,
+    /// The row of its last message; 0 if it has none.
+    pub(crate) last_row: i64,
+    /// The `seq` of the last message that mentions anybody; 0: none does.
+    pub(crate) last_mention: u64,
+}
+
+/// A room that is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRoom<'a> {
+    /// Of the request.
+    pub(crate) ticket: Ticket,
+    pub(crate) key: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) topic: &'a str,
+    pub(crate) creator: Option<i64>,
+    /// Who is a member from the beginning.
+    pub(crate) members: &'a [(i64, Membership)],
+    pub(crate) now_ms: u64,
 }
 
 /// A message that is to be stored.
@@ -68,6 +96,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) client_id: Option<&'a str>,
     /// The `seq` of the message that it answers, in the same room.
     pub(crate) reply_to: Option<u64>,
+    /// Whom it mentions; 0: everybody.
+    pub(crate) mentions: &'a [i64],
 }
 
 /// A message that is stored, and what only its sender is shown.
@@ -85,7 +115,7 @@ pub(crate) enum Recorded {
     /// It is part of the open transaction.
     New { row: i64 },
     /// Its client key and id are those of this message, which is stored, or about to be.
-    Known { room_id: i64, message: Message },
+    Known { room_id: i64, message: Box<Message> },
 }
 
 impl Writer {
@@ -121,7 +151,11 @@ impl Writer {
     /// All rooms, the oldest first: the lobby is the first one.
     pub(crate) fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT id, key, title, (SELECT max(seq) FROM messages WHERE room_id = rooms.id), change FROM rooms ORDER BY id",
+            "SELECT r.id, r.key, r.title, m.seq, r.change, r.kind, r.topic, r.archived, r.creator, m.id,
+                    (SELECT max(seq) FROM mentions WHERE room_id = r.id)
+             FROM rooms r LEFT JOIN messages m
+                 ON m.room_id = r.id AND m.seq = (SELECT max(seq) FROM messages WHERE room_id = r.id)
+             ORDER BY r.id",
         )?;
         let rows = statement.query_map([], |row| {
             let seq: Option<i64> = row.get(3)?;
@@ -131,6 +165,12 @@ impl Writer {
                 title: row.get(2)?,
                 seq: unsigned(seq.unwrap_or(0)),
                 change: unsigned(row.get(4)?),
+                kind: Kind::from_number(row.get(5)?),
+                topic: row.get(6)?,
+                is_archived: row.get(7)?,
+                creator: row.get(8)?,
+                last_row: row.get::<_, Option<i64>>(9)?.unwrap_or(0),
+                last_mention: row.get::<_, Option<i64>>(10)?.map_or(0, unsigned),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -172,22 +212,21 @@ impl Writer {
     }
 
     /// Stores a room at once, in a transaction of its own: None if its key is taken. No transaction may be open.
-    pub(crate) fn create_room(
-        &mut self,
-        ticket: Ticket,
-        key: &str,
-        title: &str,
-        now_ms: u64,
-    ) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn create_room(&mut self, new: &NewRoom<'_>) -> Result<Option<i64>, StoreError> {
+        let NewRoom { ticket, key, title, kind, topic, creator, members, now_ms } = *new;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut statement = transaction.prepare_cached(
-            "INSERT INTO rooms (key, title, created_ms) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO rooms (key, title, created_ms, kind, topic, creator) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (key) DO NOTHING",
         )?;
-        if statement.execute((key, title, integer(now_ms)))? == 0 {
+        if statement.execute((key, title, integer(now_ms), kind.number(), topic, creator))? == 0 {
             return Ok(None);
         }
         drop(statement);
         let row = transaction.last_insert_rowid();
+        for (person, membership) in members {
+            conversations::put(&transaction, (*person, row), *membership, now_ms)?;
+        }
         self.batch.add(ticket, Stored::Room { row });
         let committed = self.batch.save(&transaction).and_then(|()| transaction.commit());
         match committed {
@@ -195,6 +234,15 @@ impl Writer {
             Err(_) => self.batch.roll_back(),
         }
         committed.map(|()| Some(row)).map_err(StoreError::from)
+    }
+
+    /// What a request has done to a room is in the open transaction: should the request come again, it was carried out.
+    pub(crate) fn note_deed(&mut self, ticket: Ticket, room: i64) -> Result<(), StoreError> {
+        if !self.begin_if_sound()? {
+            return Err(StoreError::Aborted);
+        }
+        self.batch.add(ticket, Stored::Room { row: room });
+        Ok(())
     }
 
     /// Adds a message to the open transaction, or begins one. After an error nothing of the transaction will be
@@ -230,13 +278,19 @@ impl Writer {
         ))?;
         if added == 1 {
             let row = self.connection.last_insert_rowid();
+            conversations::mention(
+                &self.connection,
+                message.room_id,
+                integer(message.seq),
+                message.mentions,
+            )?;
             self.batch.add(message.ticket, Stored::Message { row, conn: message.conn });
             return Ok(Recorded::New { row });
         }
         let mut known =
             self.connection.prepare_cached(history::select!("WHERE m.client = ?1 AND m.client_id = ?2"))?;
         Ok(known.query_row((message.client, message.client_id), |row| {
-            Ok(Recorded::Known { room_id: row.get(15)?, message: history::message(row)? })
+            Ok(Recorded::Known { room_id: row.get(15)?, message: Box::new(history::message(row)?) })
         })?)
     }
 
@@ -359,6 +413,11 @@ impl Writer {
         }
         self.begin()?;
         Ok(true)
+    }
+
+    /// A statement failed: nothing of the open transaction may be committed.
+    pub(super) fn fail(&mut self) {
+        self.transaction = Transaction::Failed;
     }
 
     /// True for one in so many calls.

@@ -9,6 +9,7 @@ mod support;
 
 mod changes;
 mod control;
+mod conversations;
 mod durability;
 mod errors;
 mod http;
@@ -21,4 +22,5 @@ mod plain;
 mod processes;
 mod program;
 mod rich;
+mod survival;
 mod user;

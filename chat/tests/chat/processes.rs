@@ -154,14 +154,14 @@ fn await_another(server: &Server, old: &ProcessLine) {
     });
 }
 
-fn kill(server: &Server, name: &str) {
+pub fn kill(server: &Server, name: &str) {
     let processes = server.processes();
     let process = find(&processes, name).unwrap_or_else(|| panic!("no {name} in {processes:?}"));
     Server::kill_process(process.pid);
     await_another(server, process);
 }
 
-fn reload(server: &Server) {
+pub fn reload(server: &Server) {
     let (output, out, err) = server.order("reload");
     assert!(output.status.success(), "{err}");
     assert!(out.starts_with("reloaded: generation "), "{out}");

@@ -2,10 +2,12 @@
 //!
 //! Each of these requests says how a message shall be: asked for once more, it changes nothing, and is answered by how it is.
 
+use super::settings::writable;
 use super::{Caller, not_joined};
 use crate::hub::calls::unwritable;
 use crate::hub::effect::Effect;
 use crate::hub::outbox::Outbox;
+use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
 use crate::limits::{EMOJI_PER_MESSAGE_MAX, REACTIONS_PER_MESSAGE_MAX};
 use crate::protocol::message::Change;
@@ -24,7 +26,9 @@ impl<O: Outbox> Hub<O> {
             self.leave_unchanged(caller, room, target);
             return Ok(());
         }
-        self.change(caller, room, &target, What::Edit { text, now_ms: now_ms() })
+        let author = self.people.get(caller.conn).and_then(Person::number);
+        let mentions = self.mentioned(room, author, text)?;
+        self.change(caller, room, &target, What::Edit { text, mentions: &mentions, now_ms: now_ms() })
     }
 
     /// An own message, or, for an administrator, anybody's: nothing of it is left.
@@ -107,11 +111,12 @@ impl<O: Outbox> Hub<O> {
 
     /// A message of a room that the caller is in.
     fn joined_target(&self, caller: &Caller, room: &str, seq: u64) -> Result<(RoomIndex, Target), Refusal> {
-        let index = self.find(room)?;
+        let index = self.find(caller.conn, room)?;
         let Some(person) = self.people.get(caller.conn) else { return Err(Refusal::internal()) };
         if !person.rooms.contains(&index) {
             return Err(not_joined(room, person.v1));
         }
+        writable(&self.rooms[index])?;
         Ok((index, self.target(index, seq)?))
     }
 
@@ -131,7 +136,7 @@ impl<O: Outbox> Hub<O> {
         target: &Target,
         what: What<'_>,
     ) -> Result<(), Refusal> {
-        let room = &mut self.rooms[room];
+        let room = self.rooms.touch(room);
         let change = room.change + 1;
         let changed = self.writer.change(
             target,
@@ -149,7 +154,11 @@ impl<O: Outbox> Hub<O> {
             Refusal::internal().room(&*room.key)
         })?;
         room.change = change;
-        self.effects.push(Effect::Change { room: room.key.clone(), stored });
+        let recount = changed_mentions(&target.message.mentions, what);
+        if !recount.is_empty() {
+            room.last_mention = room.last_mention.max(target.message.seq);
+        }
+        self.effects.push(Effect::Change { room: room.key.clone(), stored, recount });
         Ok(())
     }
 
@@ -163,6 +172,19 @@ impl<O: Outbox> Hub<O> {
         let room = self.rooms[room].key.clone();
         self.effects.push(Effect::Unchanged { asker: self.asker(caller), room, number, change });
     }
+}
+
+/// Those who are mentioned now and were not before, or the other way round.
+fn changed_mentions(before: &[i64], what: What<'_>) -> Vec<i64> {
+    let now = match what {
+        What::Edit { mentions, .. } => mentions,
+        What::Delete => &[],
+        What::React { .. } => return Vec::new(),
+    };
+    let only = |some: &[i64], others: &[i64]| -> Vec<i64> {
+        some.iter().filter(|person| !others.contains(person)).copied().collect()
+    };
+    [only(before, now), only(now, before)].concat()
 }
 
 fn not_yours() -> Refusal {

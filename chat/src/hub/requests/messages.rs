@@ -1,14 +1,17 @@
 //! Messages to rooms.
 
+use super::settings::writable;
 use super::{Caller, not_joined};
+use crate::hub::calls::unwritable;
 use crate::hub::effect::{Delivery, Effect};
 use crate::hub::outbox::{Group, Outbox};
 use crate::hub::{Hub, now_ms};
 use crate::markdown;
+use crate::protocol::conversation::Kind;
 use crate::protocol::message::Reply;
 use crate::protocol::{GUEST, LOBBY, Message, Refusal};
 use crate::rooms::RoomIndex;
-use crate::store::{NewMessage, Recorded, Target};
+use crate::store::{Membership, NewMessage, Recorded, Target};
 
 impl<O: Outbox> Hub<O> {
     pub(super) fn message(
@@ -18,16 +21,18 @@ impl<O: Outbox> Hub<O> {
         text: String,
         reply_to: Option<u64>,
     ) -> Result<(), Refusal> {
-        let Caller { conn, ticket, id } = caller.clone();
+        let Caller { conn, ticket, id, .. } = caller.clone();
         let Some(person) = self.people.get(conn) else { return Ok(()) };
-        let index = self.find(room)?;
+        let index = self.find(conn, room)?;
         if person.v1 && !person.rooms.contains(&index) || !person.v1 && room != LOBBY {
             return Err(not_joined(room, person.v1));
         }
         let from = person.name.as_deref().unwrap_or(GUEST).to_owned();
+        writable(&self.rooms[index])?;
+        let (author, client) = (person.number(), person.client.clone());
         let reply = reply_to.map(|seq| self.reply(index, seq)).transpose()?;
-        let room = &mut self.rooms[index];
-        let author = person.login.map(|login| login.person);
+        let mentions = self.mentioned(index, author, &text)?;
+        let room = &self.rooms[index];
         let message = Message {
             seq: room.seq + 1,
             from,
@@ -35,6 +40,7 @@ impl<O: Outbox> Hub<O> {
             text,
             ts: now_ms(),
             reply,
+            mentions,
             ..Message::default()
         };
         let recorded = self.writer.record(&NewMessage {
@@ -46,14 +52,20 @@ impl<O: Outbox> Hub<O> {
             from: &message.from,
             person: message.person,
             text: &message.text,
-            client: &person.client,
+            client: &client,
             client_id: id.as_deref(),
             reply_to,
+            mentions: &message.mentions,
         });
         match recorded {
             Ok(Recorded::New { row }) => {
-                room.seq = message.seq;
+                let room = self.rooms.touch(index);
+                (room.seq, room.last_row) = (message.seq, row);
+                if !message.mentions.is_empty() {
+                    room.last_mention = message.seq;
+                }
                 let (group, room) = (Group::Room(room.id), room.key.clone());
+                self.follow(index, author, message.seq);
                 self.effects.push(Effect::Deliver(Delivery {
                     row,
                     conn: Some(conn),
@@ -64,9 +76,11 @@ impl<O: Outbox> Hub<O> {
                 }));
             }
             Ok(Recorded::Known { room_id, message }) => {
-                let room = self.rooms.with_id(room_id).ok_or_else(Refusal::internal)?;
+                let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
+                // It was sent to a room that whoever sends it again may not see any more.
+                let room = stored.ok_or_else(|| Refusal::no_such_room().room(&*self.key(index)))?;
                 let room = self.rooms[room].key.clone();
-                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message });
+                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message: *message });
             }
             Err(error) => {
                 tracing::error!(%error, "a message was not stored");
@@ -74,6 +88,33 @@ impl<O: Outbox> Hub<O> {
             }
         }
         Ok(())
+    }
+
+    /// Whoever writes has read what was written before. A conversation that somebody had hidden is in their list again, which
+    /// they are told before they are told of the message. What of it is not stored keeps the message from being stored.
+    fn follow(&mut self, room: RoomIndex, author: Option<i64>, seq: u64) {
+        if self.rooms[room].kind == Kind::Direct
+            && let Ok(true) = self.writer.unhide(self.rooms[room].id).map_err(unwritable)
+        {
+            self.show(room);
+        }
+        if let Some(author) = author
+            && let Some(membership) = self.memberships.get(author, room)
+        {
+            let _ = self.put_membership(author, room, Membership { read: seq, ..membership });
+        }
+    }
+
+    /// A conversation is in everybody's list again.
+    fn show(&mut self, room: RoomIndex) {
+        for person in self.memberships.here(room).collect::<Vec<_>>() {
+            let known = self.memberships.get(person, room).filter(|known| known.is_hidden);
+            let Some(membership) = known else { continue };
+            self.memberships.put(person, room, Membership { is_hidden: false, ..membership });
+            if let Err(refusal) = self.tell_room_to(&self.people.pages_of(person), room, None) {
+                tracing::error!(?refusal, "somebody was not told of a conversation");
+            }
+        }
     }
 
     /// What a message answers.

@@ -4,26 +4,30 @@
 //! see [`again`](super::again).
 
 mod changes;
+mod conversations;
+mod members;
 mod messages;
 mod moderation;
 mod people;
 mod presence;
+mod reading;
 mod rooms;
+mod settings;
 
 use std::sync::Arc;
 
 use switchboard::{ConnectionId, Text};
 use tokio::time::Instant;
 
+use super::conversations::RoomList;
 use super::effect::{Asker, Effect};
 use super::outbox::{Group, Outbox, Outgoing};
 use super::people::Person;
 use super::{Command, Hub, What, now_ms};
 use crate::close::Farewell;
 use crate::protocol::event;
-use crate::protocol::request::shown_room;
+use crate::protocol::request::{ConversationRequest, shown_room};
 use crate::protocol::{Code, Envelope, Refusal, Request, SUBPROTOCOL_V1};
-use crate::rooms::RoomIndex;
 use crate::session::Session;
 use crate::store::{Stored, Viewer};
 use crate::ticket::Ticket;
@@ -35,11 +39,13 @@ struct Caller {
     ticket: Ticket,
     /// The client's name for the request.
     id: Option<String>,
+    /// A hub that has died has had it: what was done may not have been told.
+    again: bool,
 }
 
 impl<O: Outbox> Hub<O> {
     pub(super) fn apply(&mut self, command: Command) {
-        let Command { conn, ticket, repeated, session, what, .. } = command;
+        let Command { conn, ticket, attempt, repeated, session, what } = command;
         match what {
             What::Opened => self.opened(conn, &session),
             What::Closed => self.closed(conn, &session),
@@ -48,7 +54,7 @@ impl<O: Outbox> Hub<O> {
                 if person.has_just_asked(fingerprint, repeated) {
                     return;
                 }
-                let caller = Caller { conn, ticket, id };
+                let caller = Caller { conn, ticket, id, again: attempt > 1 };
                 if self.was_done(&caller, &request) {
                     return;
                 }
@@ -97,6 +103,12 @@ impl<O: Outbox> Hub<O> {
     /// Knows a connection from here on, which is what its session says; nobody is told.
     pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
         let mut person = Person::from_session(session, &self.rooms);
+        let number = person.number();
+        if let Some(number) = number {
+            self.remember(number);
+        }
+        // Who was removed meanwhile is not there any more.
+        person.rooms.retain(|room| self.may_read(number, *room));
         if let Some(login) = person.login
             && let Ok(Some(identity)) = self.writer.identity(login.person)
         {
@@ -109,10 +121,15 @@ impl<O: Outbox> Hub<O> {
             self.presences.arrive(name, person.is_away, person.since_ms);
         }
         self.people.add(conn, person);
+        self.look_around(conn);
     }
 
     fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
-        match self.people.remove(conn) {
+        let removed = self.people.remove(conn);
+        if let Some(number) = removed.as_ref().and_then(Person::number) {
+            self.look_away(conn, number);
+        }
+        match removed {
             Some(Person { name: Some(name), rooms, is_away, .. }) => {
                 self.departed(&name, is_away, !rooms.is_empty());
                 for room in rooms {
@@ -149,7 +166,7 @@ impl<O: Outbox> Hub<O> {
             }
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {
-                    self.tell_creation(caller, room);
+                    self.tell_again(caller, request, room);
                 }
             }
         }
@@ -158,11 +175,16 @@ impl<O: Outbox> Hub<O> {
 
     fn asked(&mut self, caller: Caller, request: Request) {
         let Some(person) = self.people.get(caller.conn) else { return };
+        let is_typing = matches!(request, Request::Conversation(ConversationRequest::Typing { .. }));
         let asked = self
             .may_come(person)
             .and_then(|()| may_ask(person, &request))
             .and_then(|()| self.keep_pace(caller.conn, &request));
         if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
+            // Nobody waits for an answer to that.
+            if is_typing && refusal.code == Code::RateLimited {
+                return;
+            }
             self.push(caller.conn, refusal.id(caller.id).to_json());
         }
     }
@@ -196,13 +218,17 @@ impl<O: Outbox> Hub<O> {
             Request::React { room, seq, emoji, on } => return self.react(caller, &room, seq, &emoji, on),
             Request::Join { room } => return self.join(caller, &room),
             Request::Leave { room } => return self.leave(caller, &room),
-            Request::Create { title, key } => return self.create(caller, &title, key),
+            Request::Create { title, key, topic, is_private } => {
+                return self.create(caller, (&title, &key), &topic, is_private);
+            }
+            Request::Conversation(request) => return self.converse(caller, request),
             Request::Rooms => {
-                let frame = event::rooms(id, self.summaries(caller.conn));
-                self.push(caller.conn, frame);
+                let RoomList { first, rest } = self.room_list(caller.conn)?;
+                self.push(caller.conn, event::rooms(id, &first));
+                rest.into_iter().for_each(|frame| self.push(caller.conn, frame));
             }
             Request::History { room, before, limit } => {
-                let room = self.find(&room)?;
+                let room = self.find(caller.conn, &room)?;
                 let before = before.unwrap_or(u64::MAX);
                 self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
             }
@@ -211,7 +237,7 @@ impl<O: Outbox> Hub<O> {
             Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),
             Request::Guests { are_allowed } => return self.allow_guests(caller, are_allowed),
             Request::Who { room } => {
-                let room = self.find(&room)?;
+                let room = self.find(caller.conn, &room)?;
                 let frame = event::who(id, &self.rooms[room].key, &self.member_list(room));
                 self.push(caller.conn, frame);
             }
@@ -234,10 +260,6 @@ impl<O: Outbox> Hub<O> {
 
     fn publish(&mut self, group: Group, frame: Text, except: Option<ConnectionId>) {
         self.effects.push(Effect::Send(Outgoing::Publish { group, frame, except }));
-    }
-
-    fn find(&self, room: &str) -> Result<RoomIndex, Refusal> {
-        self.rooms.find(room).ok_or_else(|| Refusal::no_such_room().room(shown_room(room)))
     }
 
     fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {

@@ -51,7 +51,7 @@ impl<O: Outbox> Hub<O> {
         match act {
             Act::Mute | Act::Unmute => {
                 self.writer.mute(person, until_ms)?;
-                let conns: Vec<_> = self.people.of_person(person).collect();
+                let conns = self.people.of_person(person).to_vec();
                 for conn in conns {
                     if let Some(known) = self.people.get_mut(conn) {
                         known.muted_until_ms = until_ms;

@@ -7,14 +7,17 @@ use switchboard::ConnectionId;
 use super::Caller;
 use crate::account::Profile;
 use crate::hub::calls::{unreadable, unwritable};
+use crate::hub::conversations::RoomList;
 use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::{Hub, now_ms};
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::presence::Entry;
+use crate::protocol::conversation::Kind;
 use crate::protocol::request::no_name;
 use crate::protocol::{LOBBY, Refusal, event};
 use crate::rooms::RoomIndex;
+use crate::store::Membership;
 
 impl<O: Outbox> Hub<O> {
     /// A first name, or another one. `name`: None if it is to be the session's.
@@ -26,7 +29,8 @@ impl<O: Outbox> Hub<O> {
     ) -> Result<(), Refusal> {
         let conn = caller.conn;
         let lobby = self.rooms.find(LOBBY);
-        let (name, profile) = self.introduce(conn, name)?;
+        let Introduced { name, profile, is_renamed } = self.introduce(conn, name)?;
+        let rooms_told = self.room_list(conn)?;
         let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let before = person.name.replace(name.clone());
         let is_first = before.is_none();
@@ -42,8 +46,10 @@ impl<O: Outbox> Hub<O> {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::V1 }));
         }
         if v1 {
-            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), self.summaries(conn));
+            let RoomList { first, rest } = rooms_told;
+            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), &first);
             self.push(conn, frame);
+            rest.into_iter().for_each(|frame| self.push(conn, frame));
         }
         self.announce(conn, &name, v1);
         match before {
@@ -60,8 +66,12 @@ impl<O: Outbox> Hub<O> {
         }
         if is_first {
             self.arrived(conn, &name);
+            self.look_around(conn);
         }
         self.rename_others(conn, &name, profile.as_ref());
+        if let Some(profile) = profile.filter(|_| is_renamed) {
+            self.tell_new_name(profile.id)?;
+        }
         self.changed(caller);
         Ok(())
     }
@@ -78,11 +88,7 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// Who a connection is from here on: somebody with a session has a name of theirs, which another one replaces.
-    fn introduce(
-        &mut self,
-        conn: ConnectionId,
-        name: Option<String>,
-    ) -> Result<(Arc<str>, Option<Profile>), Refusal> {
+    fn introduce(&mut self, conn: ConnectionId, name: Option<String>) -> Result<Introduced, Refusal> {
         let now = now_ms();
         let Some(person) = self.people.get(conn) else { return Err(Refusal::internal()) };
         let before = person.name.clone();
@@ -94,18 +100,37 @@ impl<O: Outbox> Hub<O> {
         let name = name.or_else(|| identity.as_ref().map(|identity| identity.name.clone()));
         let name = name.ok_or_else(no_name)?;
         self.check_name(&name, own, identity.as_ref().map(|identity| identity.id), now)?;
-        if let Some(identity) = identity.as_ref().filter(|identity| identity.name != name) {
+        let renamed = identity.as_ref().filter(|identity| identity.name != name);
+        let is_renamed = renamed.is_some();
+        if let Some(identity) = renamed {
             self.writer.rename(identity, &name, now).map_err(unwritable)?;
         }
         self.note_name(&name, now);
         let profile = identity.map(|identity| Profile { name: name.clone(), ..Profile::from(&identity) });
-        Ok((name.into(), profile))
+        Ok(Introduced { name: name.into(), profile, is_renamed })
+    }
+
+    /// A direct conversation is called by its people: those who share one with somebody are told of the new name.
+    fn tell_new_name(&mut self, person: i64) -> Result<(), Refusal> {
+        let is_told = |(room, known): &(RoomIndex, Membership)| {
+            self.rooms[*room].kind == Kind::Direct && !known.is_hidden
+        };
+        let rooms: Vec<_> = self.memberships.of(person).filter(is_told).map(|(room, _)| room).collect();
+        for room in rooms {
+            let is_listed =
+                |person: &i64| self.memberships.get(*person, room).is_some_and(|known| !known.is_hidden);
+            let people = self.memberships.here(room).filter(is_listed);
+            let pages: Vec<_> = people.flat_map(|person| self.people.pages_of(person)).collect();
+            self.tell_room_to(&pages, room, None)?;
+        }
+        Ok(())
     }
 
     /// The other connections of a person are called as this one is; they are told so.
     fn rename_others(&mut self, conn: ConnectionId, name: &Arc<str>, profile: Option<&Profile>) {
         let Some(profile) = profile else { return };
-        let others: Vec<_> = self.people.of_person(profile.id).filter(|other| *other != conn).collect();
+        let others: Vec<_> =
+            self.people.of_person(profile.id).iter().copied().filter(|other| *other != conn).collect();
         for other in others {
             let Some(person) = self.people.get_mut(other) else { continue };
             let Some(before) = person.name.clone().filter(|before| before != name) else { continue };
@@ -123,11 +148,8 @@ impl<O: Outbox> Hub<O> {
 
     /// Tells all pages of a person what has become of them.
     pub(in crate::hub) fn tell_person(&mut self, profile: &Profile) {
-        let conns: Vec<_> = self.people.of_person(profile.id).collect();
-        for conn in conns {
-            if self.people.get(conn).is_some_and(|person| person.v1 && person.name.is_some()) {
-                self.push(conn, event::person(profile));
-            }
+        for conn in self.people.pages_of(profile.id) {
+            self.push(conn, event::person(profile));
         }
     }
 
@@ -205,4 +227,13 @@ impl<O: Outbox> Hub<O> {
             self.publish(Group::Room(room.id), frame, except);
         }
     }
+}
+
+/// Who somebody is from here on.
+struct Introduced {
+    name: Arc<str>,
+    /// With a session.
+    profile: Option<Profile>,
+    /// They were called differently.
+    is_renamed: bool,
 }

@@ -1,21 +1,20 @@
-//! Rooms: who comes in, who leaves, and which there are.
+//! Rooms: who comes in, and which there are.
 
-use switchboard::ConnectionId;
-
-use super::{Caller, not_joined};
+use super::Caller;
 use crate::hub::effect::{Effect, View};
 use crate::hub::outbox::{Group, Outbox, Outgoing};
+use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
 use crate::limits::ROOMS_PER_CONNECTION_MAX;
-use crate::protocol::event::{self, RoomSummary};
+use crate::protocol::conversation::Kind;
 use crate::protocol::request::{Known, shown_room, too_many_rooms};
 use crate::protocol::{Code, Refusal};
-use crate::rooms::{Room, RoomIndex};
-use crate::store::RoomRow;
+use crate::rooms::RoomIndex;
+use crate::store::{Membership, NewRoom};
 
 impl<O: Outbox> Hub<O> {
     pub(super) fn join(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
-        let room = self.find(room)?;
+        let room = self.find(caller.conn, room)?;
         let Entrance { view, is_new, notice } = self.come_in(caller, room)?;
         self.effects.push(Effect::Joined(view));
         self.effects.extend(notice);
@@ -30,7 +29,7 @@ impl<O: Outbox> Hub<O> {
         let mut notices = Vec::new();
         let mut has_changed = false;
         for (key, known) in rooms {
-            match self.find(&key).and_then(|room| self.come_in(caller, room)) {
+            match self.find(caller.conn, &key).and_then(|room| self.come_in(caller, room)) {
                 Ok(Entrance { view, is_new, notice }) => {
                     views.push((view, known));
                     notices.extend(notice);
@@ -49,10 +48,11 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Puts a connection into a room, if it is not there yet.
+    /// Puts a connection into a room, if it is not there yet, and its person with it.
     fn come_in(&mut self, caller: &Caller, room: RoomIndex) -> Result<Entrance, Refusal> {
         let conn = caller.conn;
         let mut entrance = None;
+        let number = self.people.get(conn).and_then(Person::number);
         if let Some(person) = self.people.get_mut(conn)
             && let Some(name) = person.name.clone()
             && !person.rooms.contains(&room)
@@ -62,73 +62,70 @@ impl<O: Outbox> Hub<O> {
             }
             person.rooms.push(room);
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Room(self.rooms[room].id) }));
+            self.see_where(conn, room);
             entrance = Some(self.entered(room, &name, conn));
+        }
+        if let Some(person) = number {
+            self.belong(caller, person, room, entrance.is_some())?;
         }
         let asker = self.asker(caller);
         let members = self.member_list(room);
         self.effects_bytes += members.names.len() + members.people.len();
-        let view = View { asker, room, position: self.rooms[room].position(), members };
+        let place = self.place(number, room)?;
+        let view = View { asker, room, position: self.rooms[room].position(), members, place };
         Ok(Entrance { view, is_new: entrance.is_some(), notice: entrance.flatten() })
     }
 
-    pub(super) fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
-        let conn = caller.conn;
-        let index = self.find(room)?;
-        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
-        let Some(at) = person.rooms.iter().position(|joined| *joined == index) else {
-            return Err(not_joined(room, person.v1));
+    /// Whoever comes into a public room is a member of it from then on, and whoever comes into a conversation that they had
+    /// hidden has it in their list again. Their other pages are told. `is_new`: the connection was not there before.
+    fn belong(&mut self, caller: &Caller, person: i64, room: RoomIndex, is_new: bool) -> Result<(), Refusal> {
+        let known = self.memberships.get(person, room);
+        let membership = match known {
+            None => Membership { read: self.rooms[room].seq, ..Membership::default() },
+            Some(known) => Membership { is_hidden: false, ..known },
         };
-        person.rooms.swap_remove(at);
-        let name = person.name.clone();
-        self.effects.push(Effect::Send(Outgoing::Leave { conn, group: Group::Room(self.rooms[index].id) }));
-        self.push(conn, event::left(caller.id.as_deref(), room));
-        if let Some(name) = name {
-            self.depart(index, &name, None);
+        if known != Some(membership) {
+            self.put_membership(person, room, membership)?;
+        } else if !(is_new && caller.again) {
+            return Ok(());
         }
-        self.changed(caller);
-        Ok(())
+        let was_hidden = known.is_some_and(|known| known.is_hidden);
+        let pages = match was_hidden {
+            true => self.people.pages_of(person),
+            false => self.other_pages(person, caller.conn),
+        };
+        self.tell_room_to(&pages, room, None)
     }
 
-    pub(super) fn create(&mut self, caller: &Caller, title: &str, key: String) -> Result<(), Refusal> {
-        if let Some(room) = self.rooms.find(&key).or_else(|| self.rooms.find_original(title)) {
+    pub(super) fn create(
+        &mut self,
+        caller: &Caller,
+        (title, key): (&str, &str),
+        topic: &str,
+        is_private: bool,
+    ) -> Result<(), Refusal> {
+        if is_private {
+            return self.create_private(caller, title, topic);
+        }
+        if let Some(room) = self.rooms.find(key).or_else(|| self.rooms.find_original(title)) {
             return Err(room_exists(&self.rooms[room].key));
         }
-        if self.rooms.is_full() {
-            let sentence = "The server has as many rooms as it may have. Use one of them.";
-            return Err(Refusal::new(Code::TooManyRooms, sentence));
+        let creator = self.people.get(caller.conn).and_then(Person::number);
+        let members: Vec<_> = creator.into_iter().map(|person| (person, Membership::default())).collect();
+        let new = NewRoom {
+            ticket: caller.ticket,
+            key,
+            title,
+            kind: Kind::Public,
+            topic,
+            creator,
+            members: &members,
+            now_ms: now_ms(),
+        };
+        match self.begin_room(&new)? {
+            Some(room) => self.tell_creation(caller, room),
+            None => Err(room_exists(key)),
         }
-        match self.writer.create_room(caller.ticket, &key, title, now_ms()) {
-            Ok(Some(id)) => {
-                let room = self.rooms.add(RoomRow { id, key, title: title.to_owned(), seq: 0, change: 0 });
-                self.tell_creation(caller, room);
-                Ok(())
-            }
-            Ok(None) => Err(room_exists(&key)),
-            Err(error) => {
-                tracing::error!(%error, "a room was not stored");
-                Err(Refusal::internal().room(key))
-            }
-        }
-    }
-
-    pub(super) fn tell_creation(&mut self, caller: &Caller, room: RoomIndex) {
-        let Room { key, title, .. } = &self.rooms[room];
-        let created = event::created(caller.id.as_deref(), key, title);
-        let frame = event::room(key, title).into();
-        self.push(caller.conn, created);
-        self.publish(Group::V1, frame, None);
-    }
-
-    pub(super) fn summaries(&self, conn: ConnectionId) -> impl Iterator<Item = RoomSummary<'_>> {
-        let joined = self.people.get(conn).map_or(&[][..], |person| &person.rooms);
-        self.rooms.iter().map(|(index, room)| RoomSummary {
-            room: &room.key,
-            title: &room.title,
-            seq: room.seq,
-            change: room.change,
-            members: room.members.len(),
-            joined: joined.contains(&index),
-        })
     }
 }
 
@@ -142,7 +139,7 @@ struct Entrance {
     notice: Option<Effect>,
 }
 
-fn room_exists(key: &str) -> Refusal {
+pub(super) fn room_exists(key: &str) -> Refusal {
     Refusal::new(Code::RoomExists, "There is a room of this title already, or of one that looks the same. Join it, or choose another title.")
         .room(key)
 }

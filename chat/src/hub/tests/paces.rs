@@ -77,3 +77,12 @@ fn requests_that_come_again_after_a_death_do_not_count() {
     }
     assert!(world.received(1).iter().all(|frame| frame["type"] == "message"));
 }
+
+#[test]
+fn who_types_is_never_told_that_it_is_too_often() {
+    let mut world = paced();
+    world.person(1, "Ann", &["lobby"]);
+    for _ in 0..5 * pace::TYPING.at_once {
+        assert!(world.answer(1, json!({"type": "typing", "room": "lobby"})).is_empty());
+    }
+}

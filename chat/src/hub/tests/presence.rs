@@ -177,8 +177,7 @@ fn rooms_are_bounded() {
             id: 1 + n as i64,
             key: format!("room-{n}"),
             title: format!("Room {n}"),
-            seq: 0,
-            change: 0,
+            ..crate::store::RoomRow::default()
         });
     }
     assert_eq!(world.refusal(1, json!({"type": "create", "room": "one more"})), "too_many_rooms");

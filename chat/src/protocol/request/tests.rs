@@ -21,7 +21,12 @@ fn every_request_is_read() {
     assert_eq!(request(r#"{"type":"leave","room":"tea"}"#), Request::Leave { room: "tea".into() });
     assert_eq!(
         request(r#"{"type":"create","room":" Tea time "}"#),
-        Request::Create { title: "Tea time".into(), key: "tea-time".into() }
+        Request::Create {
+            title: "Tea time".into(),
+            key: "tea-time".into(),
+            topic: String::new(),
+            is_private: false
+        }
     );
     assert_eq!(request(r#"{"type":"rooms"}"#), Request::Rooms);
     assert_eq!(request(r#"{"type":"who","room":"tea"}"#), Request::Who { room: "tea".into() });

@@ -1,0 +1,82 @@
+//! What members are told of conversations that their connections are not in: that there is a message, and how many they have
+//! not read.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use switchboard::{ConnectionId, Text};
+
+use super::Hub;
+use super::outbox::{Outbox, Outgoing};
+use super::people::Person;
+use crate::markdown;
+use crate::protocol::Message;
+use crate::protocol::conversation::{self, Activity};
+use crate::rooms::RoomIndex;
+
+/// Whom a message mentions if that is everybody.
+pub(super) const EVERYBODY: i64 = 0;
+
+impl<O: Outbox> Hub<O> {
+    /// After a message was published to those who are in the room: the others.
+    pub(super) async fn tell_activity(&self, room: RoomIndex, message: &Message) {
+        let conns = self.elsewhere(room, message);
+        if conns.is_empty() {
+            return;
+        }
+        let key = self.key(room);
+        let quote = markdown::quote(&message.text);
+        let activity = Activity {
+            room: &key,
+            seq: message.seq,
+            change: self.rooms[room].change,
+            from: &message.from,
+            person: message.person,
+            ts: message.ts,
+            quote: &quote,
+        };
+        let mut frames: BTreeMap<i64, Text> = BTreeMap::new();
+        for conn in conns {
+            let Some(person) = self.people.get(conn).and_then(Person::number) else { continue };
+            let frame = match frames.entry(person) {
+                Entry::Occupied(frame) => frame.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some(membership) = self.memberships.get(person, room) else { continue };
+                    let Ok(reading) = self.reading(person, room, membership, message.seq) else { continue };
+                    place.insert(activity.to_json(reading).into())
+                }
+            };
+            self.outbox.send(Outgoing::Push { conn, frame: frame.clone() }).await;
+        }
+    }
+
+    /// The connections of members that are not in the room; if there are too many of those, of the members who are mentioned.
+    fn elsewhere(&self, room: RoomIndex, message: &Message) -> Vec<ConnectionId> {
+        let conns = self.memberships.elsewhere(room);
+        if conns.is_empty() || !self.is_large(room) || message.mentions.contains(&EVERYBODY) {
+            return conns;
+        }
+        // They are in order.
+        let mentioned = message.mentions.iter().flat_map(|person| self.people.of_person(*person));
+        mentioned.filter(|conn| conns.binary_search(conn).is_ok()).copied().collect()
+    }
+
+    /// After a message has changed that mentioned these people, or does now: those who have not read it count anew.
+    pub(super) async fn recount(&self, room: RoomIndex, seq: u64, people: &[i64]) {
+        let people: Vec<i64> = match people.contains(&EVERYBODY) {
+            true => self.memberships.here(room).collect(),
+            false => people.to_vec(),
+        };
+        let key = self.key(room);
+        for person in people {
+            let unread = self.memberships.get(person, room).filter(|membership| membership.read < seq);
+            let Some(membership) = unread else { continue };
+            let last = self.rooms[room].seq;
+            let Ok(reading) = self.reading(person, room, membership, last) else { continue };
+            let frame: Text = conversation::read(None, &key, reading).into();
+            for conn in self.people.pages_of(person) {
+                self.outbox.send(Outgoing::Push { conn, frame: frame.clone() }).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Who is a member of a room: invited, removed, gone.
+
+use std::sync::Arc;
+
+use switchboard::ConnectionId;
+
+use super::{Caller, not_joined};
+use crate::hub::Hub;
+use crate::hub::calls::{unreadable, unwritable};
+use crate::hub::effect::Effect;
+use crate::hub::outbox::{Group, Outbox, Outgoing};
+use crate::hub::people::Person;
+use crate::limits::{
+    MEMBERS_LISTED_MAX, PEOPLE_BYTES_MAX, PRIVATE_MEMBERS_MAX, PRIVATE_ROOMS_PER_PERSON_MAX,
+};
+use crate::protocol::conversation::{self, Kind, Someone};
+use crate::protocol::request::Whom;
+use crate::protocol::{Code, Refusal, event};
+use crate::rooms::RoomIndex;
+use crate::store::Membership;
+
+impl<O: Outbox> Hub<O> {
+    pub(super) fn invite(&mut self, caller: &Caller, room: &str, whom: &Whom) -> Result<(), Refusal> {
+        self.signed_in(caller)?;
+        let room = self.private(caller, room)?;
+        let someone = self.whom(whom)?;
+        let known = self.writer.membership(someone.id, self.rooms[room].id).map_err(unreadable)?;
+        if known.is_none() {
+            if self.writer.count_members(self.rooms[room].id).map_err(unreadable)? >= PRIVATE_MEMBERS_MAX {
+                let sentence = format!("A private room has at most {PRIVATE_MEMBERS_MAX} members.");
+                return Err(Refusal::new(Code::RoomFull, sentence).room(&*self.key(room)));
+            }
+            self.has_room_for_more(someone.id)?;
+            let membership = Membership { read: self.rooms[room].seq, ..Membership::default() };
+            self.put_membership(someone.id, room, membership)?;
+        }
+        let key = self.key(room);
+        self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, &someone));
+        if known.is_none() || caller.again {
+            let by = self.name_of(caller.conn);
+            let pages = self.people.pages_of(someone.id);
+            self.tell_room_to(&pages, room, Some(&by))?;
+            self.publish_to_room(room, conversation::membership(&key, &someone, true, &by));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, caller: &Caller, room: &str, whom: &Whom) -> Result<(), Refusal> {
+        let person = self.signed_in(caller)?;
+        let room = self.private(caller, room)?;
+        self.manager(person, room)?;
+        let someone = self.whom(whom)?;
+        if someone.id == person {
+            return Err(Refusal::new(Code::BadValue, "This is you: `leave` the room if you want to."));
+        }
+        let key = self.key(room);
+        let known = self.writer.membership(someone.id, self.rooms[room].id).map_err(unreadable)?;
+        if known.is_some() {
+            self.end_membership(someone.id, room)?;
+        }
+        self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, &someone));
+        if known.is_some() || caller.again {
+            let by = self.name_of(caller.conn);
+            self.put_out_all(someone.id, room, None);
+            self.publish_to_room(room, conversation::membership(&key, &someone, false, &by));
+        }
+        Ok(())
+    }
+
+    /// A connection leaves a room, and with it the person: they are no member any more on any of their devices.
+    pub(super) fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
+        let index = self.find(caller.conn, room)?;
+        let Some(person) = self.people.get(caller.conn) else { return Ok(()) };
+        let membership =
+            person.number().and_then(|number| Some((number, self.memberships.get(number, index)?)));
+        if !person.rooms.contains(&index) && membership.is_none() {
+            return Err(not_joined(room, person.v1));
+        }
+        if let Some((number, membership)) = membership {
+            match self.rooms[index].kind {
+                Kind::Direct => {
+                    self.put_membership(number, index, Membership { is_hidden: true, ..membership })?;
+                }
+                Kind::Public | Kind::Private => self.end_membership(number, index)?,
+            }
+            self.writer.note_deed(caller.ticket, self.rooms[index].id).map_err(unwritable)?;
+        }
+        self.tell_leave(caller, index)
+    }
+
+    /// Whoever leaves last changes their session last.
+    pub(super) fn tell_leave(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
+        let conn = caller.conn;
+        let key = self.key(room);
+        let number = self.people.get(conn).and_then(Person::number);
+        if let Some(number) = number {
+            self.put_out_all(number, room, Some(conn));
+        }
+        let name = self.put_out(conn, room);
+        let left = event::left(caller.id.as_deref(), &key);
+        match number {
+            Some(_) => self.confirm(caller, room, left),
+            None => self.push(conn, left),
+        }
+        if let Some(name) = &name {
+            self.depart(room, name, None);
+        }
+        if let Some(id) = number.filter(|_| self.rooms[room].kind == Kind::Private) {
+            let someone = Someone { id, name: self.name_of(conn) };
+            let by = someone.name.clone();
+            self.publish_to_room(room, conversation::membership(&key, &someone, false, &by));
+        }
+        self.changed(caller);
+        Ok(())
+    }
+
+    /// The connections of somebody are in a room no more, but for one; they are told so.
+    fn put_out_all(&mut self, person: i64, room: RoomIndex, except: Option<ConnectionId>) {
+        let mut conns = self.people.pages_of(person);
+        conns.retain(|conn| Some(*conn) != except);
+        let frame = conversation::gone(&self.key(room));
+        for conn in conns {
+            let name = self.put_out(conn, room);
+            self.tell(conn, frame.clone());
+            if let Some(name) = name {
+                self.depart(room, &name, None);
+                if let Some(person) = self.people.get(conn) {
+                    let session = person.session(&self.rooms).encode();
+                    self.effects.push(Effect::Send(Outgoing::Session { conn, session }));
+                }
+            }
+        }
+    }
+
+    /// A connection is in a room no more; its name, if it was there.
+    fn put_out(&mut self, conn: ConnectionId, room: RoomIndex) -> Option<Arc<str>> {
+        let person = self.people.get_mut(conn)?;
+        let at = person.rooms.iter().position(|joined| *joined == room)?;
+        person.rooms.swap_remove(at);
+        let name = person.name.clone();
+        self.effects.push(Effect::Send(Outgoing::Leave { conn, group: Group::Room(self.rooms[room].id) }));
+        self.see_where(conn, room);
+        name
+    }
+
+    /// The members of a room, by name, whether they are here or not.
+    pub(super) fn members(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
+        self.signed_in(caller)?;
+        let room = self.find(caller.conn, room)?;
+        let stored = self.writer.members(self.rooms[room].id, MEMBERS_LISTED_MAX);
+        let mut people = stored.map_err(unreadable)?;
+        people.sort_by(|one, other| one.name.cmp(&other.name));
+        let mut bytes = 0;
+        let members = people.iter().map_while(|person| {
+            let is_here = !self.people.of_person(person.id).is_empty();
+            let presence = self.presences.get(&person.name).filter(|_| is_here);
+            let member = conversation::member(person, presence);
+            bytes += member.len() + 1;
+            (bytes <= PEOPLE_BYTES_MAX).then_some(member)
+        });
+        let members: Vec<_> = members.collect();
+        let frame = conversation::members(caller.id.as_deref(), &self.key(room), members);
+        self.push(caller.conn, frame);
+        Ok(())
+    }
+
+    /// Can this person be a member of another private room?
+    pub(super) fn has_room_for_more(&self, person: i64) -> Result<(), Refusal> {
+        if self.writer.count_private_rooms(person).map_err(unreadable)? < PRIVATE_ROOMS_PER_PERSON_MAX {
+            return Ok(());
+        }
+        let sentence = format!(
+            "A person can be a member of {PRIVATE_ROOMS_PER_PERSON_MAX} private rooms. Leave one first."
+        );
+        Err(Refusal::new(Code::TooManyRooms, sentence))
+    }
+
+    /// A private room that the caller may see.
+    fn private(&self, caller: &Caller, room: &str) -> Result<RoomIndex, Refusal> {
+        let index = self.find(caller.conn, room)?;
+        match self.rooms[index].kind {
+            Kind::Private => Ok(index),
+            Kind::Public | Kind::Direct => {
+                let sentence = "Only private rooms have members who are invited and removed.";
+                Err(Refusal::new(Code::NotAllowed, sentence).room(&*self.key(index)))
+            }
+        }
+    }
+
+    fn name_of(&self, conn: ConnectionId) -> String {
+        self.people.get(conn).and_then(|person| person.name.as_deref()).unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,91 @@
+//! How far somebody has read, what they want to hear of, and that they are writing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Caller, not_joined};
+use crate::hub::outbox::{Group, Outbox};
+use crate::hub::{Hub, now_ms};
+use crate::limits::TYPING_EVERY_MS;
+use crate::protocol::conversation::{self, Kind};
+use crate::protocol::{Code, Refusal};
+use crate::rooms::RoomIndex;
+use crate::store::Membership;
+
+impl<O: Outbox> Hub<O> {
+    /// Up to which message somebody has read; also an earlier one, to read from there once more.
+    pub(super) fn read(&mut self, caller: &Caller, room: &str, seq: u64) -> Result<(), Refusal> {
+        let (person, room, before) = self.membership(caller, room)?;
+        let last = self.rooms[room].seq;
+        if seq > last {
+            let sentence = format!("`seq` must be from 0 to {last}, which is the last message.");
+            return Err(Refusal::new(Code::BadValue, sentence).room(&*self.key(room)));
+        }
+        let membership = Membership { read: seq, ..before };
+        if membership != before {
+            self.put_membership(person, room, membership)?;
+        }
+        let (key, reading) = (self.key(room), self.reading(person, room, membership, last)?);
+        self.confirm(caller, room, conversation::read(caller.id.as_deref(), &key, reading));
+        if membership == before && !caller.again {
+            return Ok(());
+        }
+        for conn in self.other_pages(person, caller.conn) {
+            self.tell(conn, conversation::read(None, &key, reading));
+        }
+        if self.rooms[room].kind == Kind::Direct {
+            let others: Vec<_> = self.memberships.here(room).filter(|other| *other != person).collect();
+            for conn in others.into_iter().flat_map(|other| self.people.pages_of(other)).collect::<Vec<_>>() {
+                self.tell(conn, conversation::read_by(&key, person, seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody wants to hear nothing of a room.
+    pub(super) fn quiet(&mut self, caller: &Caller, room: &str, on: bool) -> Result<(), Refusal> {
+        let (person, room, before) = self.membership(caller, room)?;
+        if before.is_muted != on {
+            self.put_membership(person, room, Membership { is_muted: on, ..before })?;
+        }
+        let key = self.key(room);
+        self.confirm(caller, room, conversation::quiet(caller.id.as_deref(), &key, on));
+        if before.is_muted != on || caller.again {
+            for conn in self.other_pages(person, caller.conn) {
+                self.tell(conn, conversation::quiet(None, &key, on));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the others in a room that somebody writes; not too often, and not too many.
+    pub(super) fn typing(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
+        let index = self.find(caller.conn, room)?;
+        let now = Instant::now();
+        let is_large = self.is_large(index);
+        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        if !person.rooms.contains(&index) {
+            return Err(not_joined(room, person.v1));
+        }
+        let every = Duration::from_millis(TYPING_EVERY_MS);
+        let is_soon = person.typed_at.is_some_and(|at| now.duration_since(at) < every);
+        let is_silent = person.muted_until_ms > now_ms() || self.rooms[index].is_archived;
+        if is_soon || is_silent || is_large {
+            return Ok(());
+        }
+        person.typed_at = Some(now);
+        let Some(name) = person.name.clone() else { return Ok(()) };
+        let frame = conversation::typing(&self.rooms[index].key, &name, person.number());
+        self.publish(Group::Room(self.rooms[index].id), frame.into(), Some(caller.conn));
+        Ok(())
+    }
+
+    /// Who asks, and what they have to do with a room that they are a member of.
+    fn membership(&self, caller: &Caller, room: &str) -> Result<(i64, RoomIndex, Membership), Refusal> {
+        let person = self.signed_in(caller)?;
+        let index = self.find(caller.conn, room)?;
+        let membership = self.memberships.get(person, index).ok_or_else(|| not_joined(room, true))?;
+        Ok((person, index, membership))
+    }
+}
