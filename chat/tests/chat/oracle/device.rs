@@ -4,20 +4,32 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::room::{Room, list, text};
+use super::listing::Listing;
+use super::room::{Room, list, number, text};
 use crate::support::{Client, Server};
 
 /// What may be answered to somebody who does not know yet what others have just done.
-const LIKELY_ERRORS: [&str; 4] = ["no_such_message", "not_yours", "not_joined", "room_exists"];
+const LIKELY_ERRORS: [&str; 8] = [
+    "no_such_message",
+    "no_such_room",
+    "not_yours",
+    "not_joined",
+    "not_allowed",
+    "room_exists",
+    "archived",
+    "bad_value",
+];
 
 pub(super) struct Device {
     pub(super) name: String,
     /// Its key, the same over all its connections.
     key: String,
+    cookie: String,
+    /// The number of the person.
+    pub(super) person: u64,
     line: Option<Client>,
     pub(super) rooms: BTreeMap<String, Room>,
-    /// All that there are.
-    pub(super) known_rooms: BTreeSet<String>,
+    pub(super) listing: Listing,
     /// What it has asked for and has no answer to, in order.
     waiting: VecDeque<Value>,
     asked: u64,
@@ -28,13 +40,15 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(name: &str, key: &str) -> Self {
+    pub(super) fn new(name: &str, key: &str, cookie: &str) -> Self {
         Self {
             name: name.to_owned(),
             key: key.to_owned(),
+            cookie: cookie.to_owned(),
+            person: 0,
             line: None,
             rooms: BTreeMap::new(),
-            known_rooms: BTreeSet::new(),
+            listing: Listing::default(),
             waiting: VecDeque::new(),
             asked: 0,
             answered: BTreeSet::new(),
@@ -45,7 +59,7 @@ impl Device {
 
     /// Another one of the same person that knows nothing.
     pub(super) fn fresh(&self) -> Self {
-        Self::new(&self.name, &self.key)
+        Self::new(&self.name, &self.key, &self.cookie)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -55,7 +69,7 @@ impl Device {
     /// Comes, or comes back: it resumes the rooms that it was in, and asks again for what it has no answer to.
     pub(super) fn connect(&mut self, server: &Server) {
         println!("{} comes, waiting for {:?}", self.key, self.waiting);
-        let mut line = Client::v1(server);
+        let mut line = Client::with_cookie(server, &self.cookie);
         line.send(json!({"type": "connect", "text": self.name, "client": self.key, "id": "connect"}));
         let known =
             |(key, room): (&String, &Room)| (key.clone(), json!({"seq": room.seq, "change": room.change}));
@@ -99,14 +113,32 @@ impl Device {
         !self.waiting.is_empty()
     }
 
-    /// A room as it is given to somebody who has nothing of it.
-    pub(super) fn all_of(&mut self, room: &str) -> Value {
+    /// A room's messages, and the number of its last change, as they are given to somebody who has nothing of it.
+    pub(super) fn all_of(&mut self, room: &str) -> (Vec<Value>, u64) {
         let line = self.line.as_mut().expect("it is connected");
-        let nothing = json!({"seq": 0, "change": 0});
-        line.send(json!({"type": "resume", "rooms": {room: nothing}, "id": "all"}));
-        let all = line.await_type("resumed");
-        assert_eq!(all["complete"], true);
-        all
+        let mut messages: Vec<Value> = Vec::new();
+        loop {
+            let before = messages.first().map_or(u64::from(u32::MAX), |message| number(&message["seq"]));
+            line.send(json!({"type": "history", "room": room, "before": before}));
+            let page = line.await_type("history");
+            messages.splice(0..0, list(&page["messages"]).cloned());
+            if page["more"] == false {
+                return (messages, number(&page["change"]));
+            }
+        }
+    }
+
+    /// Who is in a room.
+    pub(super) fn who(&mut self, room: &str) -> Value {
+        let line = self.line.as_mut().expect("it is connected");
+        line.send(json!({"type": "who", "room": room, "id": "who"}));
+        loop {
+            let frame = self.line.as_mut().expect("it is connected").next();
+            if frame["id"] == "who" {
+                return frame;
+            }
+            self.take(&frame);
+        }
     }
 
     fn take(&mut self, frame: &Value) {
@@ -115,20 +147,23 @@ impl Device {
         self.answered.extend(request.iter().map(|request| text(&request["id"])));
         println!("{} < {frame}", self.key);
         let room = frame["room"].as_str().unwrap_or_default();
+        if frame["type"] == "welcome" {
+            self.person = number(&frame["person"]["id"]);
+        }
+        self.listing.take(frame, self.person);
         match frame["type"].as_str().expect("a type") {
+            // Somebody has been removed while the line was broken.
+            "error" if frame["id"] == "resume" => {
+                assert_eq!(frame["code"], "no_such_room", "{frame}");
+                self.rooms.remove(room);
+            }
             "error" => {
                 let code = text(&frame["code"]);
                 // After a crash the same may be answered once more.
                 let is_answer = request.is_some() || self.answered.contains(&text(&frame["id"]));
                 assert!(is_answer && LIKELY_ERRORS.contains(&&*code), "{frame} to {request:?}");
             }
-            "welcome" => self.known_rooms = list(&frame["rooms"]).map(|room| text(&room["room"])).collect(),
-            "room" => {
-                self.known_rooms.insert(room.to_owned());
-            }
-            "left" => {
-                self.rooms.remove(room);
-            }
+            "left" | "gone" => drop(self.rooms.remove(room)),
             "joined" => self.rooms.entry(room.to_owned()).or_default().take(frame, &self.name),
             "resumed" => {
                 self.rooms.entry(room.to_owned()).or_default().take(frame, &self.name);

@@ -1,19 +1,21 @@
 //! Whoever follows what it is told has what is given to somebody who comes anew, whatever people ask for in whatever order, and
 //! whatever becomes of their lines and of the server's processes meanwhile.
 
+mod actions;
 mod device;
+mod listing;
 mod room;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Client, Server, TempDirectory, until};
+use crate::support::{Browser, Server, TempDirectory, until};
 use device::Device;
-use room::{list, text};
+use listing::known;
+use room::{list, number, text};
 
 const PEOPLE: [&str; 4] = ["Ann", "Bob", "李雷", "Zoë"];
-const EMOJI: [&str; 3] = ["👍", "❤️", "🎉"];
 const STEPS: usize = 250;
 
 /// Knuth's generator: who does what can be had again. In what order the server comes to it cannot.
@@ -40,10 +42,11 @@ struct World {
 impl World {
     fn new(seed: u64, directory: &TempDirectory) -> Self {
         let server = Server::on(directory.path(), ["--workers", "2", "--reactors", "2"]);
-        let mut devices: Vec<_> =
-            PEOPLE.iter().map(|name| Device::new(name, &format!("key of {name}"))).collect();
+        let cookies = PEOPLE.map(|name| Browser::guest(&server, name).cookie().to_owned());
+        let device = |(name, cookie): (&&str, &String)| Device::new(name, &format!("key of {name}"), cookie);
+        let mut devices: Vec<_> = PEOPLE.iter().zip(&cookies).map(device).collect();
         // One of them has two.
-        devices.push(Device::new(PEOPLE[0], "another key"));
+        devices.push(Device::new(PEOPLE[0], "another key", &cookies[0]));
         for device in &mut devices {
             device.connect(&server);
             device.ask(json!({"type": "join", "room": "lobby"}));
@@ -62,9 +65,9 @@ impl World {
         }
         match self.chance.below(100) {
             0..82 => {
-                if let Some(request) = self.request(who) {
-                    self.devices[who].ask(request);
-                }
+                let people: Vec<_> = self.devices.iter().map(|device| device.person).collect();
+                let request = actions::request(&mut self.chance, &mut self.devices[who], &people);
+                self.devices[who].ask(request);
             }
             82..88 => {
                 let read = self.chance.below(40);
@@ -73,35 +76,6 @@ impl World {
             88..98 => self.devices[who].read(),
             _ => self.disturb(),
         }
-    }
-
-    /// What somebody may ask for who knows what this device knows.
-    fn request(&mut self, who: usize) -> Option<Value> {
-        let (chance, device) = (&mut self.chance, &mut self.devices[who]);
-        let known: Vec<_> = device.known_rooms.iter().cloned().collect();
-        let entered: Vec<_> = device.rooms.keys().cloned().collect();
-        let any = chance.one_of(&known).clone();
-        let room = if entered.is_empty() { any.clone() } else { chance.one_of(&entered).clone() };
-        let last = device.rooms.get(&room).map_or(0, |room| room.seq) as usize;
-        let seq = 1 + chance.below(last.max(1));
-        let words = format!("*{}* 说 {}", device.name, chance.below(1_000_000));
-        Some(match chance.below(100) {
-            0..40 => json!({"type": "message", "room": room, "text": words}),
-            40..48 => json!({"type": "message", "room": room, "text": words, "reply_to": seq}),
-            48..58 => json!({"type": "edit", "room": room, "seq": seq, "text": words}),
-            58..62 => json!({"type": "delete", "room": room, "seq": seq}),
-            62..84 => {
-                let (emoji, on) = (chance.one_of(&EMOJI), chance.below(3) > 0);
-                json!({"type": "react", "room": room, "seq": seq, "emoji": emoji, "on": on})
-            }
-            84..90 => json!({"type": "join", "room": any}),
-            90..93 => json!({"type": "leave", "room": room}),
-            93..95 => json!({"type": "create", "room": format!("room {}", chance.below(6))}),
-            _ => {
-                device.is_away = !device.is_away;
-                json!({"type": "away", "away": device.is_away})
-            }
-        })
     }
 
     /// New code, or a process that ends as in a crash.
@@ -145,44 +119,38 @@ impl World {
         let mut fresh = device.fresh();
         fresh.connect(&self.server);
         fresh.read();
-        assert_eq!(device.known_rooms, fresh.known_rooms, "seed {}, {}", self.seed, device.name);
+        let of = format!("seed {}, {}", self.seed, device.name);
+        assert_eq!(device.listing.keys(), fresh.listing.keys(), "{of}");
         let mut ids: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
-        for key in device.known_rooms.clone() {
-            let of = format!("seed {}, {} in {key}", self.seed, device.name);
-            let given = fresh.all_of(&key);
-            let messages: Vec<_> = list(&given["messages"]).collect();
+        for (key, listed) in &device.listing.0 {
+            let of = format!("{of} in {key}");
+            let mut given = fresh.listing.0[key].clone();
+            given["joined"] = json!(device.rooms.contains_key(key));
+            assert_eq!(known(listed), known(&given), "{of}");
+            let (messages, change) = fresh.all_of(key);
             for message in messages.iter().filter(|message| message.get("id").is_some()) {
                 ids.entry(text(&message["id"])).or_default().push((key.clone(), number(&message["seq"])));
             }
-            let Some(held) = device.rooms.get(&key) else { continue };
-            assert_eq!((held.seq, held.change), (number(&given["seq"]), number(&given["change"])), "{of}");
+            let Some(held) = device.rooms.get(key) else { continue };
+            assert_eq!((held.seq, held.change), (messages.len() as u64, change), "{of}");
             // Whoever joins is given the last page; all that comes after it is held.
             let first = held.messages.keys().next().map_or(messages.len(), |seq| *seq as usize - 1);
-            let held: Vec<_> = held.messages.values().collect();
+            let held: Vec<_> = held.messages.values().cloned().collect();
             assert_eq!(held, messages[first..], "{of}");
         }
-        for (room, seq, id) in &device.acknowledged {
-            assert_eq!(
-                ids.get(id),
-                Some(&vec![(room.clone(), *seq)]),
-                "seed {}: what has the id {id}",
-                self.seed
-            );
+        let visible = |(room, _, _): &&(String, u64, String)| device.listing.0.contains_key(room);
+        for (room, seq, id) in device.acknowledged.iter().filter(visible) {
+            assert_eq!(ids.get(id), Some(&vec![(room.clone(), *seq)]), "{of}: what has the id {id}");
         }
     }
 
     /// Lines that have broken are noticed in their time.
     fn check_members(&mut self) {
-        let mut observer = Client::person(&self.server, "an observer", &[]);
         until("all agree who is where", || {
             self.devices.iter_mut().for_each(Device::read);
-            let mut who = |room: &str| {
-                observer.send(json!({"type": "who", "room": room}));
-                observer.await_type("who")
-            };
-            let agrees = |device: &Device| {
-                device.rooms.iter().all(|(key, held)| {
-                    let now = who(key);
+            let agrees = |device: &mut Device| {
+                device.rooms.clone().iter().all(|(key, held)| {
+                    let now = device.who(key);
                     let members: Vec<_> = list(&now["members"]).map(text).collect();
                     let presence: BTreeMap<_, _> = list(&now["people"])
                         .map(|one| (text(&one["name"]), text(&one["presence"])))
@@ -198,13 +166,9 @@ impl World {
                     agrees
                 })
             };
-            self.devices.iter().all(agrees).then_some(())
+            self.devices.iter_mut().all(agrees).then_some(())
         });
     }
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().expect("a number")
 }
 
 fn run(seed: u64) {

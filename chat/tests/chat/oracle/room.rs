@@ -179,7 +179,7 @@ fn is_mine(message: &Value, emoji: &Value) -> bool {
 }
 
 /// 0 where there is none.
-fn number(value: &Value) -> u64 {
+pub(super) fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
