@@ -2,12 +2,13 @@
 
 use super::settings::writable;
 use super::{Caller, not_joined};
-use crate::hub::calls::unwritable;
+use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::{Delivery, Effect};
 use crate::hub::outbox::{Group, Outbox};
+use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
 use crate::markdown;
-use crate::protocol::conversation::Kind;
+use crate::protocol::conversation::{self, Kind};
 use crate::protocol::message::Reply;
 use crate::protocol::{GUEST, LOBBY, Message, Refusal};
 use crate::rooms::RoomIndex;
@@ -102,6 +103,22 @@ impl<O: Outbox> Hub<O> {
             && let Some(membership) = self.memberships.get(author, room)
         {
             let _ = self.put_membership(author, room, Membership { read: seq, ..membership });
+        }
+    }
+
+    /// The same for a message that comes again: what came before it, and comes again, too, may have changed that.
+    pub(super) fn follow_again(&mut self, caller: &Caller, row: i64) {
+        let Ok(Some((room_id, seq))) = self.writer.place_of(row).map_err(unreadable) else { return };
+        let Some(room) = self.rooms.with_id(room_id) else { return };
+        let author = self.people.get(caller.conn).and_then(Person::number);
+        let of = |hub: &Self| author.and_then(|author| Some((author, hub.memberships.get(author, room)?)));
+        let before = of(self);
+        self.follow(room, author, seq);
+        let Some((author, membership)) = of(self).filter(|now| before != Some(*now)) else { return };
+        let Ok(reading) = self.reading(author, room, membership, self.rooms[room].seq) else { return };
+        let frame = conversation::read(None, &self.key(room), reading);
+        for conn in self.people.pages_of(author) {
+            self.tell(conn, frame.clone());
         }
     }
 

@@ -159,7 +159,8 @@ impl<O: Outbox> Hub<O> {
         }
         match self.writer.find_repeat(caller.ticket) {
             None => return false,
-            Some(Stored::Message { .. } | Stored::Change { .. }) => {}
+            Some(Stored::Message { row, .. }) => self.follow_again(caller, row),
+            Some(Stored::Change { .. }) => {}
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {
                     self.tell_again(caller, request, room);
