@@ -59,23 +59,7 @@ impl<O: Outbox> Hub<O> {
             mentions: &message.mentions,
         });
         match recorded {
-            Ok(Recorded::New { row }) => {
-                let room = self.rooms.touch(index);
-                (room.seq, room.last_row) = (message.seq, row);
-                if !message.mentions.is_empty() {
-                    room.last_mention = message.seq;
-                }
-                let (group, room) = (Group::Room(room.id), room.key.clone());
-                self.follow(index, author, message.seq);
-                self.effects.push(Effect::Deliver(Delivery {
-                    row,
-                    conn: Some(conn),
-                    id,
-                    group,
-                    room,
-                    message,
-                }));
-            }
+            Ok(Recorded::New { row }) => self.recorded(caller, index, row, message),
             Ok(Recorded::Known { room_id, message }) => {
                 let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
                 // It was sent to a room that whoever sends it again may not see any more.
@@ -89,6 +73,19 @@ impl<O: Outbox> Hub<O> {
             }
         }
         Ok(())
+    }
+
+    /// A message is in the open transaction.
+    fn recorded(&mut self, caller: &Caller, index: RoomIndex, row: i64, message: Message) {
+        let room = self.rooms.touch(index);
+        (room.seq, room.last_row) = (message.seq, row);
+        if !message.mentions.is_empty() {
+            room.last_mention = message.seq;
+        }
+        let (group, room) = (Group::Room(room.id), room.key.clone());
+        self.follow(index, message.person, message.seq);
+        let (conn, id) = (Some(caller.conn), caller.id.clone());
+        self.effects.push(Effect::Deliver(Delivery { row, conn, id, group, room, message }));
     }
 
     /// Whoever writes has read what was written before. A conversation that somebody had hidden is in their list again, which
