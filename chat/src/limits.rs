@@ -309,6 +309,11 @@ pub(crate) mod pace {
     pub(crate) const DIRECTS: Rate = Rate::every_seconds(5, 40);
     pub(crate) const DIRECTS_OF_ADDRESS: Rate = Rate::per_second(2, 400);
 
+    /// Those among them that have not been there: they stay for ever, and there are
+    /// [`PRIVATE_ROOMS_MAX`](super::PRIVATE_ROOMS_MAX) of them.
+    pub(crate) const BEGINNINGS: Rate = Rate::every_seconds(10, 20);
+    pub(crate) const BEGINNINGS_OF_ADDRESS: Rate = Rate::every_seconds(5, 200);
+
     /// What is done to a room: who is in it, how it is called. All who may see it are told.
     pub(crate) const ARRANGEMENTS: Rate = Rate::every_seconds(2, 40);
     pub(crate) const ARRANGEMENTS_OF_ADDRESS: Rate = Rate::per_second(10, 500);

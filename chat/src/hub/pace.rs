@@ -28,9 +28,10 @@ enum Kind {
     Arrange,
     Read,
     Typing,
+    Begin,
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -77,6 +78,7 @@ impl Kind {
             Self::Arrange => (pace::ARRANGEMENTS, Some(pace::ARRANGEMENTS_OF_ADDRESS)),
             Self::Read => (pace::READS, Some(pace::READS_OF_ADDRESS)),
             Self::Typing => (pace::TYPING, Some(pace::TYPING_OF_ADDRESS)),
+            Self::Begin => (pace::BEGINNINGS, Some(pace::BEGINNINGS_OF_ADDRESS)),
         }
     }
 
@@ -94,6 +96,7 @@ impl Kind {
             Self::Arrange => "changing rooms",
             Self::Read => "reading",
             Self::Typing => "typing",
+            Self::Begin => "beginning conversations",
         }
     }
 }
@@ -154,14 +157,34 @@ impl Pace {
         address: Option<IpAddr>,
         now: Instant,
     ) -> Result<(), Refusal> {
-        if self.is_off() {
-            return Ok(());
-        }
-        let kind = Kind::of(request);
         let count = match request {
             Request::Resume { rooms } => u32::try_from(rooms.len()).unwrap_or(u32::MAX).max(1),
             _ => 1,
         };
+        self.admit_kind(Kind::of(request), count, connection, address, now)
+    }
+
+    /// The same for a conversation that has not been there: nothing removes it.
+    pub(super) fn admit_beginning(
+        &mut self,
+        connection: &mut Buckets,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.admit_kind(Kind::Begin, 1, connection, address, now)
+    }
+
+    fn admit_kind(
+        &mut self,
+        kind: Kind,
+        count: u32,
+        connection: &mut Buckets,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if self.is_off() {
+            return Ok(());
+        }
         let (own_rate, address_rate) = kind.rates();
         let own_rate = own_rate.times(self.factor);
         let mut wait = connection.of[kind as usize].wait(own_rate, count, now);

@@ -201,17 +201,19 @@ fn put_request(out: &mut Output, request: &Request) {
             out.number(before.unwrap_or(NO_POSITION));
             out.number(*limit as u64);
         }
-        Request::Resume { rooms } => {
-            let follows = rooms.iter().any(|(_, known)| known.change.is_some());
-            out.byte(if follows { kind::RESUME_CHANGES } else { kind::RESUME });
-            out.byte(rooms.len() as u8);
-            for (room, known) in rooms {
-                out.short_text(room);
-                out.number(known.seq);
-                if follows {
-                    out.number(known.change.unwrap_or(NO_POSITION));
-                }
-            }
+        Request::Resume { rooms } => put_resume(out, rooms),
+    }
+}
+
+fn put_resume(out: &mut Output, rooms: &[(String, Known)]) {
+    let follows = rooms.iter().any(|(_, known)| known.change.is_some());
+    out.byte(if follows { kind::RESUME_CHANGES } else { kind::RESUME });
+    out.byte(rooms.len() as u8);
+    for (room, known) in rooms {
+        out.short_text(room);
+        out.number(known.seq);
+        if follows {
+            out.number(known.change.unwrap_or(NO_POSITION));
         }
     }
 }

@@ -123,16 +123,7 @@ impl Envelope {
 
 impl Request {
     fn parse(mut fields: Fields) -> Result<Self, Refusal> {
-        let kind = match fields.kind.take() {
-            Some(Field::Text(kind)) => kind,
-            Some(other) => return Err(wrong("type", "a string", Some(&other))),
-            None => {
-                return Err(Refusal::new(
-                    Code::NoType,
-                    "Every frame needs a `type`, such as {\"type\":\"message\",\"text\":\"hi\"}.",
-                ));
-            }
-        };
+        let kind = kind(fields.kind.take())?;
         if let Some(request) = ConversationRequest::parse(&kind, &mut fields) {
             return request.map(Self::Conversation);
         }
@@ -162,16 +153,7 @@ impl Request {
             }),
             "join" => Ok(Self::Join { room: string("room", fields.room)? }),
             "leave" => Ok(Self::Leave { room: string("room", fields.room)? }),
-            "create" => {
-                let (title, key) = title(&string("room", fields.room)?)?;
-                let topic = fields.topic.map(|field| string("topic", Some(field))).transpose()?;
-                Ok(Self::Create {
-                    title,
-                    key,
-                    topic: conversation::topic(topic.unwrap_or_default())?,
-                    is_private: fields.private.map_or(Ok(false), |field| truth("private", Some(field)))?,
-                })
-            }
+            "create" => create(fields),
             "rooms" => Ok(Self::Rooms),
             "history" => Ok(Self::History {
                 room: string("room", fields.room)?,
@@ -242,6 +224,28 @@ impl Request {
     pub(crate) fn is_v1_only(&self) -> bool {
         !matches!(self, Self::Connect { .. } | Self::Message { .. })
     }
+}
+
+fn kind(field: Option<Field>) -> Result<String, Refusal> {
+    match field {
+        Some(Field::Text(kind)) => Ok(kind),
+        Some(other) => Err(wrong("type", "a string", Some(&other))),
+        None => Err(Refusal::new(
+            Code::NoType,
+            "Every frame needs a `type`, such as {\"type\":\"message\",\"text\":\"hi\"}.",
+        )),
+    }
+}
+
+fn create(fields: Fields) -> Result<Request, Refusal> {
+    let (title, key) = title(&string("room", fields.room)?)?;
+    let topic = fields.topic.map(|field| string("topic", Some(field))).transpose()?;
+    Ok(Request::Create {
+        title,
+        key,
+        topic: conversation::topic(topic.unwrap_or_default())?,
+        is_private: fields.private.map_or(Ok(false), |field| truth("private", Some(field)))?,
+    })
 }
 
 fn bad_json(error: &serde_json::Error) -> Refusal {

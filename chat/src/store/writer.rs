@@ -201,6 +201,12 @@ impl Writer {
         Ok(messages)
     }
 
+    /// The room and the `seq` of a message.
+    pub(crate) fn place_of(&self, row: i64) -> Result<Option<(i64, u64)>, StoreError> {
+        let mut find = self.connection.prepare_cached("SELECT room_id, seq FROM messages WHERE id = ?1")?;
+        Ok(find.query_row([row], |row| Ok((row.get(0)?, unsigned(row.get(1)?)))).optional()?)
+    }
+
     /// The row of the message that was stored last, in whatever room; 0: there is none.
     pub(crate) fn last_row(&self) -> Result<i64, StoreError> {
         Ok(self.connection.query_row("SELECT coalesce(max(id), 0) FROM messages", [], |row| row.get(0))?)

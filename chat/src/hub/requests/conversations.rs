@@ -1,5 +1,7 @@
 //! Requests about conversations, and those that begin one.
 
+use tokio::time::Instant;
+
 use super::Caller;
 use crate::hub::calls::unreadable;
 use crate::hub::effect::Effect;
@@ -33,7 +35,7 @@ impl<O: Outbox> Hub<O> {
     /// What is left to do of a request that a hub which has died has carried out in the database.
     pub(super) fn tell_again(&mut self, caller: &Caller, request: &Request, room: RoomIndex) {
         let told = match request {
-            Request::Leave { .. } => self.tell_leave(caller, room),
+            Request::Leave { .. } => self.end_stay(caller, room),
             Request::Conversation(_) => self.answer_direct(caller, room, true),
             _ => self.tell_creation(caller, room),
         };
@@ -159,6 +161,7 @@ impl<O: Outbox> Hub<O> {
             }
             return self.answer_direct(caller, room, membership.is_hidden || caller.again);
         }
+        self.keep_pace_of_beginnings(caller)?;
         let member = |other| (other, Membership { is_hidden: other != person, ..Membership::default() });
         let members: Vec<_> = people.into_iter().map(member).collect();
         let new = NewRoom {
@@ -175,6 +178,13 @@ impl<O: Outbox> Hub<O> {
             Some(room) => self.answer_direct(caller, room, true),
             None => Err(Refusal::internal()),
         }
+    }
+
+    /// Does somebody not begin more conversations than they may?
+    fn keep_pace_of_beginnings(&mut self, caller: &Caller) -> Result<(), Refusal> {
+        let address = self.outbox.address(caller.conn);
+        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        self.pace.admit_beginning(&mut person.buckets, address, Instant::now())
     }
 
     /// `is_news`: the other pages of whoever asks do not know it.

@@ -71,28 +71,29 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let index = self.find(caller.conn, room)?;
         let Some(person) = self.people.get(caller.conn) else { return Ok(()) };
-        let membership =
-            person.number().and_then(|number| Some((number, self.memberships.get(number, index)?)));
-        if !person.rooms.contains(&index) && membership.is_none() {
+        let is_member = person.number().is_some_and(|number| self.memberships.get(number, index).is_some());
+        if !person.rooms.contains(&index) && !is_member {
             return Err(not_joined(room, person.v1));
         }
-        if let Some((number, membership)) = membership {
-            match self.rooms[index].kind {
-                Kind::Direct => {
-                    self.put_membership(number, index, Membership { is_hidden: true, ..membership })?;
-                }
-                Kind::Public | Kind::Private => self.end_membership(number, index)?,
-            }
-            self.writer.note_deed(caller.ticket, self.rooms[index].id).map_err(unwritable)?;
-        }
-        self.tell_leave(caller, index)
+        self.end_stay(caller, index)
     }
 
-    /// Whoever leaves last changes their session last.
-    pub(super) fn tell_leave(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
+    /// Also once more, if the request comes again: others of those that have come with it may have been carried out once more.
+    /// Whoever leaves changes their session last.
+    pub(super) fn end_stay(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
         let conn = caller.conn;
         let key = self.key(room);
         let number = self.people.get(conn).and_then(Person::number);
+        let membership = number.and_then(|number| Some((number, self.memberships.get(number, room)?)));
+        if let Some((number, membership)) = membership {
+            match self.rooms[room].kind {
+                Kind::Direct => {
+                    self.put_membership(number, room, Membership { is_hidden: true, ..membership })?;
+                }
+                Kind::Public | Kind::Private => self.end_membership(number, room)?,
+            }
+            self.writer.note_deed(caller.ticket, self.rooms[room].id).map_err(unwritable)?;
+        }
         if let Some(number) = number {
             self.put_out_all(number, room, Some(conn));
         }

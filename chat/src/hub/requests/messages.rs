@@ -2,12 +2,13 @@
 
 use super::settings::writable;
 use super::{Caller, not_joined};
-use crate::hub::calls::unwritable;
+use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::{Delivery, Effect};
 use crate::hub::outbox::{Group, Outbox};
+use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
 use crate::markdown;
-use crate::protocol::conversation::Kind;
+use crate::protocol::conversation::{self, Kind};
 use crate::protocol::message::Reply;
 use crate::protocol::{GUEST, LOBBY, Message, Refusal};
 use crate::rooms::RoomIndex;
@@ -58,23 +59,7 @@ impl<O: Outbox> Hub<O> {
             mentions: &message.mentions,
         });
         match recorded {
-            Ok(Recorded::New { row }) => {
-                let room = self.rooms.touch(index);
-                (room.seq, room.last_row) = (message.seq, row);
-                if !message.mentions.is_empty() {
-                    room.last_mention = message.seq;
-                }
-                let (group, room) = (Group::Room(room.id), room.key.clone());
-                self.follow(index, author, message.seq);
-                self.effects.push(Effect::Deliver(Delivery {
-                    row,
-                    conn: Some(conn),
-                    id,
-                    group,
-                    room,
-                    message,
-                }));
-            }
+            Ok(Recorded::New { row }) => self.recorded(caller, index, row, message),
             Ok(Recorded::Known { room_id, message }) => {
                 let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
                 // It was sent to a room that whoever sends it again may not see any more.
@@ -90,6 +75,19 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
+    /// A message is in the open transaction.
+    fn recorded(&mut self, caller: &Caller, index: RoomIndex, row: i64, message: Message) {
+        let room = self.rooms.touch(index);
+        (room.seq, room.last_row) = (message.seq, row);
+        if !message.mentions.is_empty() {
+            room.last_mention = message.seq;
+        }
+        let (group, room) = (Group::Room(room.id), room.key.clone());
+        self.follow(index, message.person, message.seq);
+        let (conn, id) = (Some(caller.conn), caller.id.clone());
+        self.effects.push(Effect::Deliver(Delivery { row, conn, id, group, room, message }));
+    }
+
     /// Whoever writes has read what was written before. A conversation that somebody had hidden is in their list again, which
     /// they are told before they are told of the message. What of it is not stored keeps the message from being stored.
     fn follow(&mut self, room: RoomIndex, author: Option<i64>, seq: u64) {
@@ -102,6 +100,22 @@ impl<O: Outbox> Hub<O> {
             && let Some(membership) = self.memberships.get(author, room)
         {
             let _ = self.put_membership(author, room, Membership { read: seq, ..membership });
+        }
+    }
+
+    /// The same for a message that comes again: what came before it, and comes again, too, may have changed that.
+    pub(super) fn follow_again(&mut self, caller: &Caller, row: i64) {
+        let Ok(Some((room_id, seq))) = self.writer.place_of(row).map_err(unreadable) else { return };
+        let Some(room) = self.rooms.with_id(room_id) else { return };
+        let author = self.people.get(caller.conn).and_then(Person::number);
+        let of = |hub: &Self| author.and_then(|author| Some((author, hub.memberships.get(author, room)?)));
+        let before = of(self);
+        self.follow(room, author, seq);
+        let Some((author, membership)) = of(self).filter(|now| before != Some(*now)) else { return };
+        let Ok(reading) = self.reading(author, room, membership, self.rooms[room].seq) else { return };
+        let frame = conversation::read(None, &self.key(room), reading);
+        for conn in self.people.pages_of(author) {
+            self.tell(conn, frame.clone());
         }
     }
 

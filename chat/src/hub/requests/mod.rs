@@ -163,6 +163,9 @@ impl<O: Outbox> Hub<O> {
                 if let Some((conn, copy)) = self.late_copies.remove(&left) {
                     self.push(conn, copy);
                 }
+                if let Stored::Message { row, .. } = left {
+                    self.follow_again(caller, row);
+                }
             }
             Some(Stored::Room { row }) => {
                 if let Some(room) = self.rooms.with_id(row) {

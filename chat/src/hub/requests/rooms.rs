@@ -90,7 +90,8 @@ impl<O: Outbox> Hub<O> {
             return Ok(());
         }
         let was_hidden = known.is_some_and(|known| known.is_hidden);
-        let pages = match was_hidden {
+        // Whoever asks again may have been told in between that it is gone.
+        let pages = match was_hidden || caller.again {
             true => self.people.pages_of(person),
             false => self.other_pages(person, caller.conn),
         };

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::account::{Login, Token};
-use crate::limits::{DIRECT_PEOPLE_MAX, PRIVATE_MEMBERS_MAX};
+use crate::limits::{
+    DIRECT_PEOPLE_MAX, PRIVATE_MEMBERS_MAX, PRIVATE_ROOMS_MAX, PRIVATE_ROOMS_PER_PERSON_MAX,
+};
 use crate::store::NewSession;
 
 impl World {
@@ -59,7 +61,7 @@ impl World {
 }
 
 /// Ann (1, and 2 in the lobby), Bob (3), Eve (4), and Cy without a session (5).
-fn world() -> (World, [i64; 3]) {
+pub(super) fn world() -> (World, [i64; 3]) {
     let mut world = World::new();
     let ann = world.newcomer(1, "Ann");
     world.page(2, ann, &["lobby"]);
@@ -382,54 +384,6 @@ fn a_private_room_has_a_bound() {
 }
 
 #[test]
-fn wherever_a_hub_is_killed_who_left_or_was_removed_is_out_and_knows_it() {
-    for commands in 0..60 {
-        let (mut world, [_, bob, eve]) = world();
-        let room = world.private(1, "Budget");
-        for person in [bob, eve] {
-            world.ask(1, json!({"type": "invite", "room": room, "person": person}));
-        }
-        let login = world.session(4).login.expect("signed in");
-        world.ask(2, say("lobby", "what was published last is known"));
-        world.page(6, login, &[&room]);
-        for conn in [1, 3, 4] {
-            world.ask(conn, json!({"type": "join", "room": room}));
-        }
-        world.forget();
-        let batch = vec![
-            world.asked(1, &json!({"type": "remove", "room": room, "person": bob, "id": "r"})),
-            world.asked(4, &json!({"type": "leave", "room": room, "id": "l"})),
-            world.asked(1, &json!({"type": "message", "room": room, "text": "alone", "id": "m"})),
-        ];
-        world.kill_during(commands, batch, vec![]);
-        let types = |world: &mut World, conn| -> BTreeSet<String> {
-            world
-                .received(conn)
-                .iter()
-                .map(|frame| frame["type"].as_str().expect("a type").to_owned())
-                .collect()
-        };
-        let what = format!("killed after {commands} commands");
-        assert!(types(&mut world, 3).contains("gone"), "{what}");
-        assert!(types(&mut world, 6).contains("gone"), "{what}");
-        assert!(types(&mut world, 4).contains("left"), "{what}");
-        let own = types(&mut world, 1);
-        assert!(
-            ["removed", "membership", "message"].iter().all(|kind| own.contains(*kind)),
-            "{what}: {own:?}"
-        );
-        for conn in [3, 4, 6] {
-            assert!(world.listed(conn, &room).is_none(), "{what}");
-            assert_eq!(world.refusal(conn, say(&room, "hi")), "no_such_room", "{what}");
-            let group =
-                world.clients.0.borrow().groups.values().filter(|members| members.contains(&conn)).count();
-            assert_eq!(group, 1, "{what}: it is in the group of all alone");
-        }
-        assert_eq!(world.who(1, &room), json!(["Ann"]), "{what}");
-    }
-}
-
-#[test]
 fn clients_without_a_session_see_what_they_saw() {
     let (mut world, _) = world();
     world.plain(9);
@@ -450,4 +404,51 @@ fn clients_without_a_session_see_what_they_saw() {
         rooms,
         json!([{"room": "lobby", "title": "Lobby", "seq": 1, "members": 3, "joined": true, "change": 0}])
     );
+}
+
+#[test]
+fn who_keeps_order_manages_the_rooms_that_they_see_and_no_others() {
+    let (mut world, [_, bob, _]) = world();
+    let room = world.private(1, "Budget");
+    let connection = world.hub.writer.connection();
+    connection
+        .execute("UPDATE people SET role = 'admin', password = 'x' WHERE id = ?1", [bob])
+        .expect("an administrator");
+    let topic = |room: &str| json!({"type": "topic", "room": room, "topic": "welcome"});
+    assert_eq!(world.answer(3, topic("lobby"))[0]["topic"], "welcome");
+    assert_eq!(world.answer(3, json!({"type": "rooms"}))[0]["rooms"][0]["manage"], true);
+    let archive = json!({"type": "archive", "room": "lobby", "archived": true});
+    assert_eq!(world.refusal(3, archive), "not_allowed", "the lobby is always open");
+    assert_eq!(world.refusal(3, topic(&room)), "no_such_room");
+    world.ask(1, json!({"type": "invite", "room": room, "person": bob}));
+    assert_eq!(world.answer(3, topic(&room))[0]["topic"], "welcome");
+}
+
+#[test]
+fn private_rooms_are_bounded_for_each_person_and_for_all() {
+    let (mut world, [ann, ..]) = world();
+    let writer = &world.hub.writer;
+    let insert = "INSERT INTO rooms (key, title, created_ms, kind) VALUES ('P' || ?1, 'x', 1, 1)";
+    for n in 0..PRIVATE_ROOMS_PER_PERSON_MAX as i64 {
+        writer.connection().execute(insert, [n]).expect("stored");
+        let room = writer.connection().last_insert_rowid();
+        let member = "INSERT INTO memberships (person, room_id, since_ms) VALUES (?1, ?2, 1)";
+        writer.connection().execute(member, [ann, room]).expect("stored");
+    }
+    let create = json!({"type": "create", "room": "One more", "private": true});
+    assert_eq!(world.refusal(1, create.clone()), "too_many_rooms");
+    let room = world.private(3, "Bob's");
+    assert_eq!(world.refusal(3, json!({"type": "invite", "room": room, "person": ann})), "too_many_rooms");
+    for n in 0..PRIVATE_ROOMS_MAX as i64 {
+        let key = format!("Q{n}");
+        world.hub.rooms.add(crate::store::RoomRow {
+            id: 1_000_000 + n,
+            key,
+            kind: crate::protocol::conversation::Kind::Private,
+            ..crate::store::RoomRow::default()
+        });
+    }
+    assert_eq!(world.refusal(3, create), "too_many_rooms");
+    assert_eq!(world.refusal(3, json!({"type": "direct", "people": [ann]})), "too_many_rooms");
+    assert_eq!(world.answer(3, json!({"type": "create", "room": "Public"}))[0]["type"], "created");
 }

@@ -275,3 +275,24 @@ fn a_list_that_is_longer_than_a_frame_goes_on_in_events() {
     assert!(rest.iter().all(|frame| frame["type"] == "room" && frame["joined"] == false));
     assert_eq!(first.len() + rest.len(), ROOMS_MAX, "each once");
 }
+
+#[test]
+fn who_wrote_and_who_was_written_to_are_as_far_as_before_when_a_batch_comes_again() {
+    for commands in 0..12 {
+        let (mut world, [_, bob]) = world();
+        let room = world.direct(1, &[bob]);
+        for conn in [1, 3] {
+            world.ask(conn, json!({"type": "join", "room": room}));
+            world.ask(conn, json!({"type": "message", "room": room, "text": "hi"}));
+        }
+        let batch = vec![
+            world.asked(1, &json!({"type": "read", "room": room, "seq": 0})),
+            world.asked(3, &json!({"type": "leave", "room": room})),
+            world.asked(1, &json!({"type": "message", "room": room, "text": "ho"})),
+        ];
+        world.kill_during(commands, batch, vec![]);
+        let what = format!("killed after {commands} commands");
+        assert_eq!(world.listed(1, &room).expect("listed")["read"], 3, "{what}: she has written last");
+        assert_eq!(world.listed(3, &room).expect("it is back")["unread"], 1, "{what}");
+    }
+}
