@@ -25,8 +25,10 @@ pub(crate) fn context(text: &str, found: &[Range<usize>]) -> Vec<String> {
         line.pieces.push(String::new());
     }
     line.push(&text[at..window.end]);
-    if window.end < text.len() {
+    if window.end < text.trim_end().len() {
         line.push(ELLIPSIS);
+    } else if let Some(last) = line.pieces.last_mut() {
+        last.truncate(last.trim_end().len());
     }
     line.pieces
 }

@@ -150,6 +150,7 @@ fn the_context_has_what_was_found_in_its_second_pieces() {
     assert_eq!(shown("muller", "Herr\n\n  MÜLLER  kommt"), ["Herr ", "MÜLLER", " kommt"]);
     assert_eq!(shown("喝茶 茶吗", "一起喝茶吗？喝茶"), ["一起", "喝茶吗", "？", "喝茶", ""]);
     assert_eq!(shown("", "all of it"), ["all of it"]);
+    assert_eq!(shown("it", "all of it \n"), ["all of ", "it", ""]);
     let long = format!("{}needle{}", "before ".repeat(100), " after".repeat(100));
     let pieces = shown("needle", &long);
     assert_eq!((pieces.len(), pieces[1].as_str()), (3, "needle"));

@@ -24,7 +24,7 @@ const SEARCHABLE = /[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]/
 
 export class SearchDialog extends ChatElement {
   #input = h('input', {
-    id: 'search-input', class: 'field', type: 'search', 'aria-label': t.searchMessages, 'aria-controls': 'search-results', placeholder: t.searchPlaceholder,
+    id: 'search-input', class: 'field', type: 'text', 'aria-label': t.searchMessages, 'aria-controls': 'search-results', placeholder: t.searchPlaceholder,
     maxlength: LENGTH_MAX, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'search',
   });
   #room = h('select', { id: 'search-room', class: 'field' });

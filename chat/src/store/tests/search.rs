@@ -244,6 +244,13 @@ pub(super) fn put_many(connection: &mut Connection, room: i64, count: i64) {
     connection.execute(put, (room, count)).expect("inserted");
 }
 
+/// As the migration does.
+fn fill_index(writer: &mut Writer) {
+    let transaction = writer.connection_mut().transaction().expect("begun");
+    crate::store::search::fill(&transaction).expect("filled");
+    transaction.commit().expect("committed");
+}
+
 /// What SQLite's machine does for something.
 fn steps<T>(connection: &mut Connection, work: impl FnOnce(&Connection) -> T) -> (u64, T) {
     let count = Arc::new(AtomicU64::new(0));
@@ -327,7 +334,7 @@ fn a_search_costs_what_it_finds() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     put_many(writer.connection_mut(), 1, 5_000);
-    crate::store::search::fill(writer.connection()).expect("filled");
+    fill_index(&mut writer);
     let asker = Asker::default();
     for search in [
         query("number"),
@@ -348,7 +355,7 @@ fn a_search_that_takes_too_long_ends_with_what_it_has() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     put_many(writer.connection_mut(), 1, 3_000);
-    crate::store::search::fill(writer.connection()).expect("filled");
+    fill_index(&mut writer);
     // All messages have both words, and only one has them side by side.
     let change = |writer: &mut Writer, seq: i64| {
         let (row, text) = (seq, "nothing number");
