@@ -6,6 +6,9 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::limits::{CONTEXT_BEFORE_CHARS, CONTEXT_BYTES_MAX, CONTEXT_CHARS_MAX};
 
+/// Words are seldom longer, in bytes.
+const WORD_BYTES: usize = 16;
+
 /// Something has been left out.
 const ELLIPSIS: &str = "…";
 
@@ -38,6 +41,7 @@ fn window(text: &str, place: usize) -> Range<usize> {
     let start = text[..place].grapheme_indices(true).rev().take(CONTEXT_BEFORE_CHARS).last();
     let start = start.map_or(place, |(at, _)| at);
     let start = if place - start > CONTEXT_BYTES_MAX / 2 { place } else { start };
+    let start = start + to_word(&text[start..place]) * usize::from(start > 0);
     let mut end = start;
     for (at, cluster) in text[start..].grapheme_indices(true).take(CONTEXT_CHARS_MAX) {
         if at + cluster.len() > CONTEXT_BYTES_MAX {
@@ -46,6 +50,12 @@ fn window(text: &str, place: usize) -> Range<usize> {
         end = start + at + cluster.len();
     }
     start..end
+}
+
+/// Bytes to the next word, if it is near: half a word is hard to read.
+fn to_word(text: &str) -> usize {
+    let near = &text[..text.floor_char_boundary(WORD_BYTES)];
+    near.char_indices().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8())
 }
 
 /// Pieces of one line: white space is one space.

@@ -154,6 +154,7 @@ fn the_context_has_what_was_found_in_its_second_pieces() {
     let long = format!("{}needle{}", "before ".repeat(100), " after".repeat(100));
     let pieces = shown("needle", &long);
     assert_eq!((pieces.len(), pieces[1].as_str()), (3, "needle"));
+    assert!(pieces[0].starts_with("…before "), "whole words: {pieces:?}");
     assert!(pieces[0].starts_with('…') && pieces[2].ends_with('…'), "{pieces:?}");
 }
 

@@ -175,7 +175,7 @@ export class SearchDialog extends ChatElement {
     const title = room === undefined ? message.room : this.chat.titleOf(room);
     return h('li', {}, h('button', { type: 'button', class: 'hit', click: () => this.#choose(hit) },
       avatar(message.from),
-      h('span', { class: 'hit-head' }, bdi(message.from, 'hit-name'), bdi(title, 'hit-room'), h('time', { class: 'time' }, `${formatDay(message.ts, Date.now())}, ${formatTime(message.ts)}`)),
+      h('span', { class: 'hit-head' }, bdi(message.from, 'hit-name'), bdi(title, 'hit-room'), h('time', { class: 'time' }, `${formatDay(message.ts, Date.now())} ${formatTime(message.ts)}`)),
       h('span', { class: 'hit-text', dir: 'auto', lang: languageOf(message.data) }, ...context.map((piece, i) => (i % 2 === 1 ? h('mark', {}, piece) : piece)))));
   }
 

@@ -92,7 +92,7 @@ export default {
   everywhere: 'All conversations',
   searchFrom: 'By',
   anybody: 'Anyone',
-  searchAfter: 'From',
+  searchAfter: 'Since',
   searchBefore: 'Until',
   clearFilters: 'Clear filters',
   searching: 'Searching…',
