@@ -114,21 +114,20 @@ fn cursor(field: &Field) -> Result<Cursor, Refusal> {
 
 impl PagePosition {
     pub(super) fn parse(fields: &mut Fields) -> Result<Self, Refusal> {
-        let given: [(&str, Option<Field>, fn(u64) -> Self); 3] = [
-            ("before", fields.before.take(), Self::Before),
-            ("after", fields.after.take(), Self::After),
-            ("at", fields.at.take(), Self::At),
-        ];
-        let mut place = None;
-        for (key, field, make) in given {
-            let Some(field) = field else { continue };
-            let one = make(whole(key, Some(field))?);
-            if place.replace(one).is_some() {
+        let number =
+            |key, field: &mut Option<Field>| field.take().map(|field| whole(key, Some(field))).transpose();
+        let before = number("before", &mut fields.before)?.map(Self::Before);
+        let after = number("after", &mut fields.after)?.map(Self::After);
+        let at = number("at", &mut fields.at)?.map(Self::At);
+        let mut given = [before, after, at].into_iter().flatten();
+        let place = given.next().unwrap_or(Self::Before(u64::MAX));
+        match given.next() {
+            None => Ok(place),
+            Some(_) => {
                 let sentence = "Give one of `before`, `after` and `at`, or none for the last messages.";
-                return Err(Refusal::new(Code::BadValue, sentence));
+                Err(Refusal::new(Code::BadValue, sentence))
             }
         }
-        Ok(place.unwrap_or(Self::Before(u64::MAX)))
     }
 }
 
