@@ -90,8 +90,8 @@ fn a_million_messages() {
         // All have one and the other, and none has both beside each other.
         search("\"survive soak\""),
     ];
-    for search in searches {
-        let hits = timed(&format!("{search:?}"), || find(writer.connection(), &search, &asker));
+    for (number, search) in searches.iter().enumerate() {
+        let hits = timed(&format!("search {number}"), || find(writer.connection(), search, &asker));
         println!("  {:?}", hits.map(|hits| (hits.messages.len(), hits.more)));
     }
 }
