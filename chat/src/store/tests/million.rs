@@ -119,7 +119,7 @@ fn what_the_index_adds_to_posting() {
                 let mut writer = Writer::open(&directory.database()).expect("opened");
                 if !is_indexed {
                     let nothing = "DROP TABLE search; CREATE TABLE search (rowid INTEGER PRIMARY KEY, terms TEXT);
-                         CREATE TRIGGER nothing BEFORE INSERT ON search BEGIN SELECT raise(IGNORE); END;";
+                         CREATE TRIGGER left_out BEFORE INSERT ON search BEGIN SELECT raise(IGNORE); END;";
                     writer.connection().execute_batch(nothing).expect("replaced");
                 }
                 post(&mut writer, 1, 2_000, 64);
