@@ -2,7 +2,8 @@
 //! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
 use switchboard::{
-    Closed, Conn, Decision, Handle, Handler, HttpService, Message, PipeMessage, Request, Transport,
+    Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, PipeMessage, Request,
+    Transport,
 };
 
 use crate::account::Login;
@@ -13,11 +14,12 @@ use crate::http::people::{Office, is_https};
 use crate::hub::outbox::{self, Outgoing, PLAIN};
 use crate::hub::{HubSender, What};
 use crate::own_pace::{Kind, OwnPace};
-use crate::protocol::request::shown_room;
+use crate::protocol::request::{Search, shown_room};
 use crate::protocol::{Code, Envelope, Refusal, Request as Asked, SUBPROTOCOL_V1, event};
 use crate::session::Session;
 use crate::store::Viewer;
 use crate::store::reader::{ReadError, Wanted};
+use crate::store::search::Asker;
 use crate::ticket::random_key;
 
 /// The chat's handler, one for each worker.
@@ -35,18 +37,26 @@ impl Chat {
     }
 
     async fn ask(&self, conn: &Conn, envelope: Envelope) -> Result<(), Refusal> {
-        match history_to_read(conn, &envelope) {
-            Some(wanted) => {
-                self.pace
-                    .admit(conn.id(), Kind::History)
-                    .map_err(|refusal| refusal.room(shown_room(&wanted.room)).id(envelope.id.clone()))?;
-                let frame = self.history(envelope.id, wanted).await?;
-                // In the turn of the clients that read slowly, as the hub's answers.
-                outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
-                Ok(())
+        // Both are for whoever has connected. Until the session tells so, only the hub knows whether somebody has.
+        let asker = match envelope.request {
+            Asked::History { .. } | Asked::Search(_) => asker(conn),
+            _ => None,
+        };
+        let frame = match (envelope.request, asker) {
+            (Asked::History { room, place, limit }, Some(asker)) => {
+                let wanted = Wanted { room, place, limit, asker };
+                self.history(conn.id(), envelope.id, wanted).await?
             }
-            None => self.hub.ask(conn.into(), envelope).await,
-        }
+            (Asked::Search(search), Some(asker)) => {
+                self.search(conn.id(), envelope.id, *search, asker).await?
+            }
+            (request, _) => {
+                return self.hub.ask(conn.into(), Envelope { id: envelope.id, request }).await;
+            }
+        };
+        // In the turn of the clients that read slowly, as the hub's answers.
+        outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
+        Ok(())
     }
 
     /// Whose session the request has; nobody's is nobody.
@@ -64,31 +74,56 @@ impl Chat {
         })
     }
 
-    async fn history(&self, id: Option<String>, wanted: Wanted) -> Result<String, Refusal> {
+    async fn history(
+        &self,
+        conn: ConnectionId,
+        id: Option<String>,
+        wanted: Wanted,
+    ) -> Result<String, Refusal> {
         let room = wanted.room.clone();
-        match self.office.reader.read(wanted).await {
-            Ok(page) => Ok(event::history(id.as_deref(), &room, &page)),
-            Err(ReadError::NoSuchRoom) => Err(Refusal::no_such_room().room(shown_room(&room)).id(id)),
-            Err(ReadError::Busy) => Err(Refusal::busy().room(room).id(id)),
-            Err(error @ (ReadError::Store(_) | ReadError::Ended)) => {
-                tracing::error!(%error, "messages could not be read");
-                Err(Refusal::internal().room(room).id(id))
-            }
+        let about = |refusal: Refusal| refusal.room(shown_room(&room)).id(id.clone());
+        self.pace.admit(conn, Kind::History).map_err(about)?;
+        let page = self.office.reader.read(wanted).await;
+        page.map(|page| event::history(id.as_deref(), &room, &page)).map_err(|error| about(refusal(error)))
+    }
+
+    async fn search(
+        &self,
+        conn: ConnectionId,
+        id: Option<String>,
+        search: Search,
+        asker: Asker,
+    ) -> Result<String, Refusal> {
+        let room = search.room.as_deref().map(shown_room);
+        let about = |refusal: Refusal| match &room {
+            Some(room) => refusal.room(room.clone()).id(id.clone()),
+            None => refusal.id(id.clone()),
+        };
+        self.pace.admit(conn, Kind::Search).map_err(about)?;
+        let hits = self.office.searcher.search(search, asker).await;
+        hits.map(|hits| event::found(id.as_deref(), &hits)).map_err(|error| about(refusal(error)))
+    }
+}
+
+/// What a client is told of a read that has failed.
+fn refusal(error: ReadError) -> Refusal {
+    match error {
+        ReadError::NoSuchRoom => Refusal::no_such_room(),
+        ReadError::BadCursor => Refusal::bad_cursor(),
+        ReadError::TooSlow => Refusal::too_slow(),
+        ReadError::Busy => Refusal::busy(),
+        error @ (ReadError::Store(_) | ReadError::Ended) => {
+            tracing::error!(%error, "messages could not be read");
+            Refusal::internal()
         }
     }
 }
 
-/// Older history is read here, by whoever has connected. Until the session tells so, only the hub knows whether it has.
-fn history_to_read(conn: &Conn, envelope: &Envelope) -> Option<Wanted> {
-    let Asked::History { room, before, limit } = &envelope.request else { return None };
+/// Whoever reads, if it is a v1 client that has connected.
+fn asker(conn: &Conn) -> Option<Asker> {
     let Session { v1, name, client, login, .. } = Session::decode(conn.session())?;
-    (v1 && !name.is_empty()).then(|| Wanted {
-        room: room.clone(),
-        before: before.unwrap_or(u64::MAX),
-        limit: *limit,
-        viewer: Viewer { client: client.into(), name: name.into() },
-        person: login.map(|login| login.person),
-    })
+    let viewer = Viewer { client: client.into(), name: name.as_str().into() };
+    (v1 && !name.is_empty()).then(|| Asker { person: login.map(|login| login.person), viewer })
 }
 
 impl Handler for Chat {

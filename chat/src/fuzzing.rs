@@ -15,6 +15,7 @@ use crate::limits::{
 use crate::protocol::conversation::{self, Kind};
 use crate::protocol::request::{ConversationRequest, Whom};
 use crate::protocol::{Envelope, Request, event, moderation};
+use crate::search;
 use crate::session::Session;
 use crate::{markdown, mentions};
 
@@ -59,6 +60,9 @@ fn check_request(request: &Request) {
             check_html(&markdown::to_html(text).unwrap_or_default());
             assert!(markdown::quote(text).len() <= QUOTE_BYTES_MAX);
             assert!(mentions::candidates(text).len() <= MENTION_PLACES_MAX);
+            // What the index takes for one word is one.
+            let terms = search::of_message(1, text, text);
+            assert!(terms.chars().all(|c| c == ' ' || !c.is_ascii() || c.is_ascii_alphanumeric()));
         }
         // It is stored between tabs and ends of lines.
         Request::React { emoji, .. } => {
@@ -72,6 +76,7 @@ fn check_request(request: &Request) {
             check_name(&conversation::created(None, key, title, Kind::Public), key);
         }
         Request::History { limit, .. } => assert!(*limit <= PAGE_MESSAGES_MAX),
+        Request::Search(search) => assert!(search.limit <= PAGE_MESSAGES_MAX),
         Request::Resume { rooms } => assert!(rooms.len() <= ROOMS_PER_CONNECTION_MAX),
         Request::Moderate { act, name, minutes } => {
             assert!((1..=NAME_BYTES_MAX).contains(&name.len()) && *minutes <= MUTE_MINUTES_MAX);

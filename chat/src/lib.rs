@@ -30,6 +30,7 @@ mod protocol;
 mod role;
 mod rooms;
 mod sandbox;
+mod search;
 mod serve;
 mod session;
 mod store;

@@ -255,6 +255,35 @@ pub(crate) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Reads of older history that wait for a worker's reader thread; more are answered with `busy`.
 pub(crate) const READS_QUEUED_MAX: usize = 512;
 
+/// Characters of what is searched for, and bytes of it: some sentences.
+pub(crate) const SEARCH_CHARS_MAX: usize = 200;
+/// See [`SEARCH_CHARS_MAX`].
+pub(crate) const SEARCH_BYTES_MAX: usize = 4 * SEARCH_CHARS_MAX;
+
+/// Words, and characters of scripts without spaces, that are searched for at once: each is a walk of its own through the index.
+pub(crate) const SEARCH_PIECES_MAX: usize = 64;
+
+/// Characters of a word that the index has; longer ones (addresses, keys, pasted rubbish) are found by so many of them, and then
+/// looked at whole.
+pub(crate) const SEARCH_WORD_CHARS_MAX: usize = 32;
+
+/// Hits in an answer whose request does not say how many.
+pub(crate) const SEARCH_HITS: usize = 20;
+
+/// Characters of what is shown of a hit, and bytes of it: two lines.
+pub(crate) const CONTEXT_CHARS_MAX: usize = 160;
+/// See [`CONTEXT_CHARS_MAX`].
+pub(crate) const CONTEXT_BYTES_MAX: usize = 4 * CONTEXT_CHARS_MAX;
+
+/// Those of them that stand before the first place.
+pub(crate) const CONTEXT_BEFORE_CHARS: usize = 40;
+
+/// Milliseconds that a search may take. It then ends with what it has found.
+pub(crate) const SEARCH_MS_MAX: u64 = 1_000;
+
+/// Searches that wait for a worker's thread for them, so that the last one waits for some seconds; more are answered with `busy`.
+pub(crate) const SEARCHES_QUEUED_MAX: usize = 8;
+
 /// Milliseconds that the hub waits for a reactor that has more commands queued than it takes; after it what was to be
 /// sent is lost to those who should have received it, and the log says so.
 pub(crate) const REACTOR_WAIT_MS_MAX: u64 = 10_000;
@@ -336,6 +365,9 @@ pub(crate) mod pace {
 
     /// Pages of history: somebody who scrolls fast sees five in a second.
     pub(crate) const HISTORY: Rate = Rate::per_second(10, 100);
+
+    /// Searches: somebody who types, and lets the page search meanwhile.
+    pub(crate) const SEARCHES: Rate = Rate::per_second(2, 20);
 
     /// Passwords that are tried for one account from one address: somebody who has forgotten it tries the few that it can be.
     pub(crate) const SIGN_INS: Rate = Rate::every_seconds(30, 5);

@@ -5,6 +5,7 @@
 
 mod links;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
@@ -21,11 +22,18 @@ pub(crate) fn to_html(text: &str) -> Option<String> {
     (is_marked && !plain.trim().is_empty() && html.len() <= HTML_BYTES_MAX).then_some(html)
 }
 
+/// The text without marks, as it is read: for search.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    match render(text) {
+        Some(rendered) if rendered.is_marked && !rendered.plain.trim().is_empty() => rendered.plain.into(),
+        _ => text.into(),
+    }
+}
+
 /// The beginning of a text on one line and without marks, for those who answer it.
 pub(crate) fn quote(text: &str) -> String {
-    let rendered = render(text).filter(|rendered| rendered.is_marked && !rendered.plain.trim().is_empty());
-    let words: Vec<&str> =
-        rendered.as_ref().map_or(text, |rendered| &rendered.plain).split_whitespace().collect();
+    let plain = plain(text);
+    let words: Vec<&str> = plain.split_whitespace().collect();
     let line = words.join(" ");
     let mut end = 0;
     for (at, character) in line.grapheme_indices(true).take(QUOTE_CHARS_MAX) {
@@ -136,6 +144,9 @@ impl<'a> Renderer<'a> {
     }
 
     fn start(&mut self, tag: &Tag<'_>, typed: &str) {
+        if matches!(tag, Tag::BlockQuote(_) | Tag::List(_) | Tag::Item | Tag::CodeBlock(_)) {
+            self.begin_line();
+        }
         match tag {
             Tag::Paragraph => self.bare("<p>"),
             Tag::Strong => self.open("<strong>"),
@@ -221,6 +232,14 @@ impl<'a> Renderer<'a> {
     fn line_break(&mut self) {
         self.bare("<br>");
         self.plain.push('\n');
+    }
+
+    /// What comes belongs to no word before it.
+    fn begin_line(&mut self) {
+        self.flush();
+        if !self.plain.is_empty() && !self.plain.ends_with('\n') {
+            self.plain.push('\n');
+        }
     }
 
     /// Deeper than anybody needs, elements are left out and their contents stay.

@@ -1,4 +1,4 @@
-//! How often clients may do what no hub is asked for: read history, and send what cannot be read. It is counted in the worker
+//! How often clients may do what no hub is asked for: read history, search, and send what cannot be read. It is counted in the worker
 //! that has the connection; what they ask the hub for is counted there.
 
 use std::cell::RefCell;
@@ -16,16 +16,19 @@ use crate::protocol::Refusal;
 pub(crate) enum Kind {
     /// A page of history.
     History,
+    /// A search, or its next page.
+    Search,
     /// A frame that was answered by what is wrong with it.
     Unreadable,
 }
 
-const KINDS: usize = 2;
+const KINDS: usize = 3;
 
 impl Kind {
     fn rate(self) -> Rate {
         match self {
             Self::History => pace::HISTORY,
+            Self::Search => pace::SEARCHES,
             Self::Unreadable => pace::UNREADABLE,
         }
     }
@@ -33,6 +36,7 @@ impl Kind {
     fn what(self) -> &'static str {
         match self {
             Self::History => "reading",
+            Self::Search => "searching",
             Self::Unreadable => "sending what cannot be read",
         }
     }

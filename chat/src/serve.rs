@@ -14,8 +14,8 @@ use crate::http::origin::Origins;
 use crate::http::people::Office;
 use crate::hub::{self, HUB, HubSender};
 use crate::limits::{
-    FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, RING_BYTES,
-    SESSION_BYTES_MAX,
+    FRAME_BYTES_MAX, GROUPS_PER_CONNECTION_MAX, HUB_QUEUE_BYTES_MAX, OUTPUT_BYTES_MAX, READS_QUEUED_MAX,
+    RING_BYTES, SEARCHES_QUEUED_MAX, SESSION_BYTES_MAX,
 };
 use crate::store::reader::Reader;
 use crate::store::{DataDirectory, data_path, database_in};
@@ -38,7 +38,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     let worker_start = async move |worker: Worker| {
         let office = Office {
             desk: Arc::new(Desk::new(worker.handle().clone())),
-            reader: Arc::new(Reader::start(database.clone())?),
+            reader: Arc::new(Reader::start(database.clone(), "reader", READS_QUEUED_MAX)?),
+            searcher: Arc::new(Reader::start(database.clone(), "searcher", SEARCHES_QUEUED_MAX)?),
             passwords: Passwords::new(),
         };
         Ok::<_, BoxError>(Chat::new(

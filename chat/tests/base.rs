@@ -34,5 +34,7 @@ mod plain;
 mod program;
 #[path = "chat/rich.rs"]
 mod rich;
+#[path = "chat/search.rs"]
+mod search;
 #[path = "chat/user.rs"]
 mod user;

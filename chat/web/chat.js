@@ -45,7 +45,7 @@ export class Chat {
   drafts = new Map();
   /** What the drafts answer, by room. @type {Map<string, Message>} */
   replies = new Map();
-  /** The `seq` of the message to which a link has led. @type {number | null} */
+  /** The `seq` of the message to which a link, or a search, has led. @type {number | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
   onLanguage = () => {};
@@ -168,6 +168,18 @@ export class Chat {
     speak(language, navigator.languages);
     document.documentElement.lang = language;
     document.querySelector('link[rel="manifest"]')?.setAttribute('href', language === 'en' ? 'manifest.webmanifest' : `manifest.${language}.webmanifest`);
+  }
+
+  /**
+   * Shows a message in its conversation.
+   * @param {string} key the room's
+   * @param {number} seq
+   */
+  seek(key, seq) {
+    this.sought = seq;
+    // Who is there already stays, wherever in the conversation that is.
+    if (this.store.current === key) this.store.changed();
+    else this.session.show(key);
   }
 
   /**

@@ -28,6 +28,8 @@ use crate::store::reader::{ReadError, Reader};
 pub(crate) struct Office {
     pub(crate) desk: Arc<Desk>,
     pub(crate) reader: Arc<Reader>,
+    /// Another one, that searches do not hold up.
+    pub(crate) searcher: Arc<Reader>,
     pub(crate) passwords: Passwords,
 }
 

@@ -13,7 +13,7 @@ use crate::limits::{
 use crate::protocol::conversation::Place;
 use crate::protocol::event::{self, MemberList, Missed, Page, Position};
 use crate::protocol::message::Change;
-use crate::protocol::request::Known;
+use crate::protocol::request::{Known, PagePosition};
 use crate::protocol::{LOBBY, Message, Refusal};
 use crate::rooms::{Room, RoomIndex};
 use crate::store::history::RoomRef;
@@ -62,7 +62,7 @@ pub(super) enum Effect {
     History {
         asker: Asker,
         room: RoomIndex,
-        before: u64,
+        place: PagePosition,
         limit: usize,
     },
 }
@@ -141,9 +141,9 @@ impl<O: Outbox> Hub<O> {
             }
             Effect::Joined(view) => self.answer_join(view).await,
             Effect::Resumed { views } => self.answer_resume(views).await,
-            Effect::History { asker, room, before, limit } => {
+            Effect::History { asker, room, place, limit } => {
                 let room = self.rooms[room].reference();
-                let page = self.writer.page(&room, before, limit, PAGE_BYTES_MAX, &asker.viewer);
+                let page = self.writer.page(&room, place, limit, PAGE_BYTES_MAX, &asker.viewer);
                 let frame = page.map(|page| event::history(asker.id.as_deref(), &room.key, &page));
                 self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
             }
@@ -265,7 +265,8 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn page(&self, room: RoomRef, last: u64, bytes_max: usize, asker: &Asker) -> Result<Page, StoreError> {
-        self.writer.page(&room, last.saturating_add(1), PAGE_MESSAGES_MAX, bytes_max, &asker.viewer)
+        let place = PagePosition::Before(last.saturating_add(1));
+        self.writer.page(&room, place, PAGE_MESSAGES_MAX, bytes_max, &asker.viewer)
     }
 }
 

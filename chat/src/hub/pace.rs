@@ -44,7 +44,7 @@ impl Kind {
             Request::Create { .. } => Self::Create,
             Request::Away { .. } => Self::Away,
             Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
-            Request::Rooms | Request::Who { .. } | Request::History { .. } => Self::Look,
+            Request::Rooms | Request::Who { .. } | Request::History { .. } | Request::Search(_) => Self::Look,
             Request::Conversation(request) => Self::of_conversation(request),
         }
     }

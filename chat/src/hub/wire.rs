@@ -18,7 +18,7 @@ use super::{Command, What};
 use crate::binary::{Input, Output};
 use crate::limits::ROOM_BYTES_MAX;
 use crate::protocol::moderation::Act;
-use crate::protocol::request::Known;
+use crate::protocol::request::{Known, PagePosition, Search};
 use crate::protocol::{Envelope, Request};
 use crate::ticket::Ticket;
 
@@ -27,7 +27,7 @@ const VERSION: u8 = 1;
 const FLAG_ASKED: u8 = 1;
 /// The worker was not the first to be given the event.
 const FLAG_REPEATED: u8 = 2;
-/// A `before` that was left out; no client can ask for as much.
+/// A number that was left out; no client can ask for as much.
 const NO_POSITION: u64 = u64::MAX;
 
 // A room's key that is too long to be one is still that after it was cut.
@@ -55,10 +55,18 @@ mod kind {
     pub(super) const AWAY: u8 = 32;
     pub(super) const GUESTS: u8 = 33;
     pub(super) const MODERATE: u8 = 34;
+    // 60 to 79 belong to history and search.
+    /// A search that came before its worker knew that its client has connected; without fields.
+    pub(super) const SEARCH: u8 = 60;
+    pub(super) const HISTORY_AFTER: u8 = 61;
+    pub(super) const HISTORY_AT: u8 = 62;
 
     /// Does this version of the program write it?
     pub(super) fn is_known(kind: u8) -> bool {
-        kind <= RESUME_CHANGES || (AWAY..=MODERATE).contains(&kind) || super::conversation::is_known(kind)
+        kind <= RESUME_CHANGES
+            || (AWAY..=MODERATE).contains(&kind)
+            || (SEARCH..=HISTORY_AT).contains(&kind)
+            || super::conversation::is_known(kind)
     }
 }
 
@@ -196,11 +204,15 @@ fn put_request(out: &mut Output, request: &Request) {
             out.byte(kind::AWAY);
             out.byte(u8::from(*is_away));
         }
-        Request::History { room, before, limit } => {
-            put_room(out, kind::HISTORY, room);
-            out.number(before.unwrap_or(NO_POSITION));
+        Request::History { room, place, limit } => {
+            match *place {
+                PagePosition::Before(seq) => put_place(out, kind::HISTORY, room, seq),
+                PagePosition::After(seq) => put_place(out, kind::HISTORY_AFTER, room, seq),
+                PagePosition::At(ms) => put_place(out, kind::HISTORY_AT, room, ms),
+            }
             out.number(*limit as u64);
         }
+        Request::Search(_) => out.byte(kind::SEARCH),
         Request::Resume { rooms } => put_resume(out, rooms),
     }
 }
@@ -267,11 +279,16 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         }
         kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
-        kind::HISTORY => {
-            let room = text()?;
-            let before = Some(input.number()?).filter(|before| *before != NO_POSITION);
-            Request::History { room, before, limit: usize::try_from(input.number()?).ok()? }
+        kind::HISTORY | kind::HISTORY_AFTER | kind::HISTORY_AT => {
+            let (room, number) = (text()?, input.number()?);
+            let place = match kind {
+                kind::HISTORY => PagePosition::Before(number),
+                kind::HISTORY_AFTER => PagePosition::After(number),
+                _ => PagePosition::At(number),
+            };
+            Request::History { room, place, limit: usize::try_from(input.number()?).ok()? }
         }
+        kind::SEARCH => Request::Search(Box::<Search>::default()),
         kind::RESUME | kind::RESUME_CHANGES => {
             let count = input.byte()?;
             let room = |_| {
@@ -306,6 +323,8 @@ mod tests {
             r#"{"type":"rooms","id":"8"}"#.to_owned(),
             r#"{"type":"history","room":"tea"}"#.to_owned(),
             r#"{"type":"history","room":"tea","before":0,"limit":3}"#.to_owned(),
+            r#"{"type":"history","room":"tea","after":7}"#.to_owned(),
+            r#"{"type":"history","room":"tea","at":1763800000000,"limit":3}"#.to_owned(),
             r#"{"type":"resume","rooms":{"tea":3,"lobby":41}}"#.to_owned(),
             r#"{"type":"who","room":"tea"}"#.to_owned(),
             r#"{"type":"message","room":"tea","text":"yes","reply_to":7}"#.to_owned(),

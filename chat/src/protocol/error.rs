@@ -21,6 +21,7 @@ pub(crate) enum Code {
     RoomExists,
     NoSuchRoom,
     NoSuchMessage,
+    TooSlow,
     NotYours,
     TooManyReactions,
     NotJoined,
@@ -61,6 +62,7 @@ impl Code {
             Self::RoomExists => "room_exists",
             Self::NoSuchRoom => "no_such_room",
             Self::NoSuchMessage => "no_such_message",
+            Self::TooSlow => "too_slow",
             Self::NotYours => "not_yours",
             Self::TooManyReactions => "too_many_reactions",
             Self::NotJoined => "not_joined",
@@ -197,6 +199,18 @@ impl Refusal {
     /// It was never written, or it is deleted.
     pub(crate) fn no_such_message() -> Self {
         Self::new(Code::NoSuchMessage, "There is no such message in this room, or it has been deleted.")
+    }
+
+    /// A cursor that no search has given, or of a room that can be read no more.
+    pub(crate) fn bad_cursor() -> Self {
+        let sentence = "`cursor` must be the one of the answer before this request. Search anew without it.";
+        Self::new(Code::BadValue, sentence)
+    }
+
+    /// A search that has found nothing within its time.
+    pub(crate) fn too_slow() -> Self {
+        let sentence = "This takes too long to search for. Say in which `room`, `from` whom, or `after` and `before` which time.";
+        Self::new(Code::TooSlow, sentence)
     }
 
     /// More requests than the server can carry out; nothing was done.

@@ -2,6 +2,7 @@
 
 use super::conversation::Place;
 use super::json::{self, Object};
+use super::request::Cursor;
 use crate::account::{Profile, Role};
 use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
@@ -50,8 +51,23 @@ pub(crate) struct Page {
     pub(crate) messages: Vec<String>,
     /// Is there something older in the room?
     pub(crate) more: bool,
+    /// Is there something newer? None: it ends where whoever asked said.
+    pub(crate) newer: Option<bool>,
+    /// The message that was asked for by its time.
+    pub(crate) seq: Option<u64>,
     /// The number of the room's last change when it was read.
     pub(crate) change: u64,
+}
+
+/// What a search has found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hits {
+    /// Frames of type `message` with their context, the newest first.
+    pub(crate) messages: Vec<String>,
+    /// Is there more to be found?
+    pub(crate) more: bool,
+    /// The last of them.
+    pub(crate) cursor: Option<Cursor>,
 }
 
 /// To everybody, when somebody gives a name.
@@ -158,12 +174,27 @@ pub(crate) fn resumed(
 }
 
 pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
-    Object::of_type("history")
+    let mut frame = Object::of_type("history")
         .optional("id", id)
         .string("room", room)
         .raw("messages", &json::array(&page.messages))
-        .boolean("more", page.more)
-        .number("change", page.change)
+        .boolean("more", page.more);
+    if let Some(newer) = page.newer {
+        frame = frame.boolean("newer", newer);
+    }
+    if let Some(seq) = page.seq {
+        frame = frame.number("seq", seq);
+    }
+    frame.number("change", page.change).finish()
+}
+
+pub(crate) fn found(id: Option<&str>, hits: &Hits) -> String {
+    let cursor = hits.cursor.as_ref().filter(|_| hits.more).map(Cursor::to_text);
+    Object::of_type("found")
+        .optional("id", id)
+        .raw("hits", &json::array(&hits.messages))
+        .boolean("more", hits.more)
+        .optional("cursor", cursor.as_deref())
         .finish()
 }
 
@@ -241,7 +272,7 @@ mod tests {
         );
         let presence = Presence { is_away: true, since_ms: 7 };
         let members = MemberList::new(["Ann", "李雷"], [person_in_room("Ann", presence)], 2);
-        let page = Page { messages: vec!["{}".into()], more: true, change: 2 };
+        let page = Page { messages: vec!["{}".into()], more: true, change: 2, ..Page::default() };
         let at = |seq| Position { seq, change: 2 };
         assert_eq!(
             joined(None, "lobby", "Lobby", &page, at(41), &members, &Place::default()),

@@ -61,6 +61,10 @@ pub(super) struct Fields {
     pub(super) names: Option<Field>,
     pub(super) person: Option<Field>,
     pub(super) archived: Option<Field>,
+    pub(super) from: Option<Field>,
+    pub(super) after: Option<Field>,
+    pub(super) at: Option<Field>,
+    pub(super) cursor: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -105,6 +109,10 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::Names => &mut fields.names,
                 Key::Person => &mut fields.person,
                 Key::Archived => &mut fields.archived,
+                Key::From => &mut fields.from,
+                Key::After => &mut fields.after,
+                Key::At => &mut fields.at,
+                Key::Cursor => &mut fields.cursor,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -140,6 +148,10 @@ enum Key {
     Names,
     Person,
     Archived,
+    From,
+    After,
+    At,
+    Cursor,
     Unknown,
 }
 
@@ -183,6 +195,10 @@ impl Visitor<'_> for KeyVisitor {
             "names" => Key::Names,
             "person" => Key::Person,
             "archived" => Key::Archived,
+            "from" => Key::From,
+            "after" => Key::After,
+            "at" => Key::At,
+            "cursor" => Key::Cursor,
             _ => Key::Unknown,
         })
     }

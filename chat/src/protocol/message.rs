@@ -65,6 +65,12 @@ impl Message {
         self.write(room, id).string("quote", &markdown::quote(&self.text)).finish()
     }
 
+    /// As a hit of a search: with what is shown of it there, pieces of which every second one is what was found.
+    pub(crate) fn to_hit_json(&self, room: &str, id: Option<&str>, context: &[String]) -> String {
+        let context = json::array(context.iter().map(|piece| json::string(piece)));
+        self.write(room, id).raw("context", &context).finish()
+    }
+
     /// Is there anything in it that plain clients do not know of?
     pub(crate) fn is_rich(&self) -> bool {
         self.person.is_some()

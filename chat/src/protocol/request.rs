@@ -2,6 +2,7 @@
 //! what is left to find out is what only the hub knows.
 
 mod conversation;
+mod search;
 
 use std::borrow::Cow;
 
@@ -17,6 +18,8 @@ use crate::limits::{
 use crate::names::{self, BadName};
 use crate::{characters, emoji};
 pub(crate) use conversation::{ConversationRequest, Whom, direct_people};
+
+pub(crate) use search::{Cursor, PagePosition, Search};
 
 /// A request and the client's name for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +76,10 @@ pub(crate) enum Request {
     Rooms,
     History {
         room: String,
-        before: Option<u64>,
+        place: PagePosition,
         limit: usize,
     },
+    Search(Box<Search>),
     /// How far the client has come in each room, in the order of the frame.
     Resume {
         rooms: Vec<(String, Known)>,
@@ -156,10 +160,11 @@ impl Request {
             "create" => create(fields),
             "rooms" => Ok(Self::Rooms),
             "history" => Ok(Self::History {
+                place: PagePosition::parse(&mut fields)?,
                 room: string("room", fields.room)?,
-                before: fields.before.map(|field| whole("before", Some(field))).transpose()?,
-                limit: limit(fields.limit)?,
+                limit: limit(fields.limit, PAGE_MESSAGES_MAX)?,
             }),
+            "search" => Ok(Self::Search(Box::new(Search::parse(fields)?))),
             "resume" => Ok(Self::Resume { rooms: positions(fields.rooms)? }),
             "away" => Ok(Self::Away { is_away: truth("away", fields.away)? }),
             "who" => Ok(Self::Who { room: string("room", fields.room)? }),
@@ -205,7 +210,8 @@ impl Request {
             | Self::Resume { .. }
             | Self::Away { .. }
             | Self::Moderate { .. }
-            | Self::Guests { .. } => None,
+            | Self::Guests { .. }
+            | Self::Search(_) => None,
         }
     }
 
@@ -380,8 +386,9 @@ fn text(text: String) -> Result<String, Refusal> {
     }
 }
 
-fn limit(field: Option<Field>) -> Result<usize, Refusal> {
-    let Some(field) = field else { return Ok(PAGE_MESSAGES_MAX) };
+/// `otherwise`: where the client does not say.
+fn limit(field: Option<Field>, otherwise: usize) -> Result<usize, Refusal> {
+    let Some(field) = field else { return Ok(otherwise) };
     match whole("limit", Some(field))? {
         0 => Err(Refusal::new(Code::BadValue, format!("`limit` must be from 1 to {PAGE_MESSAGES_MAX}."))),
         more => Ok(usize::try_from(more).unwrap_or(PAGE_MESSAGES_MAX).min(PAGE_MESSAGES_MAX)),

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Row};
 
 use super::batch::Stored;
 use super::history;
+use super::search::{self, Entry};
 use super::writer::{Transaction, Writer};
 use super::{StoreError, conversations, integer, unsigned};
 use crate::limits::{BATCH_REQUESTS_MAX, REACTION_NAMES_MAX};
@@ -132,6 +133,7 @@ impl Writer {
     fn try_change(&mut self, target: &Target, new: &NewChange<'_>) -> Result<StoredChange, StoreError> {
         self.begin()?;
         let number = integer(new.change);
+        self.index_anew(target, new)?;
         self.connection
             .prepare_cached("UPDATE rooms SET change = ?2 WHERE id = ?1")?
             .execute((new.room_id, number))?;
@@ -164,6 +166,20 @@ impl Writer {
             number: new.change,
             change,
         })
+    }
+
+    /// What is searched for is what is there afterwards.
+    fn index_anew(&self, target: &Target, new: &NewChange<'_>) -> Result<(), StoreError> {
+        let Message { from, text, deleted, .. } = &target.message;
+        let entry = Entry { row: target.row, room_id: new.room_id, sender: from, text };
+        if matches!(new.what, What::React { .. }) || *deleted {
+            return Ok(());
+        }
+        search::remove(&self.connection, entry)?;
+        if let What::Edit { text, .. } = new.what {
+            search::add(&self.connection, Entry { text, ..entry })?;
+        }
+        Ok(())
     }
 
     /// Nothing of what was in a message stays.

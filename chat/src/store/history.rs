@@ -1,14 +1,16 @@
 //! Reads of messages, by either connection. Every read is one walk along the index on (room, seq), or that on (room, changed).
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows};
 
 use super::{StoreError, changes, integer, unsigned};
 use crate::markdown;
 use crate::protocol::Message;
 use crate::protocol::event::Page;
 use crate::protocol::message::Reply;
+use crate::protocol::request::PagePosition;
 
 /// A statement that reads messages, each with what it answers.
 macro_rules! select {
@@ -41,33 +43,134 @@ pub(crate) struct RoomRef {
     pub(crate) key: Arc<str>,
 }
 
-/// The last messages before `before`: at most `messages_max`, and so many that their JSON stays within `bytes_max`.
-/// Those that `viewer` sent carry their `id`.
+/// A piece of the history: at most `messages_max`, and so many that their JSON stays within `bytes_max`. Those that `viewer` sent
+/// carry their `id`.
 pub(crate) fn page(
     connection: &Connection,
     room: &RoomRef,
-    before: u64,
+    place: PagePosition,
     messages_max: usize,
     bytes_max: usize,
     viewer: &Viewer,
 ) -> Result<Page, StoreError> {
-    let mut statement = connection
-        .prepare_cached(select!("WHERE m.room_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"))?;
-    // One more than asked for tells whether there is more.
-    let mut rows = statement.query((room.id, integer(before), messages_max as i64 + 1))?;
-    let mut page = Page { change: last_change(connection, room)?, ..Page::default() };
-    let mut bytes = 0;
-    while let Some(row) = rows.next()? {
-        let frame = frame(connection, row, &room.key, viewer)?;
-        bytes += frame.len() + 1;
-        if page.messages.len() == messages_max || bytes > bytes_max {
-            page.more = true;
-            break;
+    let mut piece = Piece { connection, room, viewer, bytes_left: bytes_max };
+    let change = last_change(connection, room)?;
+    Ok(match place {
+        PagePosition::Before(before) => {
+            let (messages, more) = piece.before(before, messages_max)?;
+            Page { messages, more, change, ..Page::default() }
         }
-        page.messages.push(frame);
+        PagePosition::After(after) => {
+            let (messages, newer) = piece.from(after.saturating_add(1), messages_max)?;
+            let more = !is_first(connection, room, after)?;
+            Page { messages, more, newer: Some(newer), change, ..Page::default() }
+        }
+        PagePosition::At(ms) => {
+            let seq = first_at(connection, room, ms)?;
+            let (mut messages, newer) = piece.from(seq, messages_max - messages_max / 2)?;
+            let seq = Some(seq).filter(|_| !messages.is_empty());
+            let (mut older, more) = piece.before(seq.unwrap_or(u64::MAX), messages_max - messages.len())?;
+            older.append(&mut messages);
+            Page { messages: older, more, newer: Some(newer), seq, change }
+        }
+    })
+}
+
+/// A page that is being put together.
+struct Piece<'a> {
+    connection: &'a Connection,
+    room: &'a RoomRef,
+    viewer: &'a Viewer,
+    bytes_left: usize,
+}
+
+impl Piece<'_> {
+    /// The last messages before one, ascending, and whether there are more of them.
+    fn before(&mut self, before: u64, max: usize) -> Result<(Vec<String>, bool), StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(select!("WHERE m.room_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"))?;
+        // One more than asked for tells whether there is more.
+        let rows = statement.query((self.room.id, integer(before), max as i64 + 1))?;
+        let (mut messages, more) = self.take(rows, max)?;
+        messages.reverse();
+        Ok((messages, more))
     }
-    page.messages.reverse();
-    Ok(page)
+
+    /// The first messages from one on, ascending, and whether there are more of them.
+    fn from(&mut self, first: u64, max: usize) -> Result<(Vec<String>, bool), StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(select!("WHERE m.room_id = ?1 AND m.seq >= ?2 ORDER BY m.seq LIMIT ?3"))?;
+        let rows = statement.query((self.room.id, integer(first), max as i64 + 1))?;
+        self.take(rows, max)
+    }
+
+    fn take(&mut self, mut rows: Rows<'_>, max: usize) -> Result<(Vec<String>, bool), StoreError> {
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let frame = frame(self.connection, row, &self.room.key, self.viewer)?;
+            if messages.len() == max || frame.len() + 1 > self.bytes_left {
+                return Ok((messages, true));
+            }
+            self.bytes_left -= frame.len() + 1;
+            messages.push(frame);
+        }
+        Ok((messages, false))
+    }
+}
+
+/// Has the room no message up to this one?
+fn is_first(connection: &Connection, room: &RoomRef, seq: u64) -> Result<bool, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM messages WHERE room_id = ?1 AND seq <= ?2 LIMIT 1")?;
+    Ok(!statement.exists((room.id, integer(seq)))?)
+}
+
+/// The room's first message of this time or later, or the one that will come next. They are in the order of time, as far as the
+/// clock has never been set back; some twenty of a million are looked at.
+fn first_at(connection: &Connection, room: &RoomRef, ms: u64) -> Result<u64, StoreError> {
+    let mut last = connection.prepare_cached("SELECT max(seq) FROM messages WHERE room_id = ?1")?;
+    let last: Option<i64> = last.query_row([room.id], |row| row.get(0))?;
+    let mut time =
+        connection.prepare_cached("SELECT sent_ms FROM messages WHERE room_id = ?1 AND seq = ?2")?;
+    let first = first_from(1..last.unwrap_or(0) + 1, |seq| {
+        let sent: Option<i64> = time.query_row((room.id, seq), |row| row.get(0)).optional()?;
+        Ok(sent.is_some_and(|sent| sent < integer(ms)))
+    });
+    Ok(unsigned(first?))
+}
+
+/// The first of some numbers that is not before what is looked for; their end if all are.
+pub(super) fn first_from(
+    numbers: Range<i64>,
+    mut is_before: impl FnMut(i64) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<i64> {
+    let Range { mut start, mut end } = numbers;
+    while start < end {
+        let middle = start + (end - start) / 2;
+        if is_before(middle)? {
+            start = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    Ok(start)
+}
+
+/// What a search has found, by its row: the message and what is shown of it.
+pub(super) fn hit(
+    connection: &Connection,
+    row: i64,
+    room: &str,
+    viewer: &Viewer,
+    context: &[String],
+) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare_cached(select!("WHERE m.id = ?1"))?;
+    statement.query_row([row], |row| {
+        let (message, id) = message_for(connection, row, viewer)?;
+        Ok(message.to_hit_json(room, id.as_deref(), context))
+    })
 }
 
 /// The number of the room's last change.

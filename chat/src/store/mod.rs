@@ -15,6 +15,7 @@ mod published;
 pub(crate) mod reader;
 mod register;
 mod schema;
+pub(crate) mod search;
 mod writer;
 
 use std::path::{Path, PathBuf};

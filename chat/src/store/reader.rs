@@ -1,33 +1,36 @@
-//! Reads in the workers, who somebody is and older history: somebody who scrolls through years holds up nobody who writes. A
-//! thread of its own reads, so that the worker's other connections do not wait for the disk. Nothing here has to be in order
-//! with what is published: a page ends before a `seq` that its reader has, and the hub looks at a session again.
+//! Reads in the workers: who somebody is, older history, and searches. Somebody who scrolls through years holds up nobody who writes,
+//! and somebody who searches them nobody who scrolls: a thread of its own reads, and another one searches, so that the worker's other
+//! connections do not wait for the disk. Nothing here has to be in order with what is published: a page ends before a `seq` that its
+//! reader has, and the hub looks at a session again.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
-use super::history::{self, RoomRef, Viewer};
+use super::history::{self, RoomRef};
+use super::search::{self, Asker};
 use super::{StoreError, conversations, open_reader, people};
 use crate::account::{Login, Profile, TokenHash};
 use crate::hub::now_ms;
-use crate::limits::{PAGE_BYTES_MAX, READS_QUEUED_MAX};
-use crate::protocol::event::Page;
+use crate::limits::{PAGE_BYTES_MAX, SEARCH_MS_MAX};
+use crate::protocol::event::{Hits, Page};
+use crate::protocol::request::{PagePosition, Search};
+
+/// Steps of SQLite's machine after which a search looks at the clock: some ten microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 
 /// A page of history that somebody wants.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// The room's key.
     pub(crate) room: String,
-    /// Messages with a smaller `seq`.
-    pub(crate) before: u64,
+    pub(crate) place: PagePosition,
     pub(crate) limit: usize,
-    /// Whoever asks.
-    pub(crate) viewer: Viewer,
-    /// Who that is, if a session says so: somebody who may not read the room is told that there is none.
-    pub(crate) person: Option<i64>,
+    pub(crate) asker: Asker,
 }
 
 /// Why there is no page.
@@ -37,6 +40,10 @@ pub(crate) enum ReadError {
     Busy,
     #[error("there is no such room")]
     NoSuchRoom,
+    #[error("there is no such cursor")]
+    BadCursor,
+    #[error("nothing was found within the time for it")]
+    TooSlow,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the thread that reads has ended")]
@@ -49,9 +56,10 @@ type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
 enum Read {
     Page(Wanted, Answer<Page>),
     Session(TokenHash, Answer<Option<(Login, Profile)>>),
+    Search(Box<(Search, Asker)>, Answer<Hits>),
 }
 
-/// The reader thread. Dropping it ends the thread when what is queued has been read.
+/// A thread that reads. Dropping it ends the thread when what is queued has been read.
 #[derive(Debug)]
 pub(crate) struct Reader {
     reads: Option<SyncSender<Read>>,
@@ -59,10 +67,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The database need not be there yet: it is opened when something is read.
-    pub(crate) fn start(database: PathBuf) -> std::io::Result<Self> {
-        let (reads, queue) = mpsc::sync_channel(READS_QUEUED_MAX);
-        let thread = thread::Builder::new().name("reader".into()).spawn(move || serve(&database, queue))?;
+    /// The database need not be there yet: it is opened when something is read. More than `queued_max` reads do not wait.
+    pub(crate) fn start(database: PathBuf, name: &str, queued_max: usize) -> std::io::Result<Self> {
+        let (reads, queue) = mpsc::sync_channel(queued_max);
+        let thread = thread::Builder::new().name(name.into()).spawn(move || serve(&database, queue))?;
         Ok(Self { reads: Some(reads), thread: Some(thread) })
     }
 
@@ -73,6 +81,10 @@ impl Reader {
     /// Whoever has the session of this token; None: it is nobody's.
     pub(crate) async fn session(&self, token: TokenHash) -> Result<Option<(Login, Profile)>, ReadError> {
         self.ask(|answer| Read::Session(token, answer)).await
+    }
+
+    pub(crate) async fn search(&self, search: Search, asker: Asker) -> Result<Hits, ReadError> {
+        self.ask(|answer| Read::Search(Box::new((search, asker)), answer)).await
     }
 
     async fn ask<T>(&self, read: impl FnOnce(Answer<T>) -> Read) -> Result<T, ReadError> {
@@ -90,7 +102,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.reads = None;
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that reads history panicked");
+            tracing::error!("a thread that reads panicked");
         }
     }
 }
@@ -102,12 +114,16 @@ fn serve(database: &Path, queue: Receiver<Read>) {
         match read {
             Read::Page(wanted, answer) => drop(answer.send(page(&mut connection, database, &wanted))),
             Read::Session(token, answer) => drop(answer.send(session(&mut connection, database, &token))),
+            Read::Search(search, answer) => drop(answer.send(find(&mut connection, database, &search))),
         }
     }
 }
 
 /// The connection, opened with the first read.
-fn open<'a>(connection: &'a mut Option<Connection>, database: &Path) -> Result<&'a Connection, StoreError> {
+fn open<'a>(
+    connection: &'a mut Option<Connection>,
+    database: &Path,
+) -> Result<&'a mut Connection, StoreError> {
     Ok(match connection {
         Some(connection) => connection,
         None => connection.insert(open_reader(database)?),
@@ -127,14 +143,31 @@ fn page(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -
     let connection = open(connection, database)?;
     // Messages and the number of the last change as they are at one moment.
     let snapshot = connection.unchecked_transaction().map_err(StoreError::from)?;
-    let Some(room) = find_room(&snapshot, &wanted.room, wanted.person)? else {
-        return Err(ReadError::NoSuchRoom);
-    };
-    let Wanted { before, limit, viewer, .. } = wanted;
-    Ok(history::page(&snapshot, &room, *before, *limit, PAGE_BYTES_MAX, viewer)?)
+    let Wanted { room, place, limit, asker } = wanted;
+    let room = find_room(&snapshot, room, asker.person)?.ok_or(ReadError::NoSuchRoom)?;
+    Ok(history::page(&snapshot, &room, *place, *limit, PAGE_BYTES_MAX, &asker.viewer)?)
 }
 
-fn find_room(connection: &Connection, key: &str, person: Option<i64>) -> Result<Option<RoomRef>, StoreError> {
+fn find(
+    connection: &mut Option<Connection>,
+    database: &Path,
+    (search, asker): &(Search, Asker),
+) -> Result<Hits, ReadError> {
+    let connection = open(connection, database)?;
+    let deadline = Instant::now() + Duration::from_millis(SEARCH_MS_MAX);
+    connection
+        .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() > deadline))
+        .map_err(StoreError::from)?;
+    let snapshot = connection.unchecked_transaction().map_err(StoreError::from)?;
+    search::find(&snapshot, search, asker)
+}
+
+/// A room that this person, or nobody, may read. That there is another one must not show.
+pub(super) fn find_room(
+    connection: &Connection,
+    key: &str,
+    person: Option<i64>,
+) -> Result<Option<RoomRef>, StoreError> {
     let query = format!("SELECT r.id FROM rooms r WHERE r.key = ?1 AND {}", conversations::MAY_READ);
     let mut statement = connection.prepare_cached(&query)?;
     let id = statement.query_row((key, person.unwrap_or(0)), |row| row.get(0)).optional()?;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, changes, conversations, departures, order, people, register};
+use super::{StoreError, changes, conversations, departures, order, people, register, search};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -41,10 +41,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE messages ADD COLUMN person INTEGER;",
     conversations::TABLES,
     conversations::INDEXES,
+    search::TABLE,
 ];
 
 /// The version that has a register of names.
 const WITH_REGISTER: usize = 3;
+
+/// The version that has an index of what is in messages.
+const WITH_SEARCH: usize = 11;
 
 /// The number of entries that have been applied.
 pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
@@ -65,6 +69,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     if applied < WITH_REGISTER {
         register::fill(&transaction)?;
+    }
+    if applied < WITH_SEARCH {
+        search::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     Ok(transaction.commit()?)

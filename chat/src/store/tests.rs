@@ -1,9 +1,15 @@
+mod million;
+mod search;
+
 use std::sync::Arc;
 
 use super::history::{self, RoomRef};
 use super::reader::{ReadError, Reader, Wanted};
+use super::search::Asker;
 use super::*;
+use crate::limits::READS_QUEUED_MAX;
 use crate::protocol::conversation::Kind;
+use crate::protocol::request::PagePosition;
 use crate::testing::TempDirectory;
 use crate::ticket::Ticket;
 
@@ -86,7 +92,7 @@ fn what_was_committed_is_there_after_opening_again() {
     let rooms: Vec<_> = writer.rooms().expect("rooms").into_iter().map(|room| (room.key, room.seq)).collect();
     assert_eq!(rooms, [("lobby".to_owned(), 0), ("tea".to_owned(), 1)]);
     let tea = RoomRef { id: tea, key: Arc::from("tea") };
-    let page = writer.page(&tea, u64::MAX, 50, NO_LIMIT, &nobody()).expect("page");
+    let page = writer.page(&tea, PagePosition::Before(u64::MAX), 50, NO_LIMIT, &nobody()).expect("page");
     assert_eq!(
         page.messages,
         [r#"{"type":"message","data":"茶 \"quoted\"\n","room":"tea","seq":1,"from":"Ann","ts":1001}"#]
@@ -98,8 +104,12 @@ fn a_message_is_visible_to_others_only_once_it_is_committed() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     let other = open_reader(&directory.database()).expect("a second connection");
-    let seen =
-        || history::page(&other, &lobby(), u64::MAX, 50, NO_LIMIT, &nobody()).expect("page").messages.len();
+    let seen = || {
+        history::page(&other, &lobby(), PagePosition::Before(u64::MAX), 50, NO_LIMIT, &nobody())
+            .expect("page")
+            .messages
+            .len()
+    };
     writer.record(&message(1, "a")).expect("recorded");
     writer.record(&message(2, "b")).expect("recorded");
     assert_eq!(seen(), 0);
@@ -133,7 +143,13 @@ fn the_same_client_and_id_is_the_same_message() {
     assert_eq!(writer.record(&message(5, "no id")).expect("new"), new(5));
     writer.commit().expect("committed");
     let page = writer
-        .page(&lobby(), u64::MAX, 50, NO_LIMIT, &Viewer { client: "ann".into(), name: "".into() })
+        .page(
+            &lobby(),
+            PagePosition::Before(u64::MAX),
+            50,
+            NO_LIMIT,
+            &Viewer { client: "ann".into(), name: "".into() },
+        )
         .expect("page");
     assert_eq!(seqs(&page.messages), [1, 2, 3, 4, 5]);
     let ids: Vec<_> = page.messages.iter().map(|json| json.contains("\"id\":")).collect();
@@ -160,7 +176,8 @@ fn pages_end_before_a_seq_and_say_whether_there_is_more() {
     let mut writer = Writer::open(&directory.database()).expect("opened");
     fill(&mut writer, 1..=120);
     let page = |before, limit, bytes| {
-        let page = writer.page(&lobby(), before, limit, bytes, &nobody()).expect("page");
+        let page =
+            writer.page(&lobby(), PagePosition::Before(before), limit, bytes, &nobody()).expect("page");
         (seqs(&page.messages), page.more)
     };
     assert_eq!(page(u64::MAX, 50, NO_LIMIT), ((71..=120).collect(), true));
@@ -295,13 +312,13 @@ fn what_has_been_published_is_known_to_the_next_process() {
 }
 
 fn wanted(room: &str, before: u64) -> Wanted {
-    Wanted { room: room.to_owned(), before, limit: 3, viewer: nobody(), person: None }
+    Wanted { room: room.to_owned(), place: PagePosition::Before(before), limit: 3, asker: Asker::default() }
 }
 
 #[test]
 fn the_reader_answers_from_its_own_thread_as_soon_as_there_is_a_database() {
     let directory = TempDirectory::new();
-    let reader = Reader::start(directory.database()).expect("started");
+    let reader = Reader::start(directory.database(), "reader", READS_QUEUED_MAX).expect("started");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let read = |wanted| runtime.block_on(reader.read(wanted));
     assert!(matches!(read(wanted("lobby", 9)), Err(ReadError::Store(_))), "not yet");

@@ -10,10 +10,12 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use super::batch::{BatchRecord, Stored};
 use super::conversations::{self, Membership};
 use super::history::{self, RoomRef, Viewer};
+use super::search::{self, Entry};
 use super::{StoreError, configure, integer, register, schema, unsigned};
 use crate::protocol::Message;
 use crate::protocol::conversation::Kind;
 use crate::protocol::event::Page;
+use crate::protocol::request::PagePosition;
 use crate::ticket::Ticket;
 
 /// The write connection and its open transaction.
@@ -290,6 +292,8 @@ impl Writer {
                 integer(message.seq),
                 message.mentions,
             )?;
+            let NewMessage { room_id, from, text, .. } = *message;
+            search::add(&self.connection, Entry { row, room_id, sender: from, text })?;
             self.batch.add(message.ticket, Stored::Message { row, conn: message.conn });
             return Ok(Recorded::New { row });
         }
@@ -368,12 +372,12 @@ impl Writer {
     pub(crate) fn page(
         &self,
         room: &RoomRef,
-        before: u64,
+        place: PagePosition,
         messages_max: usize,
         bytes_max: usize,
         viewer: &Viewer,
     ) -> Result<Page, StoreError> {
-        history::page(&self.connection, room, before, messages_max, bytes_max, viewer)
+        history::page(&self.connection, room, place, messages_max, bytes_max, viewer)
     }
 
     /// See [`history::missed`].

@@ -22,5 +22,6 @@ mod plain;
 mod processes;
 mod program;
 mod rich;
+mod search;
 mod survival;
 mod user;

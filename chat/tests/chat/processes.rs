@@ -174,6 +174,12 @@ fn assert_stored(server: &Server, texts: &[String]) {
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("read");
     let stored: Vec<String> = rows.collect::<Result<_, _>>().expect("read");
     assert!(stored.ends_with(texts), "{} stored, {} seen", stored.len(), texts.len());
+    // All of them, and each once, can be searched for: by the term that those of the room have.
+    let indexed: Vec<i64> = database
+        .prepare("SELECT rowid FROM search WHERE search MATCH ?1")
+        .and_then(|mut find| find.query_map(["\"\u{E000}1\""], |row| row.get(0))?.collect())
+        .expect("read");
+    assert_eq!(indexed.len(), stored.len(), "in the index");
 }
 
 fn assert_all_present(clients: &mut [Client], of_each: usize) {

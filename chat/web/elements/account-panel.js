@@ -71,7 +71,7 @@ export class AccountPanel extends ChatElement {
   /** @param {boolean} allowed */
   async #allowGuests(allowed) {
     try {
-      await this.chat.session.moderate({ type: 'guests', allowed });
+      await this.chat.session.ask({ type: 'guests', allowed });
       setText(this.#problem, '');
       setText(this.#done, allowed ? t.isOpenToGuests : t.isClosedToGuests);
     } catch (error) {

@@ -4,6 +4,7 @@ import { explain, t } from '../i18n/index.js';
 import { ChatElement, make } from './chat-element.js';
 import { MessageComposer } from './composer.js';
 import { ConnectionStatus } from './connection-status.js';
+import { DateDialog } from './date-dialog.js';
 import { h, keyboardIsNear, setText } from './dom.js';
 import { Drawers } from './drawers.js';
 import { icon, mark } from './icons.js';
@@ -14,6 +15,7 @@ import { PeopleList } from './people-list.js';
 import { QuickSwitcher } from './quick-switcher.js';
 import { RoomHeader } from './room-header.js';
 import { RoomList } from './room-list.js';
+import { SearchDialog } from './search-dialog.js';
 import { SelfCard } from './self-card.js';
 import { shortcut } from './shortcuts.js';
 import { UpdateNote } from './update-note.js';
@@ -25,7 +27,7 @@ export class ChatFrame extends ChatElement {
   /** The drawer to begin with. @type {Drawer | null} */
   drawer = null;
 
-  /** @type {{ rooms: RoomList, list: MessageList, composer: MessageComposer, drawers: Drawers, switcher: QuickSwitcher, keys: KeysDialog } | null} */
+  /** @type {{ rooms: RoomList, list: MessageList, composer: MessageComposer, drawers: Drawers, switcher: QuickSwitcher, search: SearchDialog, keys: KeysDialog } | null} */
   #parts = null;
   #problemText = h('p');
   #problem = h('div', { class: 'server-problem', role: 'alert', hidden: true }, icon('alert'), this.#problemText,
@@ -38,7 +40,9 @@ export class ChatFrame extends ChatElement {
     const composer = make(MessageComposer, chat);
     const switcher = make(QuickSwitcher, chat);
     const keys = make(KeysDialog, chat);
-    const goTo = h('button', { type: 'button', class: 'icon-button go-to', 'aria-label': t.goTo, title: t.goTo, click: () => switcher.open() }, icon('search'));
+    const search = make(SearchDialog, chat);
+    const date = make(DateDialog, chat);
+    const goTo = h('button', { type: 'button', class: 'icon-button go-to', 'aria-label': t.goTo, title: t.goTo, click: () => switcher.open() }, icon('goTo'));
     const closePeople = this.#closer('close-people');
     const panels = {
       rooms: h(
@@ -54,8 +58,8 @@ export class ChatFrame extends ChatElement {
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
     const drawers = new Drawers(this, panels, [skip, conversation]);
-    this.#parts = { rooms, list, composer, drawers, switcher, keys };
-    this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, keys);
+    this.#parts = { rooms, list, composer, drawers, switcher, search, keys };
+    this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, search, date, keys);
 
     this.addEventListener('drawer', (event) => {
       const drawer = /** @type {CustomEvent<Drawer>} */ (event).detail;
@@ -64,6 +68,10 @@ export class ChatFrame extends ChatElement {
     this.addEventListener('chosen', () => this.#chosen());
     this.addEventListener('mention', (event) => this.#mention(/** @type {CustomEvent<string>} */ (event).detail));
     this.addEventListener('keys', () => keys.open());
+    this.addEventListener('ask-search', () => search.open());
+    this.addEventListener('sought', () => drawers.close());
+    this.addEventListener('ask-date', () => date.open());
+    this.addEventListener('jump', (event) => list.goToTime(/** @type {CustomEvent<number>} */ (event).detail));
     this.addEventListener('posted', () => list.markRead());
     this.addEventListener('compose', (event) => {
       const { kind, message } = /** @type {CustomEvent<{ kind: 'reply' | 'edit', message: Message }>} */ (event).detail;
@@ -109,6 +117,10 @@ export class ChatFrame extends ChatElement {
       switcher: () => {
         if (parts.switcher.isOpen) parts.switcher.close();
         else if (document.querySelector('dialog[open]') === null) parts.switcher.open();
+      },
+      search: () => {
+        if (parts.search.isOpen) parts.search.close();
+        else if (document.querySelector('dialog[open]') === null) parts.search.open();
       },
       keys: () => parts.keys.open(),
       room: (step, unread) => {

@@ -14,6 +14,7 @@ const SHIFT = IS_APPLE ? '⇧' : 'Shift';
 /** @type {() => [string, string[][]][]} what it does, and the keys for it */
 const ENTRIES = () => [
   [t.goTo, [[COMMAND, 'K']]],
+  [t.searchMessages, [[COMMAND, SHIFT, 'F'], ['/']]],
   [t.keyPreviousRoom, [[ALT, '↑']]],
   [t.keyNextRoom, [[ALT, '↓']]],
   [t.keyUnreadRoom, [[ALT, SHIFT, '↑'], [ALT, SHIFT, '↓']]],

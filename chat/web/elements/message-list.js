@@ -118,7 +118,7 @@ export class MessageList extends ChatElement {
       this.#showTop(room);
     });
     const { sought } = this.chat;
-    if (sought !== null && room.loaded) {
+    if (sought !== null && room.loaded && room.loading === null) {
       this.chat.sought = null;
       this.#goesTo = { seq: sought, asked: holds(room, sought), isSought: true };
     }
@@ -159,6 +159,23 @@ export class MessageList extends ChatElement {
     this.#goesTo = { seq, asked: holds(room, seq), isSought };
     this.#goOn(room);
     this.#afterMoving(room);
+  }
+
+  /**
+   * To the first message of a time, or after it.
+   * @param {number} ms since 1970
+   */
+  async goToTime(ms) {
+    const room = this.#room;
+    if (room === null || !room.loaded) return;
+    try {
+      const seq = await this.chat.session.pages.at(room, ms);
+      if (room !== this.#room) return;
+      if (seq === null) this.goToLatest();
+      else this.goTo(seq, true);
+    } catch {
+      // The page says why.
+    }
   }
 
   /** Everything here counts as read: the line goes, and so does one, to the bottom. */

@@ -44,7 +44,7 @@ export class PersonMenu extends ChatElement {
   /** @param {'mute' | 'unmute' | 'kick' | 'ban'} type */
   async #act(type) {
     try {
-      await this.chat.session.moderate(type === 'mute' ? { type, name: this.#name, minutes: MUTE_MINUTES } : { type, name: this.#name });
+      await this.chat.session.ask(type === 'mute' ? { type, name: this.#name, minutes: MUTE_MINUTES } : { type, name: this.#name });
       this.#dialog.close();
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));

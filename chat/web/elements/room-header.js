@@ -12,12 +12,15 @@ export class RoomHeader extends ChatElement {
   #lamp = h('span', { class: 'lamp', hidden: true });
   #menu = this.#opener('rooms', 'menu', t.showRooms);
   #people = this.#opener('people', 'people', t.showPeople);
+  #date = this.#button('go-to-date', 'calendar', t.jumpToDate, () => new CustomEvent('ask-date', { bubbles: true }));
 
   build() {
     this.#menu.append(this.#lamp);
     this.append(
       this.#menu,
       h('div', { class: 'room-heading' }, h('h1', {}, this.#title), this.#count),
+      this.#date,
+      this.#button('open-search', 'search', t.searchMessages, () => new CustomEvent('ask-search', { bubbles: true })),
       this.#people,
     );
   }
@@ -28,6 +31,7 @@ export class RoomHeader extends ChatElement {
     this.#showTitle(room === null ? t.appName : this.chat.titleOf(room));
     setText(this.#count, room === null || !room.loaded ? '' : t.peopleCount(room.members, formatNumber(room.members)));
     this.#people.hidden = room === null || !room.wanted;
+    this.#date.hidden = room === null || !room.loaded || room.seq === 0;
     const elsewhere = store.wanted().reduce((sum, { key, unread }) => sum + (key === store.current ? 0 : unread), 0);
     this.#lamp.hidden = elsewhere === 0;
     this.#menu.setAttribute('aria-label', elsewhere === 0 ? t.showRooms : `${t.showRooms}, ${t.unread(elsewhere)}`);
@@ -47,8 +51,18 @@ export class RoomHeader extends ChatElement {
    * @param {string} label
    */
   #opener(drawer, picture, label) {
-    const click = () => this.dispatchEvent(new CustomEvent('drawer', { bubbles: true, detail: drawer }));
-    return h('button', { type: 'button', class: `icon-button open-${drawer}`, 'aria-label': label, title: label, click }, icon(picture));
+    return this.#button(`open-${drawer}`, picture, label, () => new CustomEvent('drawer', { bubbles: true, detail: drawer }));
+  }
+
+  /**
+   * @param {string} className
+   * @param {string} picture
+   * @param {string} label
+   * @param {() => Event} event
+   */
+  #button(className, picture, label, event) {
+    const click = () => this.dispatchEvent(event());
+    return h('button', { type: 'button', class: `icon-button ${className}`, 'aria-label': label, title: label, click }, icon(picture));
   }
 }
 

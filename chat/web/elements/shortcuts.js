@@ -5,6 +5,7 @@ import { IS_APPLE } from './keys-dialog.js';
 /**
  * @typedef {object} Actions
  * @property {() => void} switcher
+ * @property {() => void} search
  * @property {() => void} keys
  * @property {(step: 1 | -1, unread: boolean) => void} room to the next or previous one
  * @property {() => void} escape
@@ -19,10 +20,12 @@ export function shortcut(event, actions) {
   const command = IS_APPLE ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
   const inDialog = event.target instanceof Element && event.target.closest('dialog') !== null;
   if (command && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 'k') actions.switcher();
+  else if (command && event.shiftKey && !event.altKey && event.key.toLowerCase() === 'f') actions.search();
   else if (inDialog || event.ctrlKey || event.metaKey) return;
   else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) actions.room(event.key === 'ArrowDown' ? 1 : -1, event.shiftKey);
   else if (event.altKey) return;
   else if (event.key === '?' && !isEditable(event.target)) actions.keys();
+  else if (event.key === '/' && !isEditable(event.target)) actions.search();
   else if (event.key === 'Escape') actions.escape();
   else return;
   event.preventDefault();

@@ -51,6 +51,25 @@ export function formatDay(ts, now) {
   })).format(ts);
 }
 
+/**
+ * The beginning of a day, here.
+ * @param {string} day as date fields write it: 2026-11-22
+ * @param {number} [later] so many days after it
+ * @returns {number | null} milliseconds since 1970
+ */
+export function dayStart(day, later = 0) {
+  const [, year, month, date] = /^(\d{4,6})-(\d\d)-(\d\d)$/.exec(day) ?? [];
+  if (year === undefined) return null;
+  const start = new Date(Number(year), Number(month) - 1, Number(date) + later).getTime();
+  return start >= 0 ? start : null;
+}
+
+/** Today, as date fields write it. */
+export function today() {
+  const now = new Date();
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
+}
+
 /** @param {number} value */
 export function formatNumber(value) {
   return cached('number', () => new Intl.NumberFormat(locale)).format(value);

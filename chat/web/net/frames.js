@@ -35,7 +35,10 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
 /** @typedef {{ type: 'changed', id?: string, room: string, seq: number, change: number, message: Message }} ChangedFrame */
 /** @typedef {{ type: 'reaction', id?: string, room: string, seq: number, change: number, emoji: string, from: string, on: boolean, count: number, names?: string[] }} ReactionFrame */
-/** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean }} HistoryFrame */
+/** @typedef {{ type: 'history', id?: string, room: string, messages: Message[], more: boolean, seq?: number }} HistoryFrame */
+/** A message that a search has found, and what is shown of it: pieces of which every second one is what was searched for. */
+/** @typedef {{ message: Message, context: string[] }} Hit */
+/** @typedef {{ type: 'found', id?: string, hits: Hit[], more: boolean, cursor?: string }} FoundFrame */
 /** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
 /** @typedef {{ type: 'moderated', id?: string }} ModeratedFrame */
 /** @typedef {{ type: 'guests', id?: string, allowed: boolean }} GuestsFrame */
@@ -44,7 +47,7 @@ import { readSelf } from './account.js';
 
 /**
  * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
- *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | WhoFrame | ErrorFrame} Frame
+ *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | FoundFrame | WhoFrame | ErrorFrame} Frame
  */
 
 /**
@@ -61,6 +64,8 @@ import { readSelf } from './account.js';
  *   | { type: 'unmute' | 'kick' | 'ban' | 'unban', name: string }
  *   | { type: 'guests', allowed: boolean }
  *   | { type: 'history', room: string, before: number, limit: number }
+ *   | { type: 'history', room: string, at: number, limit: number }
+ *   | { type: 'search', text: string, room?: string, from?: string, after?: number, before?: number, limit: number, cursor?: string }
  *   | { type: 'resume', rooms: Record<string, { seq: number, change: number }> }} Request
  */
 
@@ -120,7 +125,8 @@ const READERS = {
     emoji: string(v.emoji), from: string(v.from), on: v.on === true, count: number(v.count),
     ...(v.names === undefined ? {} : { names: list(v.names, string) }),
   }),
-  history: (v) => ({ type: 'history', ...id(v), ...page(v) }),
+  history: (v) => ({ type: 'history', ...id(v), ...page(v), ...(typeof v.seq === 'number' ? { seq: v.seq } : {}) }),
+  found: (v) => ({ type: 'found', ...id(v), hits: list(v.hits, hit), more: v.more === true, ...(typeof v.cursor === 'string' ? { cursor: v.cursor } : {}) }),
   who: (v) => ({ type: 'who', ...id(v), room: string(v.room), ...members(v) }),
   error: (v) => ({
     type: 'error',
@@ -205,6 +211,12 @@ function message(v) {
     ...(typeof v.quote === 'string' ? { quote: v.quote } : {}),
     ...(isObject(v.reply) ? { reply: reply(v.reply) } : {}),
   };
+}
+
+/** @param {unknown} v @returns {Hit} */
+function hit(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { message: message(v), context: list(v.context, string) };
 }
 
 /** @param {unknown} v @returns {Reaction} */

@@ -68,6 +68,23 @@ export class Pages {
   }
 
   /**
+   * The first message of a time, or after it; null if there is none.
+   * @param {Room} room
+   * @param {number} at milliseconds since 1970
+   * @returns {Promise<number | null>}
+   */
+  async at(room, at) {
+    try {
+      const answer = await this.#ask({ type: 'history', room: room.key, at, limit: 1 });
+      return (answer.type === 'history' ? answer.seq : undefined) ?? null;
+    } catch (error) {
+      this.#store.problem = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };
+      this.#store.changed();
+      throw error;
+    }
+  }
+
+  /**
    * @param {Room} room
    * @param {'older' | 'newer' | 'latest' | 'around'} loading
    * @param {number} before

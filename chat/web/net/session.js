@@ -127,8 +127,8 @@ export class Session {
     if (this.#store.link.ready) this.#ask({ type: 'away', away: isAway }).catch(ignore);
   }
 
-  /** What administrators do. @param {Request} request */
-  moderate(request) { return this.#ask(request); }
+  /** Asks, for whoever needs the answer. @param {Request} request */
+  ask(request) { return this.#ask(request); }
 
   /** The network is back, or the page is looked at again: connect now, or find out whether the connection still lives. */
   wake() {

@@ -85,6 +85,20 @@ def test_history_is_read_in_pages_and_a_gap_is_filled(person):
     assert not nothing["complete"] and nothing["more"] and len(nothing["messages"]) == 50
 
 
+def test_messages_are_found_again(person, document):
+    lei, ann = person("李雷"), person("Ann", rooms=())
+    for text in ("Yesterday we had 茶 and cake", "yesterday, 茶", "today, 茶"):
+        lei.ask({"type": "message", "room": "lobby", "text": text})
+    ever = {"after": 0, "before": 2**53}
+    page = ann.follow("search", "search", "found", limit=1, **ever)
+    assert [hit["seq"] for hit in page["hits"]] == [2] and page["more"]
+    rest = ann.ask({**document.example("search", "search"), **ever, "cursor": page["cursor"]})
+    assert [hit["context"] for hit in rest["hits"]] == [document.example("search", "found")["hits"][0]["context"]]
+    assert not rest["more"] and "cursor" not in rest
+    around = ann.follow("history", "history", "history", 2, at=page["hits"][0]["ts"])
+    assert around["seq"] <= 2 and ann.ask({"type": "history", "room": "lobby", "after": 2})["newer"] is False
+
+
 def test_what_happens_to_messages_is_told_and_numbered(person, document):
     ann, bob = person("Ann"), person("Bob")
     seq = ann.ask({"type": "message", "room": "lobby", "text": "shall we say seven?"})["seq"]

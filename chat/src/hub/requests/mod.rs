@@ -230,11 +230,12 @@ impl<O: Outbox> Hub<O> {
                 self.push(caller.conn, event::rooms(id, &first));
                 rest.into_iter().for_each(|frame| self.push(caller.conn, frame));
             }
-            Request::History { room, before, limit } => {
+            Request::History { room, place, limit } => {
                 let room = self.find(caller.conn, &room)?;
-                let before = before.unwrap_or(u64::MAX);
-                self.effects.push(Effect::History { asker: self.asker(caller), room, before, limit });
+                self.effects.push(Effect::History { asker: self.asker(caller), room, place, limit });
             }
+            // The workers search. This one did not know yet that its client has connected.
+            Request::Search(_) => return Err(Refusal::busy()),
             Request::Resume { rooms } => self.resume(caller, rooms),
             Request::Away { is_away } => self.away(caller, is_away),
             Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),

@@ -34,14 +34,64 @@ fn every_request_is_read() {
 
 #[test]
 fn history_has_a_page_by_default_and_never_more() {
-    let history = |before, limit| Request::History { room: "tea".into(), before, limit };
-    assert_eq!(request(r#"{"type":"history","room":"tea"}"#), history(None, 50));
-    assert_eq!(request(r#"{"type":"history","room":"tea","before":12,"limit":3}"#), history(Some(12), 3));
+    let history = |place, limit| Request::History { room: "tea".into(), place, limit };
+    let last = PagePosition::Before(u64::MAX);
+    assert_eq!(request(r#"{"type":"history","room":"tea"}"#), history(last, 50));
+    assert_eq!(
+        request(r#"{"type":"history","room":"tea","before":12,"limit":3}"#),
+        history(PagePosition::Before(12), 3)
+    );
     assert_eq!(
         request(r#"{"type":"history","room":"tea","before":0,"limit":1000000}"#),
-        history(Some(0), 50)
+        history(PagePosition::Before(0), 50)
+    );
+    assert_eq!(
+        request(r#"{"type":"history","room":"tea","after":12}"#),
+        history(PagePosition::After(12), 50)
+    );
+    assert_eq!(
+        request(r#"{"type":"history","room":"tea","at":9,"limit":5}"#),
+        history(PagePosition::At(9), 5)
     );
     assert_eq!(code(r#"{"type":"history","room":"tea","limit":0}"#), Code::BadValue);
+    assert_eq!(code(r#"{"type":"history","room":"tea","before":5,"after":3}"#), Code::BadValue);
+}
+
+#[test]
+fn a_search_says_what_is_wrong_with_it() {
+    let Request::Search(search) = request(
+        r#"{"type":"search","text":"茶 yesterday","room":"tea","from":"李雷","after":1,"before":2,"limit":3,"cursor":"41.tea"}"#,
+    ) else {
+        panic!("a search")
+    };
+    assert_eq!((search.room.as_deref(), search.from.as_deref()), (Some("tea"), Some("李雷")));
+    assert_eq!((search.after, search.before, search.limit), (Some(1), Some(2), 3));
+    assert_eq!(search.cursor, Some(Cursor { seq: 41, room: "tea".into() }));
+    assert_eq!(search.cursor.as_ref().map(Cursor::to_text).as_deref(), Some("41.tea"));
+    let Request::Search(search) = request(r#"{"type":"search","text":" ","room":"tea"}"#) else {
+        panic!("a search")
+    };
+    assert!(search.query.is_empty() && search.limit == 20);
+    let long = format!(r#"{{"type":"search","text":"{}"}}"#, "x ".repeat(101));
+    let many = format!(r#"{{"type":"search","text":"{}"}}"#, "x ".repeat(65));
+    for (frame, expected, word) in [
+        (r#"{"type":"search"}"#, Code::BadValue, "text"),
+        (r#"{"type":"search","text":" "}"#, Code::EmptyText, "text"),
+        (r#"{"type":"search","text":"!? ,"}"#, Code::BadValue, "word"),
+        (r#"{"type":"search","text":"?","room":"tea"}"#, Code::BadValue, "word"),
+        (r#"{"type":"search","text":"x","from":""}"#, Code::BadValue, "from"),
+        (r#"{"type":"search","text":"x","from":7}"#, Code::BadValue, "from"),
+        (r#"{"type":"search","text":"x","after":"yesterday"}"#, Code::BadValue, "after"),
+        (r#"{"type":"search","text":"x","limit":0}"#, Code::BadValue, "limit"),
+        (r#"{"type":"search","text":"x","cursor":"nonsense"}"#, Code::BadValue, "cursor"),
+        (r#"{"type":"search","text":"x","cursor":7}"#, Code::BadValue, "cursor"),
+        (&long, Code::TextTooLong, "200"),
+        (&many, Code::BadValue, "64"),
+    ] {
+        let refusal = Envelope::parse(frame).expect_err(frame);
+        assert_eq!(refusal.code, expected, "{frame}: {}", refusal.sentence);
+        assert!(refusal.sentence.contains(word), "{frame}: {}", refusal.sentence);
+    }
 }
 
 fn known(seq: u64) -> Known {

@@ -85,6 +85,15 @@ for (const phone of [false, true]) {
         await page.keyboard.type('xyz');
         await judge(person, 'the quick switcher without a result');
         await page.keyboard.press('Escape');
+        await page.locator('.open-search').click();
+        await judge(person, 'the search');
+        await page.locator('#search-input').fill(language === 'en' ? 'the' : '的');
+        await page.locator('.hit mark').first().waitFor();
+        await judge(person, 'what was found');
+        await page.keyboard.press('Escape');
+        await page.locator('.go-to-date').click();
+        await judge(person, 'the day to go to');
+        await page.keyboard.press('Escape');
         await page.locator('.scroller').focus();
         await page.keyboard.type('?');
         await judge(person, 'the keys');

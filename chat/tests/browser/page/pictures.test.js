@@ -57,6 +57,14 @@ for (const phone of [false, true]) {
         await person.page.locator('.completion-option').first().waitFor();
         await person.box.press('Escape');
         await person.box.fill('');
+        await person.page.locator('.open-search').click();
+        await person.page.locator('#search-input').fill(language === 'en' ? 'the' : '的');
+        await person.page.locator('.hit mark').first().waitFor();
+        await picture(person, `search-${look}`);
+        await person.page.keyboard.press('Escape');
+        await person.page.locator('.go-to-date').click();
+        await picture(person, `date-${look}`);
+        await person.page.keyboard.press('Escape');
         if (phone) {
           await openRooms(person, phone);
           await picture(person, `rooms-${look}`);

@@ -38,3 +38,11 @@ test('values of the wrong type make the frame unreadable, whatever it is', () =>
     { type: '__proto__' },
   ]) assert.equal(parse(frame), null, JSON.stringify(frame));
 });
+
+test('what a search has found is messages with their context', () => {
+  const context = ['', 'message', ' 7'];
+  const found = { type: 'found', id: 's', hits: [{ ...message(7), context }], more: true, cursor: '7.lobby' };
+  assert.deepEqual(parse(found), { type: 'found', id: 's', hits: [{ message: message(7), context }], more: true, cursor: '7.lobby' });
+  assert.equal(parse({ ...found, hits: [message(7)] }), null);
+  assert.equal(parse({ ...found, hits: [{ ...message(7), context: [1] }] }), null);
+});

@@ -8,7 +8,7 @@ import zhCN from '../../../web/i18n/zh-CN.js';
 
 /** Every error code of the protocol, and the page's own. */
 const CODES = [
-  'bad_name', 'name_too_long', 'name_taken', 'bad_room', 'room_exists', 'no_such_room', 'no_such_message', 'not_yours', 'too_many_reactions', 'not_joined', 'not_connected', 'too_many_rooms',
+  'bad_name', 'name_too_long', 'name_taken', 'bad_room', 'room_exists', 'no_such_room', 'no_such_message', 'too_slow', 'not_yours', 'too_many_reactions', 'not_joined', 'not_connected', 'too_many_rooms',
   'empty_text', 'text_too_long', 'rate_limited', 'busy', 'internal',
 ];
 
@@ -51,6 +51,12 @@ test('the page speaks what was chosen, or else the first of the browser\'s langu
     [null, ['zh-CN', 'en'], 'zh-CN'], [null, ['zh-Hant-TW'], 'zh-CN'], [null, ['fr', 'en-GB', 'zh'], 'en'], [null, ['fr'], 'en'],
     ['en', ['zh-CN'], 'en'], ['zh-CN', ['en'], 'zh-CN'], ['nonsense', ['zh'], 'zh-CN'], [null, [], 'en'],
   ]) assert.equal(i18n.pickLanguage(stored, preferred), expected);
+});
+
+test('a day of a date field begins at midnight, here', () => {
+  assert.equal(dates.dayStart('2026-11-22'), new Date(2026, 10, 22).getTime());
+  assert.equal(dates.dayStart('2026-11-30', 1), new Date(2026, 11, 1).getTime());
+  for (const none of ['', 'yesterday', '2026-11', '1850-01-01']) assert.equal(dates.dayStart(none), null, none);
 });
 
 test('days and lists are said as people say them', () => {

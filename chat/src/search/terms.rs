@@ -1,0 +1,71 @@
+//! What the index has of a message. A term is one word to the index's own tokenizer, which knows ASCII alone: in it are letters,
+//! digits and whatever is not ASCII. Characters for private use, which no piece of a text has, set those terms apart that are not of the text.
+
+use std::collections::BTreeSet;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::fold::{self, Kind, Piece};
+use crate::limits::SEARCH_WORD_CHARS_MAX;
+use crate::markdown;
+
+/// Begins the term of a room.
+const ROOM: char = '\u{E000}';
+/// Begins the term of a sender.
+const SENDER: char = '\u{E001}';
+/// Stands for ASCII characters that would end a term.
+const ASCII: u32 = 0xE100;
+
+/// All terms of a message, with spaces between them.
+///
+/// Whoever changes what they are, or takes a Unicode table that does, has the whole index written anew by a migration: an entry is
+/// removed by the terms that it was made of.
+pub(crate) fn of_message(room_id: i64, sender: &str, text: &str) -> String {
+    let mut terms = of_pieces(&fold::pieces(&markdown::plain(text)));
+    terms.insert(room_term(room_id));
+    terms.insert(sender_term(sender));
+    let mut out = String::with_capacity(terms.iter().map(|term| term.len() + 1).sum());
+    for term in terms {
+        out.push_str(&term);
+        out.push(' ');
+    }
+    out
+}
+
+/// The terms of a text: its words and emoji, its single characters, and each two of these that stand together.
+pub(super) fn of_pieces(pieces: &[Piece]) -> BTreeSet<String> {
+    let mut terms = BTreeSet::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        if let Some(pair) = pieces.get(at + 1).and_then(|next| pair(piece, next)) {
+            terms.insert(pair);
+        }
+        terms.insert(single(piece));
+    }
+    terms
+}
+
+/// Two characters that stand together.
+pub(super) fn pair(piece: &Piece, next: &Piece) -> Option<String> {
+    let are_characters = piece.kind == Kind::Character && next.kind == Kind::Character;
+    (are_characters && next.is_joined).then(|| format!("{}{}", piece.text, next.text))
+}
+
+/// A piece by itself; of a very long word the beginning.
+pub(super) fn single(piece: &Piece) -> String {
+    piece.text.chars().take(SEARCH_WORD_CHARS_MAX).collect()
+}
+
+/// All messages of a room have it.
+pub(crate) fn room_term(room_id: i64) -> String {
+    format!("{ROOM}{room_id}")
+}
+
+/// All messages under this name have it, whatever its case and width.
+pub(crate) fn sender_term(name: &str) -> String {
+    let term =
+        name.nfkc().flat_map(char::to_lowercase).map(|c| match c.is_ascii() && !c.is_ascii_alphanumeric() {
+            true => char::from_u32(ASCII + u32::from(c)).unwrap_or(SENDER),
+            false => c,
+        });
+    std::iter::once(SENDER).chain(term).collect()
+}
