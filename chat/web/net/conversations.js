@@ -197,7 +197,9 @@ export class Conversations {
     const room = this.#store.rooms.get(key);
     if (room === undefined || room.joined) return;
     const speaksOfMe = mentions > room.mentions;
-    const isNews = seq > room.seq;
+    // What is new of a conversation may have come just before, with its last number.
+    const isNews = seq > room.told;
+    room.told = Math.max(room.told, seq);
     if (!room.loaded) room.seq = Math.max(room.seq, seq);
     room.activeAt = Math.max(room.activeAt, ts);
     room.stand({ member: true, read: seq - unread, mentions });

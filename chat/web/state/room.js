@@ -75,6 +75,8 @@ export class Room {
   reads = new Map();
   /** Who is writing at present. @type {readonly string[]} */
   typing = [];
+  /** The last message that was told of while this connection was not in the room. */
+  told = 0;
   /** When something was said there last, as far as is known; and where it stands in the server's list. */
   activeAt = 0;
   rank = 0;

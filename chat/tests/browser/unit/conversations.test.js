@@ -117,6 +117,10 @@ test('unread and mentions are what the server says, then what comes: messages wh
   receive({ type: 'activity', room: DIRECT, seq: 4, change: 0, from: '李雷', person: 9, ts: 5, unread: 2, data: '在吗？' });
   assert.deepEqual([direct.unread, direct.forMe], [2, 2]);
   assert.deepEqual(news.at(-1), [DIRECT, '在吗？', 0]);
+  receive({ type: 'room', ...member(DIRECT, 5, 2, { kind: 'direct', people: [ANN, { id: 9, name: '李雷' }] }) });
+  const activity = { type: 'activity', room: DIRECT, seq: 5, change: 0, from: '李雷', person: 9, ts: 6, unread: 3, data: '喂' };
+  for (let twice = 0; twice < 2; twice += 1) receive(activity);
+  assert.deepEqual(news.filter(([key]) => key === DIRECT).map(([, text]) => text), ['在吗？', '喂'], 'each once, also right after what is said of the conversation');
   receive({ type: 'message', ...message(9, 'mine, from elsewhere', 'Ann', 'tea'), person: 7 });
   assert.deepEqual([tea.unread, tea.mentions], [0, 0], 'who says something has read what was said before');
 });
