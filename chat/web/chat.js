@@ -7,7 +7,8 @@ import { Account } from './net/account.js';
 import { Unanswered } from './net/requests.js';
 import { LOBBY, Session } from './net/session.js';
 import { BuildWatch, ownBuild, serverBuild } from './net/shell.js';
-import { roomFromHash } from './state/address.js';
+import { isHidden, roomFromHash } from './state/address.js';
+import { Drafts } from './state/drafts.js';
 import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
 import { Store } from './state/store.js';
@@ -41,8 +42,8 @@ export class Chat {
   notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
-  /** What is written and not sent, by room. @type {Map<string, string>} */
-  drafts = new Map();
+  /** What is written and not sent. */
+  drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
   /** What the drafts answer, by room. @type {Map<string, Message>} */
   replies = new Map();
   /** The `seq` of the message to which a link, or a search, has led. @type {number | null} */
@@ -64,7 +65,7 @@ export class Chat {
       room.read = read;
     }
     const first = roomFromHash(location.hash) ?? this.memory.room ?? LOBBY;
-    const known = roomFromHash(location.hash) !== null || this.store.rooms.get(first)?.wanted === true;
+    const known = roomFromHash(location.hash) !== null || isHidden(first) || this.store.rooms.get(first)?.wanted === true;
     const key = known ? first : this.store.wanted()[0]?.key;
     if (key !== undefined) this.session.show(key);
   }
@@ -120,6 +121,7 @@ export class Chat {
   /** @param {{ everywhere: boolean }} options */
   async signOut(options) {
     await this.account.signOut(options);
+    this.drafts.save();
     this.memory.forgetPerson();
     location.replace(location.pathname);
   }
@@ -187,7 +189,38 @@ export class Chat {
    * @param {Room} room
    */
   titleOf(room) {
+    if (room.kind === 'direct') return this.others(room).map(({ name }) => name).join(t.nameSeparator) || t.direct;
+    if (room.key === room.title && isHidden(room.key)) return t.privateRoom;
     return room.key === LOBBY && room.title.toLowerCase() === LOBBY ? t.lobby : room.title;
+  }
+
+  /** What stands above its first message. @param {Room} room */
+  beginning(room) {
+    return (room.kind === 'direct' ? t.beginningDirect : t.beginning)(this.titleOf(room));
+  }
+
+  /** Who is in a direct conversation besides this person. @param {Room} room */
+  others(room) {
+    return room.persons.filter(({ id }) => id !== this.store.self?.id);
+  }
+
+  /**
+   * What is unread, as it is told outside of the conversations: how many messages are meant for this person, and whether there is anything at all.
+   * @param {Room | null} seen the room that is looked at
+   */
+  unread(seen) {
+    const rooms = this.store.wanted().filter((room) => (room !== seen || room.held) && !room.muted && !room.archived);
+    return { forMe: rooms.reduce((sum, { forMe }) => sum + forMe, 0), any: rooms.some(({ unread, invitedBy }) => unread > 0 || invitedBy !== null) };
+  }
+
+  /**
+   * To the conversation with these people.
+   * @param {string[]} names
+   * @returns {Promise<void>} rejected by a Refusal or Unanswered
+   */
+  async talkTo(names) {
+    const key = await this.session.conversations.direct(names);
+    if (key !== '') this.session.show(key);
   }
 }
 

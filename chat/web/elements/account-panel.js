@@ -33,8 +33,7 @@ export class AccountPanel extends ChatElement {
     const account = self !== null && !self.guest;
     setText(this.#text, account ? (self.role === 'admin' ? t.accountOfAdmin : t.accountText) : t.claimText(isolated(self?.name ?? this.chat.store.name)));
     setText(this.#open, account ? t.changePassword : t.claimName);
-    setText(this.#out, account ? t.signOut : t.forgetMe);
-    this.#out.prepend(icon('leave'));
+    this.#out.replaceChildren(icon('leave'), account ? t.signOut : t.forgetMe);
     this.#everywhere.hidden = !account;
     this.#guests.hidden = self?.role !== 'admin';
     this.#fold();

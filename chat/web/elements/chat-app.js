@@ -16,7 +16,7 @@ export class ChatApp extends ChatElement {
   typedName = '';
   /** @type {NameGate | ChatFrame | null} */
   #shown = null;
-  #badge = 0;
+  #badge = '';
 
   attached() {
     this.listen(window, 'hashchange', () => this.#followAddress());
@@ -63,16 +63,16 @@ export class ChatApp extends ChatElement {
   #showTitle() {
     const { store } = this.chat;
     const room = store.currentRoom;
-    const hidden = document.visibilityState !== 'visible';
-    const unread = store.wanted().reduce((sum, { key, unread: n }) => sum + (key === store.current && !hidden ? 0 : n), 0);
+    const { forMe, any } = this.chat.unread(document.visibilityState === 'visible' ? room : null);
     const place = room === null || this.#shown instanceof NameGate ? '' : `${this.chat.titleOf(room)} · `;
-    const title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${place}${t.appName}`;
+    const badge = forMe > 0 ? `(${forMe > 99 ? '99+' : forMe}) ` : any ? '• ' : '';
+    const title = badge + place + t.appName;
     if (document.title !== title) document.title = title;
-    // On the icon of an installed page, where there is one.
-    if (unread !== this.#badge) navigator.setAppBadge?.(unread).catch(() => {});
-    this.#badge = unread;
+    // On the icon of an installed page, where there is one: a number, or a dot.
+    if (badge !== this.#badge) navigator.setAppBadge?.(any && forMe === 0 ? undefined : forMe).catch(() => {});
+    this.#badge = badge;
     const icon = document.querySelector('link[rel="icon"]');
-    const href = unread > 0 ? 'favicon-unread.svg' : 'favicon.svg';
+    const href = any ? 'favicon-unread.svg' : 'favicon.svg';
     if (icon !== null && icon.getAttribute('href') !== href) icon.setAttribute('href', href);
   }
 

@@ -1,6 +1,7 @@
 /** Rooms, conversation, people: side by side, or on a small screen one over the other. */
 
 import { explain, t } from '../i18n/index.js';
+import { Refusal } from '../net/requests.js';
 import { ChatElement, make } from './chat-element.js';
 import { MessageComposer } from './composer.js';
 import { ConnectionStatus } from './connection-status.js';
@@ -12,15 +13,19 @@ import { KeysDialog } from './keys-dialog.js';
 import { LanguageSwitch } from './language-switch.js';
 import { MessageList } from './message-list.js';
 import { PeopleList } from './people-list.js';
+import { PeoplePicker } from './people-picker.js';
 import { QuickSwitcher } from './quick-switcher.js';
+import { RoomDetails } from './room-details.js';
 import { RoomHeader } from './room-header.js';
 import { RoomList } from './room-list.js';
 import { SearchDialog } from './search-dialog.js';
 import { SelfCard } from './self-card.js';
 import { shortcut } from './shortcuts.js';
+import { TypingNote } from './typing-note.js';
 import { UpdateNote } from './update-note.js';
 
 /** @import { Message } from '../net/frames.js' */
+/** @import { Room } from '../state/room.js' */
 /** @import { Drawer } from './drawers.js' */
 
 export class ChatFrame extends ChatElement {
@@ -54,12 +59,14 @@ export class ChatFrame extends ChatElement {
       ),
       people: h('aside', { class: 'panel people-panel', 'aria-label': t.people }, closePeople, make(PeopleList, chat)),
     };
-    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, composer);
+    const details = make(RoomDetails, chat);
+    const picker = make(PeoplePicker, chat);
+    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, make(TypingNote, chat), composer);
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
     const drawers = new Drawers(this, panels, [skip, conversation]);
     this.#parts = { rooms, list, composer, drawers, switcher, search, keys };
-    this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, search, date, keys);
+    this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, search, date, keys, details, picker);
 
     this.addEventListener('drawer', (event) => {
       const drawer = /** @type {CustomEvent<Drawer>} */ (event).detail;
@@ -67,6 +74,12 @@ export class ChatFrame extends ChatElement {
     });
     this.addEventListener('chosen', () => this.#chosen());
     this.addEventListener('mention', (event) => this.#mention(/** @type {CustomEvent<string>} */ (event).detail));
+    this.addEventListener('talk', (event) => this.#talk(/** @type {CustomEvent<string>} */ (event).detail));
+    this.addEventListener('pick', (event) => picker.open(/** @type {CustomEvent<Room | null>} */ (event).detail));
+    this.addEventListener('details', (event) => {
+      const { currentRoom } = chat.store;
+      if (currentRoom !== null) details.open(currentRoom, /** @type {CustomEvent<'leave' | null>} */ (event).detail ?? 'overview');
+    });
     this.addEventListener('keys', () => keys.open());
     this.addEventListener('ask-search', () => search.open());
     this.addEventListener('sought', () => drawers.close());
@@ -141,6 +154,18 @@ export class ChatFrame extends ChatElement {
   #mention(name) {
     this.#parts?.drawers.close();
     this.#parts?.composer.insert(`@${name} `);
+  }
+
+  /** @param {string} name */
+  async #talk(name) {
+    const { store } = this.chat;
+    try {
+      await this.chat.talkTo([name]);
+      this.#chosen();
+    } catch (error) {
+      store.problem = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };
+      store.changed();
+    }
   }
 
   #dismiss() {

@@ -8,8 +8,9 @@ import { ChatElement } from './chat-element.js';
 import { ComposeBar } from './compose-bar.js';
 import { CompositionWatch } from './composition.js';
 import { h, setText } from './dom.js';
-import { EmojiCompletion } from './emoji-completion.js';
+import { Completion } from './completion.js';
 import { icon } from './icons.js';
+import { offerEmoji, offerPeople } from './offers.js';
 
 /** @import { Message, Reply } from '../net/frames.js' */
 
@@ -30,26 +31,26 @@ export class MessageComposer extends ChatElement {
   /** The message whose text is being changed. @type {Message | null} */
   #edited = null;
   #bar = new ComposeBar(() => { this.#cancel(); this.focus(); });
-  #completion = new EmojiCompletion(this.#input, (from, to, emoji) => {
-    this.#input.setRangeText(emoji, from, to, 'end');
+  #completion = new Completion(this.#input, [offerEmoji, (before) => offerPeople(this.chat)(before)], (from, to, text) => {
+    this.#input.setRangeText(text, from, to, 'end');
     this.#typed();
   });
+  #form = h('form', { class: 'composer-form', submit: (event) => { event.preventDefault(); this.#post(); } });
+  #archived = h('p', { class: 'composer-archived', hidden: true }, icon('archive'), t.isArchived);
   /** The selection when the box lost the focus: a dialog that closes gives the focus back, but not the cursor. */
   #cursor = /** @type {[number, number]} */ ([0, 0]);
 
   build() {
-    this.append(
-      h(
-        'form',
-        { class: 'composer-form', submit: (event) => { event.preventDefault(); this.#post(); } },
-        this.#bar.element,
-        this.#completion.element,
-        h('div', { class: 'composer-box' }, this.#label, this.#input, this.#send),
-        h('div', { class: 'composer-foot' }, h('p', { id: 'composer-hint', class: 'composer-hint' }, t.keysHint), this.#count),
-      ),
+    this.#form.append(
+      this.#bar.element,
+      this.#completion.element,
+      h('div', { class: 'composer-box' }, this.#label, this.#input, this.#send),
+      h('div', { class: 'composer-foot' }, h('p', { id: 'composer-hint', class: 'composer-hint' }, t.keysHint), this.#count),
     );
+    this.append(this.#form, this.#archived);
     this.#input.addEventListener('input', (event) => {
       this.#typed();
+      this.#tellTyping();
       if (event instanceof InputEvent && event.isComposing) this.#completion.close();
       else this.#completion.typed();
     });
@@ -62,6 +63,7 @@ export class MessageComposer extends ChatElement {
   }
 
   attached() {
+    this.listen(window, 'pagehide', () => this.chat.drafts.save());
     let width = 0;
     const observer = new ResizeObserver(() => {
       if (this.clientWidth === width) return;
@@ -98,7 +100,7 @@ export class MessageComposer extends ChatElement {
   #cancel() {
     if (this.#edited !== null) {
       this.#edited = null;
-      this.#input.value = this.#room === null ? '' : this.chat.drafts.get(this.#room) ?? '';
+      this.#input.value = this.#room === null ? '' : this.chat.drafts.get(this.#room);
       this.#typed();
     } else if (this.#room !== null) {
       this.chat.replies.delete(this.#room);
@@ -120,6 +122,8 @@ export class MessageComposer extends ChatElement {
     const room = this.chat.store.currentRoom;
     this.hidden = room === null || !room.wanted;
     if (room === null) return;
+    this.#form.hidden = room.archived;
+    this.#archived.hidden = !room.archived;
     const label = t.messageTo(this.chat.titleOf(room));
     setText(this.#label, label);
     this.#input.placeholder = label;
@@ -127,7 +131,7 @@ export class MessageComposer extends ChatElement {
       this.#room = room.key;
       this.#edited = null;
       this.#completion.close();
-      this.#input.value = this.chat.drafts.get(room.key) ?? '';
+      this.#input.value = this.chat.drafts.get(room.key);
       this.#typed();
     }
     const answered = this.chat.replies.get(room.key);
@@ -154,12 +158,15 @@ export class MessageComposer extends ChatElement {
 
   #typed() {
     this.#problem = '';
-    if (this.#room !== null && this.#edited === null) {
-      if (this.#input.value === '') this.chat.drafts.delete(this.#room);
-      else this.chat.drafts.set(this.#room, this.#input.value);
-    }
+    if (this.#room !== null && this.#edited === null) this.chat.drafts.set(this.#room, this.#input.value);
     this.#grow();
     this.#showCount();
+  }
+
+  /** The others see that something comes. */
+  #tellTyping() {
+    const { currentRoom } = this.chat.store;
+    if (currentRoom !== null && this.#edited === null && this.#input.value.trim() !== '') this.chat.session.conversations.typing(currentRoom);
   }
 
   #post() {

@@ -21,6 +21,7 @@ const ENTRIES = () => [
   [t.keyMarkRead, [['Esc']]],
   [t.keySend, [['Enter']]],
   [t.keyNewLine, [[SHIFT, 'Enter']]],
+  [t.keyMention, [['@']]],
   [t.keyList, [['↑'], ['↓'], ['Home'], ['End']]],
   [t.keys, [['?']]],
 ];

@@ -3,6 +3,7 @@
 import { explain, t } from '../i18n/index.js';
 import { formatDay, formatList, formatMoment, formatNumber, formatTime } from '../i18n/dates.js';
 import { languageOf } from '../text/language.js';
+import { EVERYBODY } from '../state/mentions.js';
 import { nameOf } from '../text/emoji.js';
 import { avatar } from './avatar.js';
 import { bdi, h } from './dom.js';
@@ -22,6 +23,7 @@ const NAMES_SHOWN = 3;
  * @property {(message: Message, emoji: string, on: boolean) => void} react
  * @property {(seq: number) => void} goTo
  * @property {(li: HTMLElement, item: MessageItem, opener: HTMLElement) => void} openMenu
+ * @property {() => string} self this person's name
  */
 
 /**
@@ -35,8 +37,8 @@ export function look(item, connected) {
     case 'new': return t.newFromHere;
     case 'notice': return noticeText(item);
     case 'message': {
-      const { first, last, own, state, code, ts, from, slot, text, html, edited, deleted, reply, reactions } = item;
-      return JSON.stringify([first, last, own, state, code, ts, from, slot, text, html, edited, deleted, reply, reactions, item.seq === null, state === 'waiting' && connected]);
+      const { first, last, own, state, code, ts, from, slot, text, html, edited, deleted, reply, reactions, forMe, seenBy } = item;
+      return JSON.stringify([first, last, own, state, code, ts, from, slot, text, html, edited, deleted, reply, reactions, forMe, seenBy, item.seq === null, state === 'waiting' && connected]);
     }
   }
 }
@@ -74,7 +76,7 @@ export function fill(li, item, connected, actions) {
  * @param {Actions} actions
  */
 function fillMessage(li, item, connected, actions) {
-  const classes = ['message', item.own ? 'own' : 'other', item.first && 'first', item.last && 'last', item.state !== 'stored' && item.state, item.deleted && 'deleted'];
+  const classes = ['message', item.own ? 'own' : 'other', item.first && 'first', item.last && 'last', item.state !== 'stored' && item.state, item.deleted && 'deleted', item.forMe && 'for-me'];
   li.className = classes.filter(Boolean).join(' ');
   if (item.seq === null) delete li.dataset.seq;
   else li.dataset.seq = String(item.seq);
@@ -90,6 +92,7 @@ function fillMessage(li, item, connected, actions) {
     bubble(li, item, connected, actions),
     ...(item.reactions.length > 0 ? [chips(item, actions)] : []),
     ...(item.state === 'failed' ? [failure(item, actions)] : []),
+    ...(item.seenBy.length > 0 ? [h('p', { class: 'seen' }, item.among > 1 ? t.seenBy(names(item.seenBy)) : t.seen)] : []),
     ...(menu === null ? [] : [menu]),
   );
   if (focused === null) return;
@@ -110,7 +113,7 @@ function bubble(li, item, connected, actions) {
     'div',
     { class: 'bubble' },
     item.reply !== null && quote(item.reply, actions),
-    richText(item.text, item.html),
+    richText(item.text, item.html, item.forMe ? [actions.self(), ...EVERYBODY] : []),
     item.edited !== null && h('span', { class: 'edited', title: formatMoment(item.edited) }, t.edited),
     ...progress(item, connected),
     item.message !== null && moreButton(li, item, actions),
@@ -187,7 +190,7 @@ function failure(item, { retry, discard }) {
 
 /** @param {NoticeItem} item */
 function noticeText(item) {
-  return /** @type {const} */ (['online', 'joined', 'left'])
+  return /** @type {const} */ (['online', 'added', 'joined', 'left', 'removed'])
     .filter((kind) => item[kind].length > 0)
     .map((kind) => t[kind](names(item[kind]), item[kind].length))
     .join(t.noticeSeparator);

@@ -64,6 +64,20 @@ export class MessageKeys {
     const button = event.target.closest('.message')?.querySelector('.message-more');
     if (!(button instanceof HTMLElement)) return;
     this.#from = { x: event.clientX, y: event.clientY };
-    this.#timer = window.setTimeout(() => button.click(), LONG_PRESS_MS);
+    this.#timer = window.setTimeout(() => {
+      button.click();
+      releaseQuietly();
+    }, LONG_PRESS_MS);
   }
+}
+
+/** The finger that has opened something does not choose, when it is lifted, what happens to lie under it. */
+function releaseQuietly() {
+  const swallow = (/** @type {MouseEvent} */ event) => {
+    if (event.detail === 0) return; // not by a finger
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  window.addEventListener('click', swallow, { capture: true });
+  window.addEventListener('pointerdown', () => window.removeEventListener('click', swallow, { capture: true }), { capture: true, once: true });
 }

@@ -49,6 +49,7 @@ export class MessageList extends ChatElement {
     reply: (message) => this.#compose('reply', message),
     edit: (message) => this.#compose('edit', message),
     copyLink: (message) => copyText(linkTo(message)),
+    markUnread: (message) => this.#markUnread(message),
     remove: (message) => this.chat.session.changes.remove(message),
     recent: () => this.chat.memory.emoji,
   });
@@ -58,9 +59,11 @@ export class MessageList extends ChatElement {
     discard: ({ id, slot }) => (slot === null ? this.chat.session.discard(id ?? '') : this.chat.session.changes.discard(slot)),
     react: (message, emoji, on) => this.#react(message, emoji, on),
     goTo: (seq) => this.goTo(seq, true),
+    self: () => this.chat.store.name,
     openMenu: (li, { message }, opener) => {
       const { self } = this.chat.store;
-      if (message !== null) this.#menu.open(li, message, { edit: mayEdit(message, self), remove: mayDelete(message, self) }, opener);
+      const archived = this.#room?.archived === true;
+      if (message !== null) this.#menu.open(li, message, { write: !archived, edit: !archived && mayEdit(message, self), remove: !archived && mayDelete(message, self), mark: this.#room?.member === true }, opener);
     },
   };
   #place = new Place(this.#scroller, this.#timeline, this.#items);
@@ -113,7 +116,8 @@ export class MessageList extends ChatElement {
     }
     if (room.loaded) this.#line.follow(room, this.#sees(room));
     this.#place.keep(() => {
-      const more = { changes: this.chat.session.changes.of(room.key), newAfter: this.#line.after, self: store.self };
+      const reads = room.kind === 'direct' ? this.chat.others(room).map(({ id, name }) => ({ name, seq: room.reads.get(id) ?? 0 })) : [];
+      const more = { changes: this.chat.session.changes.of(room.key), newAfter: this.#line.after, self: store.self, reads };
       this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, more) : []);
       this.#showTop(room);
     });
@@ -178,8 +182,14 @@ export class MessageList extends ChatElement {
     }
   }
 
+  /** @param {Message} message */
+  #markUnread({ seq }) {
+    if (this.#room !== null) this.chat.session.reads.markUnread(this.#room, seq);
+  }
+
   /** Everything here counts as read: the line goes, and so does one, to the bottom. */
   markRead() {
+    if (this.#room !== null) this.#room.held = false;
     this.#line.clear();
     this.goToLatest();
     this.chat.store.changed();
@@ -224,6 +234,7 @@ export class MessageList extends ChatElement {
   #change(room) {
     this.#menu.close(false);
     this.#room = room;
+    if (room !== null) room.held = false;
     this.#goesToLatest = false;
     this.#goesTo = null;
     this.#line.begin();
@@ -238,7 +249,7 @@ export class MessageList extends ChatElement {
   #showTop(room) {
     const failed = room.problem?.about === 'older';
     const state = !room.loaded ? '' : failed ? 'failed' : room.more ? 'more' : room.messages.length > 0 ? 'beginning' : '';
-    const look = `${state}:${room.key}:${room.title}`;
+    const look = `${state}:${room.key}:${this.chat.titleOf(room)}`;
     if (this.#top.dataset.look === look) return;
     this.#top.dataset.look = look;
     this.#top.dataset.state = state;
@@ -246,7 +257,7 @@ export class MessageList extends ChatElement {
       const retry = () => { room.problem = null; this.chat.session.pages.older(room); };
       this.#top.replaceChildren(h('button', { type: 'button', class: 'button small', click: retry }, t.tryAgain));
     } else {
-      const sentence = state === 'more' ? t.loadingOlder : state === 'beginning' ? t.beginning(this.chat.titleOf(room)) : '';
+      const sentence = state === 'more' ? t.loadingOlder : state === 'beginning' ? this.chat.beginning(room) : '';
       this.#top.replaceChildren(h('p', {}, sentence));
     }
   }

@@ -17,11 +17,12 @@ const QUICK = ['👍', '❤️', '😂', '🎉', '👀', '🙏'];
  * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
  * @property {(message: Message) => Promise<boolean>} copyLink
+ * @property {(message: Message) => void} markUnread
  * @property {(message: Message) => void} remove
  * @property {() => string[]} recent emoji
  */
 
-/** What this person may do to it besides. @typedef {{ edit: boolean, remove: boolean }} Rights */
+/** What this person may do to it besides: `write` says whether anything can be written there at all. @typedef {{ write: boolean, edit: boolean, remove: boolean, mark: boolean }} Rights */
 
 export class MessageMenu {
   #deeds;
@@ -90,9 +91,10 @@ export class MessageMenu {
     };
     this.#fill(
       'menu',
-      h('div', { class: 'menu-emoji', role: 'group', 'aria-label': t.react }, ...emoji, more),
-      item('reply', t.reply, () => { this.close(false); reply(message); }),
+      rights.write && h('div', { class: 'menu-emoji', role: 'group', 'aria-label': t.react }, ...emoji, more),
+      rights.write && item('reply', t.reply, () => { this.close(false); reply(message); }),
       rights.edit && item('pencil', t.edit, () => { this.close(false); edit(message); }),
+      rights.mark && item('unread', t.markUnread, () => { this.close(); this.#deeds.markUnread(message); }),
       item('link', t.copyLink, copy),
       rights.remove && item('trash', t.deleteMessage, () => this.#confirm(message), 'danger'),
     );
@@ -158,7 +160,7 @@ export class MessageMenu {
 }
 
 /**
- * @param {'reply' | 'pencil' | 'link' | 'trash'} picture
+ * @param {'reply' | 'pencil' | 'unread' | 'link' | 'trash'} picture
  * @param {string} label
  * @param {() => void} act
  * @param {string} [kind]

@@ -34,7 +34,7 @@ export class NewLine {
     const { read, seq, unread } = room;
     if (read !== null && unread > 0) {
       if (read === this.after) this.#upTo = seq;
-      else if (!this.#began || !sees) {
+      else if (!this.#began || !sees || room.held) {
         this.after = read;
         this.#upTo = seq;
         this.#seen = false;

@@ -20,6 +20,7 @@ export class NotificationSettings extends ChatElement {
     }
     this.append(
       h('div', { class: 'choice', role: 'radiogroup', 'aria-label': t.notifications }, ...[...this.#choices].map(([notify, input]) => h('label', {}, input, h('span', {}, names[notify])))),
+      h('p', { class: 'hint' }, t.notifyHint),
       h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: this.chat.memory.sound, disabled: !able, change: (event) => this.#chooseSound(event.target.checked) }), t.notifySound),
       this.#problem,
     );

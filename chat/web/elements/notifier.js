@@ -6,7 +6,7 @@
 
 import { languageOf } from '../text/language.js';
 import { hashOf } from '../state/address.js';
-import { mentions } from '../state/mentions.js';
+import { mentions, speaksOf } from '../state/mentions.js';
 import { t } from '../i18n/index.js';
 
 /** @import { Chat } from '../chat.js' */
@@ -71,7 +71,8 @@ export class Notifier {
   async #tell(room, messages) {
     const { memory, store } = this.#chat;
     if (!this.#isChosen || document.visibilityState === 'visible' || memory.notify === 'off') return;
-    const message = messages.findLast(({ data }) => memory.notify === 'all' || mentions(data, store.name));
+    const concerns = (/** @type {Message} */ message) => speaksOf(message, store.self) || mentions(message.data, store.name);
+    const message = messages.findLast((each) => concerns(each) || (!room.muted && (memory.notify === 'all' || room.kind === 'direct')));
     if (message === undefined) return;
     const { held = [] } = await navigator.locks.query();
     if (held.some(({ name }) => name === LOCK_SEEN)) return;
@@ -85,8 +86,9 @@ export class Notifier {
    */
   async #show(room, { from, data }) {
     const title = this.#chat.titleOf(room);
+    const body = title === from ? data : t.says(from, data);
     const options = {
-      tag: `room:${room.key}`, body: t.says(from, data).slice(0, TEXT_MAX), lang: languageOf(data) ?? '', silent: true,
+      tag: `room:${room.key}`, body: body.slice(0, TEXT_MAX), lang: languageOf(data) ?? '', silent: true,
       icon: '/icons/icon-192.png', data: { address: hashOf(room.key) },
     };
     try {

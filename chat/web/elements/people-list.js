@@ -1,13 +1,15 @@
-/** Who is in the room, and the way out of it. */
+/** Who is in the room, or belongs to it, and the way out of it. */
 
-import { explain, isolated, language, t } from '../i18n/index.js';
+import { explain, language, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
-import { avatar } from './avatar.js';
 import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { PersonMenu } from './person-menu.js';
+import { face, presenceOf } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
+
+/** @import { Member } from '../net/frames.js' */
 
 /** About the height of a row, in pixels. */
 const HEIGHT_GUESS = 40;
@@ -20,16 +22,17 @@ export class PeopleList extends ChatElement {
   #people = h('ul', { class: 'people', role: 'list' });
   #more = h('p', { class: 'hint', hidden: true });
   #problem = h('p', { class: 'problem', role: 'alert' });
-  #leave = h('button', { type: 'button', class: 'quiet-button leave', click: () => this.#leaveRoom() }, icon('leave'), t.leaveRoom);
+  #leave = h('button', { type: 'button', class: 'quiet-button leave', click: () => this.#leaveRoom() }, icon('leave'), h('span', {}, t.leaveRoom));
   /** @type {readonly string[]} */
   #shown = NOBODY;
   #shownSelf = '';
   /** @type {ReadonlySet<string> | null} */
   #shownAway = null;
-  /** For administrators. @type {PersonMenu | null} */
+  /** @type {ReadonlySet<string>} */
+  #present = new Set();
+  /** @type {PersonMenu | null} */
   #menu = null;
-  /** @type {unknown} */
-  #shownRole = null;
+  #invite = h('button', { type: 'button', class: 'quiet-button invite', hidden: true, click: () => this.dispatchEvent(new CustomEvent('pick', { bubbles: true, detail: this.chat.store.currentRoom })) }, icon('plus'), t.invite);
   #foot = h('footer', { class: 'panel-foot' });
   // What scrolls can be reached by keyboard, also when there is nothing in it to press.
   #scroller = h('div', { class: 'panel-scroll', tabindex: 0, role: 'group', 'aria-label': t.people }, this.#heading, this.#people, this.#more);
@@ -38,19 +41,24 @@ export class PeopleList extends ChatElement {
     guess: HEIGHT_GUESS,
     counted: true,
     key: (name) => name,
-    look: (name) => `${this.#isModerated(name)} ${name === this.chat.store.name} ${this.chat.store.away.has(name)}`,
+    look: (name) => `${name === this.chat.store.name} ${presenceOf(this.chat, name, this.#present)}`,
     fill: (li, name) => {
       li.className = 'person';
-      const isAway = this.chat.store.away.has(name);
-      li.dataset.presence = isAway ? 'away' : 'online';
-      li.replaceChildren(avatar(name), bdi(name, 'person-name'), ...(name === this.chat.store.name ? [h('span', { class: 'tag' }, t.you)] : []), isAway ? h('span', { class: 'tag' }, t.away) : h('span', { class: 'visually-hidden' }, t.isOnline),
-        ...(this.#isModerated(name) ? [h('button', { type: 'button', class: 'icon-button moderate', 'aria-label': t.moderate(isolated(name)), title: t.moderate(name), click: () => this.#menu?.open(name) }, icon('more'))] : []));
+      const presence = presenceOf(this.chat, name, this.#present);
+      const isSelf = name === this.chat.store.name;
+      li.dataset.presence = presence;
+      const said = h('span', { class: presence === 'away' ? 'tag' : 'visually-hidden' }, t.presence[presence]);
+      const contents = [face(name, presence), bdi(name, 'person-name'), ...(isSelf ? [h('span', { class: 'tag' }, t.you)] : []), said];
+      // Somebody whose presence changes keeps the focus.
+      const button = li.querySelector('button');
+      if (button !== null && !isSelf) button.replaceChildren(...contents);
+      else li.replaceChildren(...(isSelf ? contents : [h('button', { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', title: t.aboutPerson(name), click: () => this.#menu?.open(name) }, ...contents)]));
     },
   });
 
   build() {
     this.#menu = make(PersonMenu, this.chat);
-    this.#foot.append(this.#problem, this.#leave);
+    this.#foot.append(this.#problem, this.#invite, this.#leave);
     this.append(this.#scroller, this.#foot, this.#menu);
   }
 
@@ -61,13 +69,27 @@ export class PeopleList extends ChatElement {
   update() {
     const { store } = this.chat;
     const room = store.currentRoom;
-    this.#showPeople(room === null || !room.loaded ? NOBODY : room.people);
-    setText(this.#heading, room === null || !room.loaded ? t.people : `${t.people} · ${formatNumber(room.members)}`);
-    const more = room === null || !room.loaded ? 0 : room.members - this.#list.length;
+    // Who belongs to a private room, or to a conversation, is shown there or not; in a public one, who is there.
+    const belong = room !== null && room.kind !== 'public' && room.persons.length > 0;
+    this.#showPeople(room === null || !room.loaded ? NOBODY : belong ? this.#names(room.persons) : room.people);
+    const count = room === null || !room.loaded ? 0 : belong ? room.persons.length : room.members;
+    setText(this.#heading, count === 0 ? t.people : `${t.people} · ${formatNumber(count)}`);
+    const more = count - this.#list.length;
     setText(this.#more, t.morePeople(formatNumber(more)));
     this.#more.hidden = more <= 0;
     this.#foot.hidden = room === null || !room.wanted;
     setText(this.#problem, room?.problem?.about === 'leave' ? explain(room.problem) : '');
+    this.#invite.hidden = room === null || room.kind !== 'private' || !room.member || room.archived;
+    setText(/** @type {Element} */ (this.#leave.lastElementChild), room?.kind === 'direct' ? t.hideDirect : t.leaveRoom);
+  }
+
+  /** @type {{ persons: readonly Member[], names: readonly string[] }} */
+  #named = { persons: [], names: NOBODY };
+
+  /** The same list for the same people. @param {readonly Member[]} persons */
+  #names(persons) {
+    if (this.#named.persons !== persons) this.#named = { persons, names: persons.map(({ name }) => name) };
+    return this.#named.names;
   }
 
   /**
@@ -75,9 +97,11 @@ export class PeopleList extends ChatElement {
    * @param {readonly string[]} people
    */
   #showPeople(people) {
-    const { name: self, away, self: me } = this.chat.store;
-    if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && me?.role === this.#shownRole) return;
-    this.#shownRole = me?.role;
+    const { store } = this.chat;
+    const { name: self, away } = store;
+    const isPublic = people === store.currentRoom?.people;
+    if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && isPublic) return;
+    this.#present = isPublic ? new Set(people) : store.present();
     this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;
@@ -87,15 +111,13 @@ export class PeopleList extends ChatElement {
     this.#list.arrange(() => this.#list.scrolled);
   }
 
-  /** @param {string} name */
-  #isModerated(name) {
-    const { self, name: own } = this.chat.store;
-    return self?.role === 'admin' && name !== own;
-  }
-
   #leaveRoom() {
     const room = this.chat.store.currentRoom;
     if (room === null) return;
+    if (room.kind === 'private') {
+      this.dispatchEvent(new CustomEvent('details', { bubbles: true, detail: 'leave' }));
+      return;
+    }
     this.chat.session.leave(room);
     this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
   }

@@ -1,50 +1,79 @@
-/** What an administrator can do about somebody: a dialog that is opened from the list of people. */
+/** Somebody, and what one can do: talk to them, mention them; and what who manages the room, or the server, can do about them. */
 
 import { explain, t } from '../i18n/index.js';
 import { Refusal } from '../net/requests.js';
 import { ChatElement } from './chat-element.js';
-import { h, setText } from './dom.js';
+import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
+import { face, presenceOf } from './room-row.js';
 
 /** For so many minutes somebody is silent. */
 const MUTE_MINUTES = 10;
 
 export class PersonMenu extends ChatElement {
-  #title = h('h2', { id: 'person-menu-title' });
-  #text = h('p', { class: 'settings-text' });
+  #title = h('h2', { id: 'person-menu-title', class: 'details-title' });
+  #acts = h('div', { class: 'details-acts' });
   #problem = h('p', { class: 'problem', role: 'alert' });
-  #dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'person-menu-title' });
+  #dialog = h('dialog', { class: 'dialog details', 'aria-labelledby': 'person-menu-title' });
   #name = '';
 
   build() {
-    const act = (/** @type {'mute' | 'unmute' | 'kick' | 'ban'} */ type, /** @type {string} */ label, /** @type {string} */ className) => h(
-      'button', { type: 'button', class: `button ${className}`, 'data-act': type, click: () => this.#act(type) }, label,
-    );
     this.#dialog.append(
       h('div', { class: 'dialog-head' }, this.#title,
         h('button', { type: 'button', class: 'icon-button', 'aria-label': t.close, title: t.close, click: () => this.#dialog.close() }, icon('close'))),
-      this.#text,
-      h('div', { class: 'person-acts' }, act('mute', t.mutePerson(MUTE_MINUTES), ''), act('unmute', t.unmutePerson, ''), act('kick', t.kickPerson, ''), act('ban', t.banPerson, 'danger')),
+      this.#acts,
       this.#problem,
     );
-    // For administrators alone, and while it is needed.
+    this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
+    // While it is needed.
     this.#dialog.addEventListener('close', () => this.#dialog.remove());
   }
 
   /** @param {string} name */
   open(name) {
     this.#name = name;
-    setText(this.#title, name);
-    setText(this.#text, t.moderateText);
+    const { store } = this.chat;
+    const presence = presenceOf(this.chat, name, store.present());
+    this.#title.replaceChildren(face(name, presence), bdi(name, 'room-name'), h('span', { class: 'tag' }, t.presence[presence]));
     setText(this.#problem, '');
+    this.#acts.replaceChildren(...this.#deeds(name));
     this.append(this.#dialog);
     this.#dialog.showModal();
   }
 
-  /** @param {'mute' | 'unmute' | 'kick' | 'ban'} type */
-  async #act(type) {
+  /** @param {string} name */
+  #deeds(name) {
+    const { self, currentRoom: room } = this.chat.store;
+    const { conversations } = this.chat.session;
+    const person = room?.persons.find((each) => each.name === name);
+    const act = (/** @type {string} */ type, /** @type {string} */ picture, /** @type {string} */ label, /** @type {() => unknown} */ click, danger = false) => h(
+      'button', { type: 'button', class: danger ? 'menu-item danger' : 'menu-item', 'data-act': type, click: () => this.#try(click) }, icon(picture), h('span', {}, label),
+    );
+    const moderate = (/** @type {'unmute' | 'kick' | 'ban'} */ type) => () => this.chat.session.ask({ type, name });
+    return [
+      ...(self === null || room?.kind === 'direct' && this.chat.others(room).length === 1 ? [] : [act('talk', 'message', t.talk, () => this.chat.talkTo([name]).then(() => this.#hand('chosen')))]),
+      ...(room === null || room.archived ? [] : [act('mention', 'pencil', t.mentionPerson, () => this.#hand('mention'))]),
+      ...(room?.kind === 'private' && room.manage && person !== undefined ? [act('remove', 'leave', t.removePerson, () => conversations.remove(room, person.id), true)] : []),
+      ...(self?.role !== 'admin' ? [] : [
+        h('p', { class: 'hint act-hint' }, t.moderateText),
+        act('mute', 'clock', t.mutePerson(MUTE_MINUTES), () => this.chat.session.ask({ type: 'mute', name, minutes: MUTE_MINUTES })),
+        act('unmute', 'message', t.unmutePerson, moderate('unmute')),
+        act('kick', 'leave', t.kickPerson, moderate('kick'), true),
+        act('ban', 'alert', t.banPerson, moderate('ban'), true),
+      ]),
+    ];
+  }
+
+  /** @param {'mention' | 'chosen'} type */
+  #hand(type) {
+    this.#dialog.close();
+    this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail: this.#name }));
+  }
+
+  /** @param {() => unknown} act */
+  async #try(act) {
     try {
-      await this.chat.session.ask(type === 'mute' ? { type, name: this.#name, minutes: MUTE_MINUTES } : { type, name: this.#name });
+      await act();
       this.#dialog.close();
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));

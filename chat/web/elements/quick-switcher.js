@@ -1,13 +1,11 @@
 /** Goes to a room, or mentions a person, by some letters of the name. */
 
 import { t } from '../i18n/index.js';
-import { formatNumber } from '../i18n/dates.js';
 import { find } from '../state/finder.js';
-import { avatar } from './avatar.js';
 import { ChatElement } from './chat-element.js';
 import { CompositionWatch } from './composition.js';
 import { bdi, h, setText } from './dom.js';
-import { jack } from './icons.js';
+import { badge, face, presenceOf, sign } from './room-row.js';
 
 /** @import { Found } from '../state/finder.js' */
 
@@ -56,9 +54,10 @@ export class QuickSwitcher extends ChatElement {
   #search() {
     const { store, memory } = this.chat;
     this.#found = find(this.#input.value, {
-      rooms: store.rooms.values(), titleOf: (room) => this.chat.titleOf(room), recent: memory.recentRooms, current: store.current, self: store.name,
+      rooms: store.rooms.values(), titleOf: (room) => this.chat.titleOf(room), recent: memory.recentRooms, current: store.current, self: store.name, names: store.names(),
     });
-    this.#list.replaceChildren(...this.#found.map((found, i) => this.#option(found, i)));
+    const present = store.present();
+    this.#list.replaceChildren(...this.#found.map((found, i) => this.#option(found, i, present)));
     setText(this.#count, this.#found.length === 0 ? t.nothingFound : t.found(this.#found.length));
     this.#count.classList.toggle('visually-hidden', this.#found.length > 0);
     this.#point(0);
@@ -67,15 +66,13 @@ export class QuickSwitcher extends ChatElement {
   /**
    * @param {Found} found
    * @param {number} i
+   * @param {ReadonlySet<string>} present
    */
-  #option(found, i) {
+  #option(found, i, present) {
     const li = h('li', { id: `switcher-${i}`, class: 'switcher-option', role: 'option', 'aria-selected': 'false', click: () => this.#choose(found) });
     const name = bdi(found.title, 'room-name');
-    if (found.kind === 'person') li.append(avatar(found.title), name, h('span', { class: 'tag' }, t.mention));
-    else {
-      li.append(jack(found.wanted), name);
-      if (found.unread > 0) li.append(h('span', { class: 'badge', 'aria-label': t.unread(found.unread) }, found.unread > 99 ? '99+' : formatNumber(found.unread)));
-    }
+    if (found.kind === 'person') li.append(face(found.title, presenceOf(this.chat, found.title, present)), name, h('span', { class: 'tag' }, this.chat.store.self === null ? t.mention : t.talk));
+    else li.append(sign(this.chat, found.room, present), name, ...badge(found.room, found.room.wanted ? found.room.unread : 0));
     return li;
   }
 
@@ -106,7 +103,7 @@ export class QuickSwitcher extends ChatElement {
   #choose(found) {
     this.#dialog.close();
     if (found.kind === 'person') {
-      this.dispatchEvent(new CustomEvent('mention', { bubbles: true, detail: found.key }));
+      this.dispatchEvent(new CustomEvent(this.chat.store.self === null ? 'mention' : 'talk', { bubbles: true, detail: found.key }));
     } else {
       this.chat.session.show(found.key);
       this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));

@@ -1,6 +1,7 @@
 /** The text of a message with its Markdown, made element by element. */
 
 import { t } from '../i18n/index.js';
+import { splitMentions } from '../state/mentions.js';
 import { languageOf } from '../text/language.js';
 import { parseMarkup } from '../text/markup.js';
 import { h, setText } from './dom.js';
@@ -13,23 +14,29 @@ const COPIED_MS = 2_000;
 /**
  * @param {string} text as it was typed
  * @param {string | null} html the server's
+ * @param {readonly string[]} names that are marked where somebody is meant by them
  * @returns {HTMLElement}
  */
-export function richText(text, html) {
+export function richText(text, html, names) {
   const markup = html === null ? null : parseMarkup(html);
   const attributes = { dir: 'auto', lang: languageOf(text) };
-  if (markup === null) return h('p', { class: 'text', ...attributes }, text);
-  return h('div', { class: 'text rich', ...attributes }, ...markup.map(make));
+  if (markup === null) return h('p', { class: 'text', ...attributes }, ...marked(text, names));
+  return h('div', { class: 'text rich', ...attributes }, ...markup.flatMap((each) => make(each, names)));
 }
 
-/** @param {Markup} markup @returns {Node | string} */
-function make(markup) {
-  if (typeof markup === 'string') return markup;
+/** @param {string} text @param {readonly string[]} names @returns {(Node | string)[]} */
+function marked(text, names) {
+  return splitMentions(text, names).map((piece, i) => (i % 2 === 1 ? h('mark', { class: 'mention' }, piece) : piece));
+}
+
+/** @param {Markup} markup @param {readonly string[]} names @returns {(Node | string)[]} */
+function make(markup, names) {
+  if (typeof markup === 'string') return marked(markup, names);
   const { tag, attributes, children } = markup;
-  const element = h(/** @type {keyof HTMLElementTagNameMap} */ (tag), attributes, ...children.map(make));
+  const element = h(/** @type {keyof HTMLElementTagNameMap} */ (tag), attributes, ...children.flatMap((each) => make(each, tag === 'code' ? [] : names)));
   if (tag === 'a' && element.textContent !== attributes.href) element.title = attributes.href ?? '';
   if (tag === 'p' || tag === 'li') element.dir = 'auto';
-  return tag === 'pre' ? withCopy(element) : element;
+  return [tag === 'pre' ? withCopy(element) : element];
 }
 
 /** @param {HTMLElement} block */

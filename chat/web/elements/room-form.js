@@ -2,7 +2,7 @@
 
 import { explain, t } from '../i18n/index.js';
 import { Refusal } from '../net/requests.js';
-import { titleProblem } from '../text/names.js';
+import { titleProblem, topicProblem } from '../text/names.js';
 import { ChatElement } from './chat-element.js';
 import { h, setText } from './dom.js';
 import { icon } from './icons.js';
@@ -13,6 +13,9 @@ export class RoomForm extends ChatElement {
     id: 'room-input', class: 'field', type: 'text', autocomplete: 'off', dir: 'auto', enterkeyhint: 'done',
     placeholder: t.roomTitlePlaceholder, 'aria-describedby': 'room-problem',
   });
+  #topic = h('input', { id: 'room-topic', class: 'field', type: 'text', autocomplete: 'off', dir: 'auto', placeholder: t.topicPlaceholder });
+  #private = h('input', { type: 'checkbox', id: 'room-private' });
+  #privateLabel = h('label', { class: 'check', for: 'room-private' }, this.#private, h('span', {}, t.makePrivate, h('span', { class: 'hint' }, t.makePrivateHint)));
   #problem = h('p', { id: 'room-problem', class: 'problem', role: 'alert' });
   #existing = h('button', { type: 'button', class: 'link', hidden: true, click: () => this.#choose(this.#existingKey) }, t.openRoom);
   #existingKey = '';
@@ -23,6 +26,9 @@ export class RoomForm extends ChatElement {
     this.#input,
     this.#problem,
     this.#existing,
+    h('label', { for: 'room-topic', class: 'label' }, t.topic),
+    this.#topic,
+    this.#privateLabel,
     h('div', { class: 'row' },
       h('button', { type: 'submit', class: 'button primary small' }, t.createRoom),
       h('button', { type: 'button', class: 'button small', click: () => this.#fold() }, t.cancel)),
@@ -37,11 +43,15 @@ export class RoomForm extends ChatElement {
     this.#open.hidden = true;
     this.#open.setAttribute('aria-expanded', 'true');
     this.#form.hidden = false;
+    this.#privateLabel.hidden = this.chat.store.self === null;
     this.#input.focus();
+    // The form may be at the end of a long list.
+    this.#form.scrollIntoView({ block: 'nearest' });
   }
 
   #fold() {
-    this.#input.value = '';
+    this.#input.value = this.#topic.value = '';
+    this.#private.checked = false;
     this.#fail('');
     this.#form.hidden = true;
     this.#open.hidden = false;
@@ -60,13 +70,14 @@ export class RoomForm extends ChatElement {
   async #submitted(event) {
     event.preventDefault();
     const title = this.#input.value.trim();
-    const code = titleProblem(title, this.chat.store.limits.room);
+    const topic = this.#topic.value.trim();
+    const code = titleProblem(title, this.chat.store.limits.room) ?? topicProblem(topic);
     if (code !== null) {
       this.#fail(explain({ code, sentence: '' }));
       return;
     }
     try {
-      this.#choose(await this.chat.session.create(title));
+      this.#choose(await this.chat.session.conversations.create(title, { isPrivate: this.#private.checked, topic }));
     } catch (error) {
       const refusal = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };
       this.#fail(explain(refusal));
@@ -89,7 +100,6 @@ export class RoomForm extends ChatElement {
     this.#input.setAttribute('aria-invalid', String(sentence !== ''));
     if (sentence === '') return;
     this.#input.focus();
-    // The form may be at the end of a long list.
     this.#problem.scrollIntoView({ block: 'nearest' });
   }
 }

@@ -1,13 +1,14 @@
-/** The rooms: those one is in, with what is unread in each, and those one could enter. */
+/** The conversations: rooms, private ones, and those with people, with what is unread in each; then rooms one could enter, and what is closed. */
 
 import { language, t } from '../i18n/index.js';
 import { formatNumber } from '../i18n/dates.js';
 import { LOBBY } from '../net/session.js';
 import { hashOf } from '../state/address.js';
 import { ChatElement, make } from './chat-element.js';
-import { bdi, h } from './dom.js';
-import { icon, jack } from './icons.js';
+import { h, setText } from './dom.js';
+import { icon } from './icons.js';
 import { RoomForm } from './room-form.js';
+import { fillRow } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
 
 /** @import { Room } from '../state/room.js' */
@@ -18,37 +19,72 @@ const HEIGHT_GUESS = 42;
 /** The keys that turn pages go on by so many rooms. */
 const PAGE = 10;
 
+/** @typedef {'own' | 'private' | 'direct' | 'others' | 'archived'} GroupName */
+
+/** From the top down. @type {readonly GroupName[]} */
+const GROUPS = ['own', 'private', 'direct', 'others', 'archived'];
+
+/** @param {Room} room @returns {GroupName | null} where it stands */
+function groupOf({ wanted, archived, kind, problem }) {
+  if (!wanted && (kind !== 'public' || problem?.code === 'no_such_room')) return null;
+  if (archived) return 'archived';
+  if (kind !== 'public') return kind;
+  return wanted ? 'own' : 'others';
+}
+
+/** A part of the list, with its heading. */
+class Group {
+  list = h('ul', { class: 'rooms', role: 'list' });
+  section;
+  heading;
+  /** @type {VirtualList<Room>} */
+  rows;
+  /** @type {Room[]} */
+  rooms = [];
+
+  /**
+   * @param {GroupName} name
+   * @param {Node | string} title
+   * @param {Node | null} action stands beside the title
+   * @param {(list: HTMLElement) => VirtualList<Room>} rows
+   */
+  constructor(name, title, action, rows) {
+    this.heading = h('h2', { id: `rooms-${name}`, class: 'panel-title' }, title);
+    this.section = h('section', { 'data-group': name, 'aria-labelledby': `rooms-${name}` }, action === null ? this.heading : h('div', { class: 'panel-title-row' }, this.heading, action), this.list);
+    this.rows = rows(this.list);
+  }
+}
+
 export class RoomList extends ChatElement {
-  #own = h('ul', { class: 'rooms', role: 'list' });
-  #ownSection = h('section', { 'aria-labelledby': 'own-rooms' }, h('h2', { id: 'own-rooms', class: 'panel-title' }, t.yourRooms), this.#own);
-  #others = h('ul', { class: 'rooms', role: 'list' });
-  #othersSection = h('section', { 'aria-labelledby': 'other-rooms' }, h('h2', { id: 'other-rooms', class: 'panel-title' }, t.otherRooms), this.#others);
+  /** @type {Map<GroupName, Group>} */
+  #groups = new Map();
   /** @type {Room[]} */
   #sorted = [];
   #revision = -1;
-  /** @type {[VirtualList<Room>, VirtualList<Room>] | null} */
-  #lists = null;
+  /** @type {ReadonlySet<string>} */
+  #present = new Set();
   /** The key of the room whose link is the one that Tab leads to; the arrow keys lead to the others. */
   #stop = '';
   /** The keys of all rooms from top to bottom. @type {string[]} */
   #order = [];
+  #showsArchived = false;
+  #archivedTitle = h('span');
+  #archivedToggle = h('button', { type: 'button', class: 'fold', 'aria-expanded': 'false', click: () => { this.#showsArchived = !this.#showsArchived; this.update(); } }, icon('archive'), this.#archivedTitle);
+  #write = h('button', { type: 'button', class: 'icon-button small-button', 'aria-label': t.newDirect, title: t.newDirect, click: () => this.dispatchEvent(new CustomEvent('pick', { bubbles: true, detail: null })) }, icon('plus'));
 
   build() {
     // Everything beside the lists scrolls with them.
     const scroller = /** @type {HTMLElement} */ (this.parentElement);
-    this.#lists = [this.#list(scroller, this.#own), this.#list(scroller, this.#others)];
-    this.append(
-      this.#ownSection,
-      this.#othersSection,
-      make(RoomForm, this.chat),
-    );
+    const titles = { own: t.yourRooms, private: t.privateRooms, direct: t.directs, others: t.otherRooms, archived: this.#archivedToggle };
+    for (const name of GROUPS) this.#groups.set(name, new Group(name, titles[name], name === 'direct' ? this.#write : null, (list) => this.#rows(scroller, list)));
+    this.append(...[...this.#groups.values()].map(({ section }) => section), make(RoomForm, this.chat));
     this.addEventListener('keydown', (event) => this.#keyDown(event));
     this.addEventListener('focusin', (event) => this.#focused(event));
   }
 
   attached() {
-    for (const list of this.#lists ?? []) {
-      list.follow((target, type, listener, options) => this.listen(target, type, listener, options), (end) => this.whileConnected(end));
+    for (const { rows } of this.#groups.values()) {
+      rows.follow((target, type, listener, options) => this.listen(target, type, listener, options), (end) => this.whileConnected(end));
     }
     // After the lists have followed.
     this.listen(/** @type {HTMLElement} */ (this.parentElement), 'scroll', () => this.#setStop(), { passive: true });
@@ -60,16 +96,22 @@ export class RoomList extends ChatElement {
       this.#revision = store.roomsRevision;
       this.#sorted = [...store.rooms.values()].sort(byTitle(new Intl.Collator(language, { numeric: true })));
     }
-    const own = this.#sorted.filter((room) => room.wanted);
-    const others = this.#sorted.filter((room) => !room.wanted && room.problem?.code !== 'no_such_room');
-    this.#ownSection.hidden = own.length === 0;
-    this.#othersSection.hidden = others.length === 0;
-    [own, others].forEach((rooms, i) => {
-      const list = this.#lists?.[i];
-      list?.show(rooms);
-      list?.arrange(() => list.scrolled);
-    });
-    this.#order = [...own, ...others].map(({ key }) => key);
+    for (const group of this.#groups.values()) group.rooms = [];
+    for (const room of this.#sorted) {
+      const name = groupOf(room);
+      if (name !== null) this.#groups.get(name)?.rooms.push(room);
+    }
+    const direct = this.#groups.get('direct')?.rooms ?? [];
+    direct.sort((a, b) => b.activeAt - a.activeAt || a.rank - b.rank);
+    if (direct.length > 0) this.#present = store.present();
+    this.#showArchived();
+    for (const [name, { section, rooms, rows, list }] of this.#groups) {
+      section.hidden = rooms.length === 0 && (name !== 'direct' || store.self === null);
+      const shown = list.hidden ? [] : rooms;
+      rows.show(shown);
+      rows.arrange(() => rows.scrolled);
+    }
+    this.#order = [...this.#groups.values()].flatMap(({ rooms, list }) => (list.hidden ? [] : rooms.map(({ key }) => key)));
     this.#setStop();
   }
 
@@ -86,13 +128,21 @@ export class RoomList extends ChatElement {
    * @returns {string | null} its key
    */
   neighbour(step, unread) {
-    const own = this.#sorted.filter((room) => room.wanted);
+    const own = /** @type {const} */ (['own', 'private', 'direct']).flatMap((name) => this.#groups.get(name)?.rooms ?? []);
     const at = own.findIndex((room) => room.key === this.chat.store.current);
     for (let i = 1; i <= own.length; i += 1) {
       const room = own.at((Math.max(at, step > 0 ? -1 : 0) + step * i) % own.length);
-      if (room !== undefined && room.key !== this.chat.store.current && (!unread || room.unread > 0)) return room.key;
+      if (room !== undefined && room.key !== this.chat.store.current && (!unread || (room.unread > 0 && !room.muted))) return room.key;
     }
     return null;
+  }
+
+  #showArchived() {
+    const { list, rooms } = /** @type {Group} */ (this.#groups.get('archived'));
+    const isOpen = this.#showsArchived || rooms.some(({ key }) => key === this.chat.store.current);
+    setText(this.#archivedTitle, `${t.archivedRooms} · ${formatNumber(rooms.length)}`);
+    this.#archivedToggle.setAttribute('aria-expanded', String(isOpen));
+    list.hidden = !isOpen;
   }
 
   /**
@@ -100,12 +150,16 @@ export class RoomList extends ChatElement {
    * @param {HTMLElement} parent
    * @returns {VirtualList<Room>}
    */
-  #list(scroller, parent) {
+  #rows(scroller, parent) {
     return new VirtualList(scroller, parent, {
       guess: HEIGHT_GUESS,
       counted: true,
       key: (room) => room.key,
-      look: (room) => [this.chat.titleOf(room), room.wanted, this.#unread(room), room.key === this.chat.store.current, room.wanted ? '' : room.members].join('\n'),
+      look: (room) => {
+        const { wanted, key, members, mentions, muted, kind, invitedBy } = room;
+        const present = kind !== 'direct' ? '' : this.chat.others(room).map(({ name }) => `${this.#present.has(name)} ${this.chat.store.away.has(name)}`);
+        return [this.chat.titleOf(room), wanted, kind, this.#unread(room), mentions, muted, invitedBy, key === this.chat.store.current, wanted ? '' : members, present].join('\n');
+      },
       fill: (li, room) => this.#fill(li, room),
     });
   }
@@ -115,24 +169,17 @@ export class RoomList extends ChatElement {
    * @param {Room} room
    */
   #fill(li, room) {
-    const unread = this.#unread(room);
     // Of all that is in the item only the link stays, and only it is pressed (see the styles): a press whose element goes
     // away before the release is no click.
     const link = li.querySelector('a') ?? h('a', { href: hashOf(room.key), 'data-room': room.key, click: (event) => this.#choose(event, room) });
-    link.className = unread > 0 ? 'room unread' : 'room';
     link.ariaCurrent = room.key === this.chat.store.current ? 'page' : null;
-    link.replaceChildren(jack(room.wanted), bdi(this.chat.titleOf(room), 'room-name'));
-    if (unread > 0) link.append(h('span', { class: 'badge' }, ...spoken(unread > 99 ? '99+' : formatNumber(unread), t.unread(unread))));
-    if (!room.wanted && room.members > 0) {
-      const count = formatNumber(room.members);
-      link.append(h('span', { class: 'room-members' }, icon('person'), ...spoken(count, t.peopleCount(room.members, count))));
-    }
+    fillRow(link, this.chat, room, this.#unread(room), this.#present);
     if (link.parentNode === null) li.append(link);
   }
 
   /** The room that is looked at has its own way of saying what is new. @param {Room} room */
   #unread(room) {
-    const seen = room.key === this.chat.store.current && document.visibilityState === 'visible';
+    const seen = room.key === this.chat.store.current && document.visibilityState === 'visible' && !room.held;
     return room.wanted && !seen ? room.unread : 0;
   }
 
@@ -161,8 +208,8 @@ export class RoomList extends ChatElement {
 
   /** @param {string} key */
   #focusRoom(key) {
-    const list = this.#lists?.find((each) => each.has(key));
-    list?.reveal(key)?.querySelector('a')?.focus({ preventScroll: true });
+    const group = [...this.#groups.values()].find(({ rows }) => rows.has(key));
+    group?.rows.reveal(key)?.querySelector('a')?.focus({ preventScroll: true });
   }
 
   /** @param {FocusEvent} event */
@@ -180,15 +227,6 @@ export class RoomList extends ChatElement {
     const stop = links.find((link) => link.dataset.room === this.#stop) ?? links.find((link) => link.dataset.room === current) ?? links[0];
     for (const link of links) link.tabIndex = link === stop ? 0 : -1;
   }
-}
-
-/**
- * A number for the eye, and what it counts for the ear.
- * @param {string} shown
- * @param {string} said
- */
-function spoken(shown, said) {
-  return [h('span', { 'aria-hidden': 'true' }, shown), h('span', { class: 'visually-hidden' }, said)];
 }
 
 /**

@@ -3,6 +3,7 @@
 import { explain, isolated, t } from '../i18n/index.js';
 import { Refusal } from '../net/requests.js';
 import { LOBBY } from '../net/session.js';
+import { isHidden } from '../state/address.js';
 import { ChatElement } from './chat-element.js';
 import { h } from './dom.js';
 import { mark } from './icons.js';
@@ -16,7 +17,7 @@ export class RoomState extends ChatElement {
   update() {
     const room = this.chat.store.currentRoom;
     const state = this.#state(room);
-    const look = [state, room?.key, room?.title, room?.problem?.code, this.#problem].join('\n');
+    const look = [state, room?.key, room === null ? '' : this.chat.titleOf(room), room?.problem?.code, this.#problem].join('\n');
     if (look === this.#look) return;
     this.#look = look;
     this.hidden = state === 'conversation';
@@ -41,7 +42,7 @@ export class RoomState extends ChatElement {
     switch (state) {
       case 'none': return [mark(), h('h2', {}, t.noRoom), h('p', {}, t.noRoomText), h('div', { class: 'row' }, this.#button(t.goToLobby, () => this.chat.session.show(LOBBY)))];
       case 'loading': return Array.from({ length: 5 }, () => h('div', { class: 'skeleton', 'aria-hidden': 'true' }, h('span'), h('span')));
-      case 'empty': return [mark(), h('h2', {}, t.beginning(this.chat.titleOf(/** @type {Room} */ (room)))), h('p', {}, t.emptyRoom)];
+      case 'empty': return [mark(), h('h2', {}, this.chat.beginning(/** @type {Room} */ (room))), h('p', {}, t.emptyRoom)];
       case 'refused': return this.#refused(/** @type {Room} */ (room));
       default: return [];
     }
@@ -50,6 +51,9 @@ export class RoomState extends ChatElement {
   /** @param {Room} room */
   #refused(room) {
     const problem = room.problem ?? { code: '', sentence: '' };
+    if (problem.code === 'no_such_room' && isHidden(room.key)) {
+      return [h('h2', {}, t.notYourRoom), h('p', { role: 'alert' }, t.notYourRoomText), h('div', { class: 'row' }, this.#button(t.goToLobby, () => this.chat.session.show(LOBBY)))];
+    }
     if (problem.code !== 'no_such_room') {
       return [h('p', { role: 'alert' }, explain(problem)), this.#button(t.tryAgain, () => this.chat.session.show(room.key))];
     }
@@ -63,7 +67,7 @@ export class RoomState extends ChatElement {
   /** @param {Room} room */
   async #create(room) {
     try {
-      this.chat.session.show(await this.chat.session.create(room.title));
+      this.chat.session.show(await this.chat.session.conversations.create(room.title));
       this.#problem = '';
     } catch (error) {
       this.#problem = explain(error instanceof Refusal ? error : { code: 'unanswered', sentence: '' });

@@ -18,7 +18,7 @@ import { IS_APPLE } from './keys-dialog.js';
 export function shortcut(event, actions) {
   if (event.defaultPrevented || event.isComposing) return;
   const command = IS_APPLE ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
-  const inDialog = event.target instanceof Element && event.target.closest('dialog') !== null;
+  const inDialog = document.querySelector('dialog[open]') !== null;
   if (command && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 'k') actions.switcher();
   else if (command && event.shiftKey && !event.altKey && event.key.toLowerCase() === 'f') actions.search();
   else if (inDialog || event.ctrlKey || event.metaKey) return;

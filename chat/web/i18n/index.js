@@ -51,6 +51,7 @@ export function speak(chosen, preferred) {
 export function explain({ code, sentence, name, retryAfterMs }) {
   if (code === 'rate_limited' && retryAfterMs !== undefined) return t.rateLimited(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
   if (code === 'name_taken' && name !== undefined) return t.nameTaken(isolated(name));
+  if (code === 'out_of_room' && name !== undefined) return t.outOfRoom(isolated(name));
   const known = Object.hasOwn(t.errors, code) ? t.errors[/** @type {keyof Sentences['errors']} */ (code)] : '';
   return known || sentence || t.errors.internal;
 }

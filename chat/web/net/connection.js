@@ -147,6 +147,11 @@ export class Connection {
     return true;
   }
 
+  /** Sends what no answer comes to, or nothing while there is no open connection. @param {Request} request */
+  tell(request) {
+    if (this.phase === 'open') this.#socket?.send(JSON.stringify(request));
+  }
+
   /** @param {Socket} socket */
   #opened(socket) {
     if (socket !== this.#socket) return;

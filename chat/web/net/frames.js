@@ -11,12 +11,25 @@ import { readSelf } from './account.js';
 
 /**
  * A stored message. `id` is there only if this client has sent it, `person` if a session said who has. `change` is the number in its room of what has happened to it
- * last (0: nothing); `quote`, in what tells of that alone, is what its replies show of it.
+ * last (0: nothing); `quote`, in what tells of that alone, is what its replies show of it. `mentions` are the people of whom it speaks; 0: everybody.
  * @typedef {{ room: string, seq: number, from: string, data: string, ts: number, id?: string, person?: number, html?: string, edited?: number,
- *   deleted: boolean, change: number, reply?: Reply, reactions: Reaction[], quote?: string }} Message
+ *   deleted: boolean, change: number, reply?: Reply, reactions: Reaction[], quote?: string, mentions?: number[] }} Message
  */
 
-/** @typedef {{ room: string, title: string, seq: number, members: number, joined: boolean }} RoomSummary */
+/** Somebody with a session. `presence` is there only where the server was asked for it. @typedef {{ id: number, name: string, presence?: string }} Member */
+
+/** @typedef {'public' | 'private' | 'direct'} Kind */
+
+/**
+ * `member`: this person's membership; only with it are there `read` and `mentions`. `manage`: this person may rename it, archive it, and remove
+ * others from it. `people` are those of a direct conversation, oneself included.
+ * One that is not `whole` says only what is the same for everybody.
+ * @typedef {{ member: boolean, read: number | null, mentions: number }} Standing
+ * @typedef {Standing & { room: string, title: string, seq: number, members: number, whole: boolean, kind: Kind, topic: string, archived: boolean,
+ *   muted: boolean, manage: boolean, people: Member[] }} RoomSummary
+ */
+
+/** How far others have read: the number of each, and a `seq`. @typedef {[person: number, seq: number][]} Reads */
 
 /** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
 
@@ -25,12 +38,21 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'welcome', id?: string, name: string, person: Self | null, rooms: RoomSummary[], limits: Limits }} WelcomeFrame */
 /** @typedef {{ type: 'person', person: Self }} PersonFrame */
 /** @typedef {{ type: 'connect', from: string }} ConnectFrame */
-/** @typedef {{ type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} JoinedFrame */
-/** @typedef {{ type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], changes: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[] }} ResumedFrame */
+/** @typedef {Standing & { type: 'joined', id?: string, room: string, title: string, messages: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[], reads: Reads }} JoinedFrame */
+/** @typedef {Standing & { type: 'resumed', id?: string, room: string, complete: boolean, messages: Message[], changes: Message[], more: boolean, seq: number, change: number, members: string[], memberCount: number, away?: string[], reads: Reads }} ResumedFrame */
 /** @typedef {{ type: 'join' | 'leave', room: string, from: string, members: number }} NoticeFrame */
 /** @typedef {{ type: 'left', id?: string, room: string }} LeftFrame */
 /** @typedef {{ type: 'created', id?: string, room: string, title: string }} CreatedFrame */
-/** @typedef {{ type: 'room', room: string, title: string, seq: number, members: number }} RoomFrame */
+/** `by`: who has invited this person. @typedef {{ type: 'room', id?: string, summary: RoomSummary, by?: string }} RoomFrame */
+/** @typedef {{ type: 'direct', id?: string, summary: RoomSummary }} DirectFrame */
+/** @typedef {{ type: 'invited' | 'removed', id?: string, room: string }} AdmittedFrame */
+/** @typedef {{ type: 'membership', room: string, person: Member, member: boolean }} MembershipFrame */
+/** @typedef {{ type: 'gone', room: string }} GoneFrame */
+/** `person`: somebody else has read. @typedef {{ type: 'read', id?: string, room: string, seq: number, mentions: number, person?: number }} ReadFrame */
+/** @typedef {{ type: 'quiet', id?: string, room: string, on: boolean }} QuietFrame */
+/** @typedef {{ type: 'typing', room: string, from: string, person?: number }} TypingFrame */
+/** @typedef {{ type: 'members', id?: string, room: string, people: Member[] }} MembersFrame */
+/** Something was said where this connection is not. @typedef {{ type: 'activity', room: string, seq: number, from: string, person?: number, ts: number, unread: number, mentions: number, data: string }} ActivityFrame */
 /** @typedef {{ type: 'rooms', id?: string, rooms: RoomSummary[] }} RoomsFrame */
 /** @typedef {{ type: 'message', id?: string, message: Message }} MessageFrame */
 /** @typedef {{ type: 'changed', id?: string, room: string, seq: number, change: number, message: Message }} ChangedFrame */
@@ -46,14 +68,24 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
- * @typedef {WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ * @typedef {DirectFrame | AdmittedFrame | MembershipFrame | GoneFrame | ReadFrame | QuietFrame | TypingFrame | MembersFrame | ActivityFrame
+ *   | WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | FoundFrame | WhoFrame | ErrorFrame} Frame
  */
 
 /**
  * A request, without its `id`.
  * @typedef {{ type: 'connect', text: string, client: string }
- *   | { type: 'join' | 'leave' | 'create' | 'who', room: string }
+ *   | { type: 'join' | 'leave' | 'who' | 'members' | 'typing', room: string }
+ *   | { type: 'create', room: string, private?: true, topic?: string }
+ *   | { type: 'direct', names: string[] }
+ *   | { type: 'invite', room: string, name: string }
+ *   | { type: 'remove', room: string, person: number }
+ *   | { type: 'rename', room: string, title: string }
+ *   | { type: 'topic', room: string, topic: string }
+ *   | { type: 'archive', room: string, archived: boolean }
+ *   | { type: 'read', room: string, seq: number }
+ *   | { type: 'quiet', room: string, on: boolean }
  *   | { type: 'rooms' }
  *   | { type: 'message', room: string, text: string, reply_to?: number }
  *   | { type: 'edit', room: string, seq: number, text: string }
@@ -110,13 +142,23 @@ const READERS = {
   presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
   person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
-  joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), change: count(v.change), ...members(v) }),
-  resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, changes: changes(v), seq: number(v.seq), change: count(v.change), ...members(v) }),
+  joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), change: count(v.change), ...members(v), ...standing(v), reads: reads(v) }),
+  resumed: (v) => ({ type: 'resumed', ...id(v), ...page(v), complete: v.complete === true, changes: changes(v), seq: number(v.seq), change: count(v.change), ...members(v), ...standing(v), reads: reads(v) }),
   join: (v) => ({ type: 'join', room: string(v.room), from: string(v.from), members: number(v.members) }),
   leave: (v) => ({ type: 'leave', room: string(v.room), from: string(v.from), members: number(v.members) }),
   left: (v) => ({ type: 'left', ...id(v), room: string(v.room) }),
   created: (v) => ({ type: 'created', ...id(v), room: string(v.room), title: string(v.title) }),
-  room: (v) => ({ type: 'room', room: string(v.room), title: string(v.title), seq: number(v.seq), members: number(v.members) }),
+  room: (v) => ({ type: 'room', ...id(v), summary: summary(v), ...(typeof v.by === 'string' ? { by: v.by } : {}) }),
+  direct: (v) => ({ type: 'direct', ...id(v), summary: summary(v.room) }),
+  invited: (v) => ({ type: 'invited', ...id(v), room: string(v.room) }),
+  removed: (v) => ({ type: 'removed', ...id(v), room: string(v.room) }),
+  membership: (v) => ({ type: 'membership', room: string(v.room), person: member(v.person), member: v.member === true }),
+  gone: (v) => ({ type: 'gone', room: string(v.room) }),
+  read: (v) => ({ type: 'read', ...id(v), room: string(v.room), seq: number(v.seq), mentions: count(v.mentions), ...person(v) }),
+  quiet: (v) => ({ type: 'quiet', ...id(v), room: string(v.room), on: v.on === true }),
+  typing: (v) => ({ type: 'typing', room: string(v.room), from: string(v.from), ...person(v) }),
+  members: (v) => ({ type: 'members', ...id(v), room: string(v.room), people: list(v.people, member) }),
+  activity: (v) => ({ type: 'activity', room: string(v.room), seq: number(v.seq), from: string(v.from), ...person(v), ts: number(v.ts), unread: count(v.unread), mentions: count(v.mentions), data: string(v.data) }),
   rooms: (v) => ({ type: 'rooms', ...id(v), rooms: list(v.rooms, summary) }),
   message: (v) => ({ type: 'message', ...id(v), message: message(v) }),
   changed: (v) => ({ type: 'changed', ...id(v), room: string(v.room), seq: number(v.seq), change: number(v.change), message: message(v.message) }),
@@ -205,7 +247,8 @@ function message(v) {
   return {
     ...id(v), room: string(v.room), seq: number(v.seq), from: string(v.from), data: string(v.data), ts: number(v.ts),
     deleted: v.deleted === true, change: count(v.change), reactions: v.reactions === undefined ? [] : list(v.reactions, reaction),
-    ...(typeof v.person === 'number' ? { person: v.person } : {}),
+    ...person(v),
+    ...(Array.isArray(v.mentions) ? { mentions: v.mentions.filter((each) => typeof each === 'number') } : {}),
     ...(typeof v.html === 'string' ? { html: v.html } : {}),
     ...(typeof v.edited === 'number' ? { edited: v.edited } : {}),
     ...(typeof v.quote === 'string' ? { quote: v.quote } : {}),
@@ -244,7 +287,35 @@ function changes(v) {
 /** @param {unknown} v @returns {RoomSummary} */
 function summary(v) {
   if (!isObject(v)) throw new Malformed();
-  return { room: string(v.room), title: string(v.title), seq: number(v.seq), members: number(v.members), joined: v.joined === true };
+  return {
+    room: string(v.room), title: string(v.title), seq: number(v.seq), members: count(v.members), whole: v.joined !== undefined,
+    kind: v.kind === 'private' || v.kind === 'direct' ? v.kind : 'public', topic: typeof v.topic === 'string' ? v.topic : '', archived: v.archived === true,
+    ...standing(v), muted: v.muted === true, manage: v.manage === true, people: v.people === undefined ? [] : list(v.people, member),
+  };
+}
+
+/** @param {Record<string, unknown>} v @returns {Standing} */
+function standing(v) {
+  return { member: v.member === true, read: typeof v.read === 'number' ? v.read : null, mentions: count(v.mentions) };
+}
+
+/** @param {Record<string, unknown>} v @returns {{ person?: number }} */
+function person(v) {
+  return typeof v.person === 'number' ? { person: v.person } : {};
+}
+
+/** @param {unknown} v @returns {Member} */
+function member(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { id: number(v.id), name: string(v.name), ...(typeof v.presence === 'string' ? { presence: v.presence } : {}) };
+}
+
+/** @param {Record<string, unknown>} v @returns {Reads} */
+function reads(v) {
+  return v.reads === undefined ? [] : list(v.reads, (item) => {
+    if (!isObject(item)) throw new Malformed();
+    return [number(item.person), number(item.seq)];
+  });
 }
 
 /** @param {unknown} v @returns {Limits} */

@@ -3,15 +3,19 @@
  * store true to what the server says; again after every reconnect.
  */
 
+import { speaksOf } from '../state/mentions.js';
 import { Changer } from './changer.js';
 import { Connection } from './connection.js';
+import { Conversations } from './conversations.js';
+import { Entrance } from './entrance.js';
 import { Introduction } from './introduction.js';
 import { Pages } from './pages.js';
+import { Reads } from './reads.js';
 import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
 import { Sender } from './sender.js';
 
-/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, MessageFrame, NoticeFrame, ReactionFrame, Reply, Request, ResumedFrame, WelcomeFrame } from './frames.js' */
+/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, Message, MessageFrame, NoticeFrame, ReactionFrame, Reply, Request, ResumedFrame, RoomSummary, WelcomeFrame } from './frames.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
@@ -23,9 +27,6 @@ export const LOBBY = 'lobby';
 
 /** The close code by which the server says that the session has ended. */
 const SIGNED_OUT = 3501;
-
-/** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
-const BUSY_RETRY_MS = 2_000;
 
 /**
  * @typedef {object} SessionParts
@@ -52,10 +53,14 @@ export class Session {
   #roll;
   #sender;
   #introduction;
+  #entrance;
   #isAway = false;
-  #resumeId = '';
   /** What this person does to messages that are there. @type {Changer} */
   changes;
+  /** What this person does with conversations as such. @type {Conversations} */
+  conversations;
+  /** How far this person has read. @type {Reads} */
+  reads;
 
   /** @param {SessionParts} parts */
   constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
@@ -65,17 +70,24 @@ export class Session {
     this.#newId = newId;
     this.#clock = clock;
     this.#surroundings = surroundings;
+    const ask = (/** @type {Request} */ request, id = newId()) => this.#ask(request, id);
     this.#introduction = new Introduction({
-      store, memory, surroundings, client: memory.client(newId), onNobody,
-      ask: (request) => this.#ask(request),
+      store, memory, surroundings, client: memory.client(newId), onNobody, ask,
       again: () => {
         if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
       },
     });
-    this.pages = new Pages(store, (request) => this.#ask(request));
-    this.#roll = new RollCall(store, surroundings, (request) => this.#ask(request));
+    this.pages = new Pages(store, ask);
+    this.#roll = new RollCall(store, surroundings, ask);
     this.#sender = new Sender(store, outbox, surroundings, ({ id, room, text, reply }) => this.#connection.send({ type: 'message', room, text, id, ...(reply === undefined ? {} : { reply_to: reply.seq }) }));
-    this.changes = new Changer(store, surroundings, (request) => this.#ask(request));
+    this.changes = new Changer(store, surroundings, ask);
+    this.reads = new Reads(store, surroundings, ask);
+    this.#entrance = new Entrance({ store, memory, outbox, surroundings, newId, ask, latest: (room) => this.pages.latest(room), renew: () => this.#connection.renew() });
+    this.conversations = new Conversations({
+      store, surroundings, ask, clock,
+      tell: (request) => this.#connection.tell(request),
+      gone: (room) => this.#entrance.forget(room),
+    });
     this.#connection = new Connection(surroundings, {
       onOpen: () => this.#introduce(),
       onFrame: (frame) => this.#received(frame),
@@ -146,61 +158,23 @@ export class Session {
     if (this.#store.link.ready) this.#ask({ type: 'rooms' }).catch(ignore);
   }
 
-  /**
-   * Shows a room, and enters it where one is not in it.
-   * @param {string} key
-   */
+  /** Shows a room, and enters it where one is not in it. @param {string} key */
   show(key) {
-    const room = this.#store.room(key);
-    this.#store.current = key;
-    this.#memory.room = key;
-    room.anchor = null;
-    if (!room.wanted) this.#want(room);
-    if (room.problem?.about === 'join') room.problem = null;
-    if (!room.joined) this.#join(room);
-    else if (!room.atTail) this.pages.latest(room);
-    this.#store.changed();
-  }
-
-  /** The person sees the newest message of a room. @param {Room} room */
-  markRead(room) {
-    if (room.read === room.seq || !room.loaded) return;
-    room.markRead();
-    if (room.wanted) this.#memory.rememberRoom(room.key, room.seq);
-    this.#store.changed();
+    this.#entrance.show(key);
+    const room = this.#store.currentRoom;
+    if (room?.joined) this.conversations.askMembers(room);
   }
 
   /** @param {Room} room */
-  async leave(room) {
-    this.#outbox.discardRoom(room.key);
-    room.wanted = false;
-    this.#memory.forgetRoom(room.key);
-    try {
-      if (room.joined) await this.#ask({ type: 'leave', room: room.key });
-    } catch (error) {
-      if (error instanceof Refusal && error.code !== 'not_joined') {
-        this.#want(room);
-        room.problem = { about: 'leave', ...error.problem };
-        this.#store.changed();
-        return;
-      }
-    }
-    this.#forget(room);
-  }
+  leave(room) { return this.#entrance.leave(room); }
 
-  /**
-   * @param {string} title
-   * @returns {Promise<string>} the new room's key; rejected by a Refusal or Unanswered
-   */
-  async create(title) {
-    try {
-      const answer = await this.#ask({ type: 'create', room: title });
-      return answer.type === 'created' ? answer.room : '';
-    } catch (error) {
-      // The same code says of a person that there are too many rooms to join, and of the server that there are too many at all.
-      if (error instanceof Refusal && error.code === 'too_many_rooms') error.code = 'rooms_full';
-      throw error;
-    }
+  /** The person sees the newest message of a room. @param {Room} room */
+  markRead(room) {
+    if (room.read === room.seq || !room.loaded || room.held) return;
+    room.markRead();
+    if (room.wanted) this.#memory.rememberRoom(room.key, room.seq);
+    this.reads.moved(room);
+    this.#store.changed();
   }
 
   /**
@@ -212,6 +186,7 @@ export class Session {
   post(key, text, reply) {
     const added = this.#outbox.add({ id: this.#newId(), room: key, text, ts: this.#clock(), ...(reply === undefined ? {} : { reply }) });
     if (added) this.#sender.flush();
+    this.conversations.posted();
     this.#store.changed();
     return added;
   }
@@ -222,9 +197,9 @@ export class Session {
     if (outgoing === undefined) return;
     this.#outbox.retry(id);
     const room = this.#store.room(outgoing.room);
-    if (!room.wanted) this.#want(room);
+    if (!room.wanted) this.#entrance.want(room);
     if (room.joined) this.#sender.flush();
-    else this.#join(room);
+    else this.#entrance.join(room);
     this.#store.changed();
   }
 
@@ -247,74 +222,7 @@ export class Session {
   /** The first thing on every connection: who, and which rooms; all in one go, so that one round trip is enough. */
   #introduce() {
     this.#introduction.say();
-    /** @type {Map<string, { seq: number, change: number }>} */
-    const resume = new Map();
-    for (const room of this.#store.wanted()) {
-      if (room.loaded) resume.set(room.key, { seq: room.seq, change: room.change });
-      else this.#join(room);
-    }
-    if (resume.size === 0) return;
-    this.#resumeId = this.#newId();
-    this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
-  }
-
-  /** @param {Room} room */
-  #want(room) {
-    room.wanted = true;
-    this.#memory.rememberRoom(room.key, room.read);
-  }
-
-  /** @param {Room} room */
-  #join(room) {
-    this.#ask({ type: 'join', room: room.key }).catch((error) => {
-      if (error instanceof Refusal) this.#notAdmitted(room, error.problem);
-    });
-  }
-
-  /**
-   * @param {Room} room
-   * @param {Problem} problem
-   */
-  #notAdmitted(room, problem) {
-    const { code, sentence, retryAfterMs } = problem;
-    if (code === 'not_connected') return; // the name was refused: rooms follow when there is another one
-    room.joined = false;
-    room.problem = { about: 'join', ...problem };
-    this.#store.changed();
-    if (code === 'busy' || code === 'rate_limited') {
-      const { setTimer, random } = this.#surroundings;
-      setTimer(() => {
-        if (room.wanted && !room.joined) this.#join(room);
-      }, (retryAfterMs ?? BUSY_RETRY_MS) * (1 + random()));
-      return;
-    }
-    for (const { id, state } of this.#outbox.of(room.key)) {
-      if (state !== 'failed') this.#outbox.fail(id, code, sentence);
-    }
-    if (code === 'no_such_room' || code === 'bad_room' || code === 'bad_value') {
-      room.problem.code = 'no_such_room';
-      room.wanted = false;
-      this.#memory.forgetRoom(room.key);
-    }
-  }
-
-  /** The room is not ours any more; it stays in the list. @param {Room} room */
-  #forget(room) {
-    room.joined = false;
-    room.loaded = false;
-    room.messages = [];
-    room.more = false;
-    room.end = 0;
-    room.read = null;
-    room.people = [];
-    room.problem = null;
-    room.notices.clear();
-    if (this.#store.current === room.key) {
-      const next = this.#store.wanted()[0];
-      this.#store.current = null;
-      if (next !== undefined) this.show(next.key);
-    }
-    this.#store.changed();
+    this.#entrance.begin();
   }
 
   #phaseChanged() {
@@ -323,10 +231,7 @@ export class Session {
     if (phase !== 'open') {
       if (link.ready || link.phase === 'idle') link.lostAt = this.#surroundings.now();
       link.ready = false;
-      for (const room of this.#store.rooms.values()) {
-        room.joined = false;
-        room.loading = null;
-      }
+      for (const room of this.#store.rooms.values()) Object.assign(room, { joined: false, loading: null });
       this.#outbox.connectionLost();
       this.#sender.connectionLost();
       this.changes.connectionLost();
@@ -347,13 +252,20 @@ export class Session {
       case 'join': case 'leave': this.#noticed(frame); break;
       case 'connect': this.#someoneCame(frame.from); break;
       case 'changed': case 'reaction': this.#happened(frame); break;
-      case 'room': case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'created': this.#store.room(frame.room, frame.title); break;
+      case 'room': case 'direct': this.conversations.told(frame); break;
+      case 'membership': this.conversations.membership(frame); break;
+      case 'activity': this.conversations.activity(frame); break;
+      case 'typing': this.conversations.typed(frame); break;
+      case 'gone': this.conversations.out(frame.room); break;
+      case 'quiet': this.#store.room(frame.room).muted = frame.on; break;
+      case 'read': this.reads.received(frame); break;
       case 'presence': this.#store.turn(frame.name, frame.away); break;
       case 'person': this.#introduction.become(frame.person.name, frame.person); break;
-      case 'rooms': this.#store.list(frame.rooms); break;
+      case 'rooms': this.#listed(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;
-      default: break; // history and left are answers: whoever asked applies them
+      default: break; // the others are answers: whoever asked applies them
     }
     if (frame.type !== 'connect' && 'id' in frame && frame.id !== undefined) this.#requests.settle(frame.id, frame);
     this.#store.changed();
@@ -364,20 +276,27 @@ export class Session {
     const { link } = this.#store;
     this.#introduction.welcomed(frame);
     this.#store.limits = frame.limits;
-    this.#store.list(frame.rooms);
     link.ready = true;
     link.wasReady = true;
+    this.#listed(frame.rooms);
+    this.reads.flush();
     if (this.#isAway) this.setAway(true);
+  }
+
+  /** @param {RoomSummary[]} rooms */
+  #listed(rooms) {
+    const { self } = this.#store;
+    // What this browser remembers of the time before the server did is news to it: those rooms are entered.
+    const isKnown = self !== null && this.#memory.member === self.id;
+    this.#store.list(rooms, isKnown);
+    this.#entrance.follow();
+    if (self !== null) this.#memory.member = self.id;
   }
 
   /** @param {JoinedFrame} frame */
   #joined(frame) {
     const room = this.#store.room(frame.room, frame.title);
-    if (!room.wanted) {
-      // Left again before the answer came.
-      this.#ask({ type: 'leave', room: room.key }).catch(ignore);
-      return;
-    }
+    if (!this.#entrance.entered(room, frame)) return;
     room.notices.clear();
     room.open(frame.messages, frame.more, frame.seq, frame.change);
     if (room.read === null) room.markRead();
@@ -387,10 +306,7 @@ export class Session {
   /** @param {ResumedFrame} frame */
   #resumed(frame) {
     const room = this.#store.room(frame.room);
-    if (!room.wanted) {
-      this.#ask({ type: 'leave', room: room.key }).catch(ignore);
-      return;
-    }
+    if (!this.#entrance.entered(room, frame)) return;
     if (frame.complete) {
       room.resume(frame.messages, frame.seq, frame.changes, frame.change);
     } else {
@@ -398,8 +314,7 @@ export class Session {
       room.open(frame.messages, frame.more, frame.seq, frame.change);
     }
     this.#entered(room, frame);
-    const others = frame.messages.filter((message) => message.from !== this.#store.name);
-    if (others.length > 0) this.#store.news(room, others);
+    this.#tellOf(room, frame.messages);
   }
 
   /**
@@ -407,10 +322,10 @@ export class Session {
    * @param {JoinedFrame | ResumedFrame} frame
    */
   #entered(room, frame) {
-    room.joined = true;
-    room.problem = null;
     this.#memory.rememberRoom(room.key, room.read);
+    room.reads = new Map(frame.reads);
     this.#counted(room, frame);
+    if (room.key === this.#store.current) this.conversations.askMembers(room);
     for (const { id } of frame.messages) {
       if (id !== undefined) this.#outbox.confirm(id);
     }
@@ -430,16 +345,32 @@ export class Session {
   }
 
   /** @param {MessageFrame} frame */
-  #posted(frame) {
-    const room = this.#store.rooms.get(frame.message.room);
-    if (frame.id !== undefined) {
-      this.#outbox.confirm(frame.id);
+  #posted({ id, message }) {
+    const room = this.#store.rooms.get(message.room);
+    if (id !== undefined) {
+      this.#outbox.confirm(id);
       this.#sender.answered();
     }
     if (room === undefined || !room.wanted) return;
-    const known = frame.message.seq <= room.seq;
-    room.receive(frame.message);
-    if (!known && frame.message.from !== this.#store.name) this.#store.news(room, [frame.message]);
+    const known = message.seq <= room.seq;
+    const { self } = this.#store;
+    room.receive(message);
+    room.activeAt = Math.max(room.activeAt, message.ts);
+    this.conversations.hasTyped(room, message.from);
+    if (known) return;
+    // Who says something has read what was said before.
+    if (message.person !== undefined && message.person === self?.id) {
+      room.stand({ member: room.member, read: message.seq, mentions: 0 });
+      room.held = false;
+    } else if (speaksOf(message, self)) room.mentions += 1;
+    if (message.person !== undefined && room.kind === 'direct') room.reads.set(message.person, message.seq);
+    this.#tellOf(room, [message]);
+  }
+
+  /** Those of others are news. @param {Room} room @param {Message[]} messages */
+  #tellOf(room, messages) {
+    const others = messages.filter(({ from }) => from !== this.#store.name);
+    if (others.length > 0) this.#store.news(room, others);
   }
 
   /** @param {NoticeFrame} frame */
@@ -450,7 +381,9 @@ export class Session {
     if (frame.type === 'join') this.#store.turn(frame.from, false);
     if (frame.type === 'join') room.enter(frame.from);
     else room.exit(frame.from);
-    room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
+    // Where people belong, it says nothing that they look in.
+    if (room.kind === 'public') room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
+    else this.conversations.peopleChanged(room);
     this.#roll.check(room);
   }
 
@@ -473,11 +406,8 @@ export class Session {
   #refused(frame) {
     const { id, room: key, code } = frame;
     const { problem } = new Refusal(frame);
-    if (id !== undefined && id === this.#resumeId) {
-      if (key !== undefined) this.#notAdmitted(this.#store.room(key), problem);
-      else if (code === 'rate_limited') for (const room of this.#store.wanted()) this.#notAdmitted(room, problem);
-      else for (const room of this.#store.wanted()) this.#join(room);
-    } else if (id !== undefined && this.#outbox.find(id) !== undefined) {
+    if (this.#entrance.refused(frame, problem)) return;
+    if (id !== undefined && this.#outbox.find(id) !== undefined) {
       if (code === 'rate_limited') {
         this.#sender.tooFast(id, frame.retryAfterMs);
         return;
@@ -493,4 +423,3 @@ export class Session {
 
 /** For requests whose refusal is dealt with where it is received. */
 function ignore() {}
-

@@ -1,5 +1,10 @@
 /** The room in the page's address: `#tea-time-茶`. */
 
+/** The key of a private room, or of a direct conversation; those of public rooms have no capitals. @param {string} key */
+export function isHidden(key) {
+  return /^(?:P[0-9a-f]{16}|D\d+(?:-\d+)+)$/.test(key);
+}
+
 /**
  * @param {string} hash as `location.hash` has it
  * @returns {string | null} a room's key
@@ -12,6 +17,7 @@ export function roomFromHash(hash) {
   } catch {
     // Not written by this page; taken as it is.
   }
+  if (isHidden(title)) return title;
   // As the server makes a key of a title, so that a title in a link leads to its room, too.
   return title.trim().normalize('NFKC').toLowerCase().replace(/\s+/gu, '-') || null;
 }

@@ -5,7 +5,7 @@
 /** More than so many are not shown: who has not found it types another letter. */
 export const FOUND_MAX = 50;
 
-/** @typedef {{ kind: 'room', key: string, title: string, unread: number, wanted: boolean } | { kind: 'person', key: string, title: string }} Found */
+/** @typedef {{ kind: 'room', key: string, title: string, room: Room } | { kind: 'person', key: string, title: string }} Found */
 
 /**
  * @typedef {object} Findable
@@ -14,6 +14,7 @@ export const FOUND_MAX = 50;
  * @property {readonly string[]} recent the keys of rooms, the last one that was shown first
  * @property {string | null} current the key of the room that is shown
  * @property {string} self this person's name
+ * @property {readonly string[]} names of people who can be found
  */
 
 /**
@@ -21,21 +22,22 @@ export const FOUND_MAX = 50;
  * @param {Findable} findable
  * @returns {Found[]} what fits best first; without a query the rooms one was in lately, then those that one is in, then the others
  */
-export function find(query, { rooms, titleOf, recent, current, self }) {
+export function find(query, { rooms, titleOf, recent, current, self, names }) {
   const wanted = folded(query);
   /** @type {{ found: Found, rank: number[] }[]} */
   const hits = [];
   /** @type {Set<string>} */
-  const people = new Set();
+  const people = new Set(wanted === '' ? [] : names);
   for (const room of rooms) {
-    for (const name of wanted === '' ? [] : room.people) people.add(name);
-    if (room.problem?.code === 'no_such_room') continue;
+    if (room.problem?.code === 'no_such_room' || (room.kind !== 'public' && !room.wanted)) continue;
     const title = titleOf(room);
+    // One finds the conversation with somebody, and not the person besides.
+    if (room.kind === 'direct') people.delete(title);
     const fit = Math.min(fitOf(title, wanted), fitOf(room.key, wanted));
     if (fit === NO_FIT) continue;
     const lately = recent.indexOf(room.key);
     hits.push({
-      found: { kind: 'room', key: room.key, title, unread: room.wanted ? room.unread : 0, wanted: room.wanted },
+      found: { kind: 'room', key: room.key, title, room },
       rank: [fit, Number(room.key === current), lately < 0 ? recent.length : lately, Number(!room.wanted), 0],
     });
   }
@@ -47,6 +49,19 @@ export function find(query, { rooms, titleOf, recent, current, self }) {
   const collator = new Intl.Collator(undefined, { numeric: true });
   hits.sort((a, b) => byRank(a.rank, b.rank) || collator.compare(a.found.title, b.found.title));
   return hits.slice(0, FOUND_MAX).map(({ found }) => found);
+}
+
+/**
+ * The names that have a text in them, what begins so first.
+ * @param {string} query
+ * @param {readonly string[]} names
+ * @param {number} max
+ */
+export function matchNames(query, names, max) {
+  const wanted = folded(query);
+  const collator = new Intl.Collator(undefined, { numeric: true });
+  return names.map((name) => ({ name, fit: fitOf(name, wanted) })).filter(({ fit }) => fit !== NO_FIT)
+    .sort((a, b) => a.fit - b.fit || collator.compare(a.name, b.name)).slice(0, max).map(({ name }) => name);
 }
 
 const NO_FIT = 3;

@@ -4,6 +4,8 @@
  * Storage may be switched off, full, or hold what an older page wrote: then things are merely not remembered.
  */
 
+import { isHidden } from './address.js';
+
 /** @import { Notify } from '../elements/notifier.js' */
 /** @import { Outgoing } from './outbox.js' */
 
@@ -44,7 +46,7 @@ export class Memory {
 
   /** Whoever comes next in this browser is somebody else. */
   forgetPerson() {
-    for (const key of ['name', 'rooms', 'room']) this.#local.write(key, null);
+    for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts']) this.#local.write(key, null);
     for (const key of ['room', 'client', 'outbox']) this.#tab.write(key, null);
   }
 
@@ -104,6 +106,7 @@ export class Memory {
   set room(key) {
     this.#tab.write('room', key);
     this.#local.write('room', key);
+    if (key === null) return;
     const recent = [key, ...this.recentRooms.filter((other) => other !== key)].slice(0, RECENT_MAX);
     this.#local.write('recent', JSON.stringify(recent));
   }
@@ -125,12 +128,37 @@ export class Memory {
   }
 
   /**
-   * Other tabs keep their rooms in the same place: only this one is written anew.
+   * Other tabs keep their rooms in the same place: only this one is written anew. What is not public is the server's to remember.
    * @param {string} key
    * @param {number | null} read null for a room that one has not seen yet
    */
   rememberRoom(key, read) {
-    this.#writeRooms((this.rooms ?? new Map()).set(key, read));
+    if (!isHidden(key)) this.#writeRooms((this.rooms ?? new Map()).set(key, read));
+  }
+
+  /** The number of the person whose memberships the server knows; what is remembered of others is news to it. */
+  get member() {
+    return Number(this.#local.text('member') ?? NaN);
+  }
+
+  set member(id) {
+    this.#local.write('member', String(id));
+  }
+
+  /** What was written and not sent, by room, the latest last. @returns {Map<string, string>} */
+  get drafts() {
+    const value = this.#local.json('drafts');
+    if (typeof value !== 'object' || value === null) return new Map();
+    return new Map(Object.entries(value).filter(([, text]) => typeof text === 'string'));
+  }
+
+  set drafts(drafts) {
+    this.#local.write('drafts', drafts.size === 0 ? null : JSON.stringify(Object.fromEntries(drafts)));
+  }
+
+  /** These, and no others. @param {Iterable<{ key: string, read: number | null }>} rooms */
+  keepRooms(rooms) {
+    this.#writeRooms(new Map([...rooms].filter(({ key }) => !isHidden(key)).map(({ key, read }) => [key, read])));
   }
 
   /** @param {string} key */

@@ -1,5 +1,27 @@
 /** Whether a text speaks of somebody. */
 
+/** @import { Self } from '../net/account.js' */
+/** @import { Message } from '../net/frames.js' */
+
+/** The words that speak of everybody. */
+export const EVERYBODY = ['room', '所有人'];
+
+/** Whether the server says of a message that it speaks of this person, or of everybody. @param {Pick<Message, 'mentions'>} message @param {Self | null} self */
+export function speaksOf({ mentions: people = [] }, self) {
+  return self !== null && people.some((person) => person === 0 || person === self.id);
+}
+
+/**
+ * A text in pieces: every second one is a mention of one of these names, or of everybody.
+ * @param {string} text
+ * @param {readonly string[]} names
+ * @returns {string[]}
+ */
+export function splitMentions(text, names) {
+  const words = names.map((name) => name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|');
+  return words === '' ? [text] : text.split(new RegExp(`((?<![\\p{L}\\p{N}])@(?:${words})(?![\\p{Script=Latin}\\p{N}]))`, 'iu'));
+}
+
 /**
  * A name in letters with spaces between words counts only as a whole word; one in Chinese, where there are none, anywhere.
  * @param {string} text

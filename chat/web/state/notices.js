@@ -3,7 +3,7 @@
  * back again (a connection that was lost for a moment) is not told of at all.
  */
 
-/** @typedef {'online' | 'joined' | 'left'} NoticeKind */
+/** `added` and `removed` are about members, the others about who is there. @typedef {'online' | 'joined' | 'left' | 'added' | 'removed'} NoticeKind */
 
 /**
  * What happened between the message `after` and the one that follows it.
@@ -48,7 +48,7 @@ export class Notices {
  * @returns {NoticeKind | 'back'}
  */
 function outcome(before, now) {
-  if (now === 'left') return 'left';
-  if (before === 'left' || before === 'back') return 'back';
+  if (now === 'left' || now === 'removed') return now;
+  if (before === 'left' || before === 'removed' || before === 'back') return 'back';
   return before === 'joined' ? 'joined' : now;
 }

@@ -5,10 +5,11 @@
  * is unbroken; the room itself may go on beyond it (`seq`), when its newest part was dropped to make room for older pages.
  */
 
+import { isHidden } from './address.js';
 import { applyMessage, applyReaction } from './changes.js';
 import { Notices } from './notices.js';
 
-/** @import { ChangedFrame, Message, ReactionFrame } from '../net/frames.js' */
+/** @import { ChangedFrame, Kind, Member, Message, ReactionFrame, RoomSummary, Standing } from '../net/frames.js' */
 /** @import { Problem } from './store.js' */
 
 /** The most messages that a room keeps; so the most that are in the document. */
@@ -51,6 +52,37 @@ export class Room {
   notices = new Notices();
   /** The person has seen everything up to here; null who has never been in it. @type {number | null} */
   read = null;
+  /** What the server holds for that; null: it has not said. @type {number | null} */
+  confirmed = null;
+  /** It was marked as unread: to look at it does not count as reading, until one comes again. */
+  held = false;
+  /** How many unread messages speak of this person. */
+  mentions = 0;
+  /** @type {Kind} */
+  kind = 'public';
+  topic = '';
+  archived = false;
+  /** This person is one of its members, on whatever device. */
+  member = false;
+  muted = false;
+  /** This person may rename it, archive it, remove others from it. */
+  manage = false;
+  /** Who was asked for, or is in a direct conversation, whether there at present or not. Never changed in place. @type {readonly Member[]} */
+  persons = [];
+  /** Who has invited this person, until one has looked at it. @type {string | null} */
+  invitedBy = null;
+  /** In a direct conversation: how far the others have read, by the number of the person. @type {Map<number, number>} */
+  reads = new Map();
+  /** Who is writing at present. @type {readonly string[]} */
+  typing = [];
+  /** The last message that was told of while this connection was not in the room. */
+  told = 0;
+  /** When something was said there last, as far as is known; and where it stands in the server's list. */
+  activeAt = 0;
+  rank = 0;
+  /** A request to enter it, or to leave it, is under way. */
+  joining = false;
+  leaving = false;
   /** @type {Loading | null} */
   loading = null;
   /** What the last request about this room failed with. @type {({ about: 'join' | 'older' | 'leave' } & Problem) | null} */
@@ -65,6 +97,7 @@ export class Room {
   constructor(key, title) {
     this.key = key;
     this.title = title;
+    if (isHidden(key)) this.kind = key.startsWith('P') ? 'private' : 'direct';
   }
 
   /** Whether the window reaches the newest message. */
@@ -74,6 +107,43 @@ export class Room {
 
   get unread() {
     return this.read === null ? 0 : Math.max(0, this.seq - this.read);
+  }
+
+  /** Unread messages that are meant for this person. */
+  get forMe() {
+    if (this.muted) return 0;
+    return this.kind === 'direct' ? this.unread : Math.min(this.mentions, this.unread);
+  }
+
+  /** What the server says of it. @param {RoomSummary} summary */
+  learn(summary) {
+    const { title, members, kind, topic, archived, whole, muted, manage, people } = summary;
+    Object.assign(this, { title, members, kind, topic, archived });
+    if (kind === 'direct' && people.length > 0) this.persons = people;
+    if (!whole) return;
+    Object.assign(this, { muted, manage });
+    this.stand(summary);
+  }
+
+  /** How this person stands to it. What is read here and not told yet counts, unless it was marked as unread elsewhere. @param {Standing} standing */
+  stand({ member, read, mentions }) {
+    this.member = member;
+    if (read === null) return;
+    this.held = this.confirmed !== null && (read < this.confirmed || (this.held && read === this.confirmed));
+    if (this.read === null || this.confirmed === null || read >= this.read || read < this.confirmed) Object.assign(this, { read, mentions });
+    this.confirmed = read;
+  }
+
+  /** Nothing of it is held any more: it is entered anew when it is shown. */
+  unload() {
+    this.joined = false;
+    this.loaded = false;
+    this.messages = [];
+    this.more = false;
+    this.end = 0;
+    this.people = [];
+    this.typing = [];
+    this.notices.clear();
   }
 
   /**
@@ -210,6 +280,7 @@ export class Room {
   /** Everything that is held counts as seen. */
   markRead() {
     this.read = this.seq;
+    this.mentions = 0;
   }
 
   /** @param {string} name */

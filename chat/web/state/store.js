@@ -94,21 +94,49 @@ export class Store {
   }
 
   /**
-   * The server's list of rooms. What is known of a joined room is newer than the list, or will be.
-   * @param {RoomSummary[]} summaries
+   * What the server says of a room. What is known of a joined room is newer, or will be.
+   * @param {RoomSummary} summary
    */
-  list(summaries) {
-    for (const summary of summaries) {
-      const room = this.room(summary.room, summary.title);
-      room.members = summary.members;
-      if (!room.wanted) room.seq = summary.seq;
-    }
+  learn(summary) {
+    const room = this.room(summary.room, summary.title);
+    const look = `${room.kind} ${room.archived}`;
+    room.learn(summary);
+    if (!room.loaded) room.seq = summary.seq;
+    if (look !== `${room.kind} ${room.archived}`) this.roomsRevision += 1;
+    return room;
+  }
+
+  /**
+   * The server's list of rooms. Who has a session is in those that the list says, on whatever device they were entered or left.
+   * @param {RoomSummary[]} summaries
+   * @param {boolean} [areAll] it knows of all that this person is in
+   */
+  list(summaries, areAll = this.self !== null) {
     const listed = new Set(summaries.map((summary) => summary.room));
+    summaries.forEach((summary, i) => { this.learn(summary).rank = i; });
     for (const [key, room] of this.rooms) {
-      if (listed.has(key) || room.wanted || key === this.current) continue;
-      this.rooms.delete(key);
-      this.roomsRevision += 1;
+      if (!listed.has(key)) room.member = false;
+      if (room.member && !room.leaving) room.wanted = true;
+      else if (areAll && !room.joined && !room.joining && key !== this.current) room.wanted = false;
+      if (!listed.has(key) && !room.wanted && key !== this.current) this.drop(key);
     }
+    this.roomsRevision += 1;
+  }
+
+  /** There is no such room any more. @param {string} key */
+  drop(key) {
+    if (this.rooms.delete(key)) this.roomsRevision += 1;
+  }
+
+  /** The names of all who are known of. @returns {string[]} */
+  names() {
+    return [...new Set([...this.rooms.values()].flatMap(({ people, persons }) => [...people, ...persons.map(({ name }) => name)]))];
+  }
+
+  /** Who is known to be there, in one of the rooms that this person is in. @returns {Set<string>} */
+  present() {
+    const asked = this.currentRoom?.persons.filter(({ presence }) => presence !== undefined) ?? [];
+    return new Set([...asked.map(({ name }) => name), ...this.wanted().flatMap(({ joined, people }) => (joined ? people : []))]);
   }
 
   /** Rooms that this person is in, or wants to be in again. */

@@ -1,6 +1,7 @@
 /** From what is known of a room to what is shown of it: days, groups of messages by one author, notices, in order. */
 
 import { isOwn } from './changes.js';
+import { speaksOf } from './mentions.js';
 
 /** @import { Self } from '../net/account.js' */
 /** @import { Message, Reaction, Reply } from '../net/frames.js' */
@@ -18,18 +19,20 @@ const GROUP_GAP_MS = 5 * 60_000;
 
 /**
  * `key` stays the same while a message goes from waiting to stored. `first` and `last` are about its group.
- * `slot` is that of a change of it which is not answered yet; `message` is what is stored.
+ * `slot` is that of a change of it which is not answered yet; `message` is what is stored. `forMe`: it speaks of this person. `seenBy` are those who
+ * have read the conversation up to here, on the last one of this person's messages that anybody has read; `among` how many others there are.
  * @typedef {{ kind: 'message', key: string, id: string | null, seq: number | null, from: string, text: string, html: string | null, ts: number,
  *   own: boolean, first: boolean, last: boolean, state: 'stored' | Outgoing['state'], code: string, sentence: string,
- *   edited: number | null, deleted: boolean, reply: Reply | null, reactions: Reaction[], slot: string | null, message: Message | null }} MessageItem
+ *   edited: number | null, deleted: boolean, reply: Reply | null, reactions: Reaction[], slot: string | null, message: Message | null,
+ *   forMe: boolean, seenBy: string[], among: number }} MessageItem
  */
 
 /** @typedef {DayItem | NewItem | NoticeItem | MessageItem} Item */
 
 /**
  * `changes` is what this person does to messages of it and the server has not confirmed; `newAfter` the `seq` of the last message
- * before what is new (null: nothing is).
- * @typedef {{ changes?: PendingChange[], newAfter?: number | null, self?: Self | null }} More
+ * before what is new (null: nothing is); `reads` how far others have read, by their names.
+ * @typedef {{ changes?: PendingChange[], newAfter?: number | null, self?: Self | null, reads?: { name: string, seq: number }[] }} More
  */
 
 /**
@@ -39,7 +42,7 @@ const GROUP_GAP_MS = 5 * 60_000;
  * @param {More} [more]
  * @returns {Item[]}
  */
-export function timeline(room, outgoing, name, { changes = [], newAfter = null, self = null } = {}) {
+export function timeline(room, outgoing, name, { changes = [], newAfter = null, self = null, reads = [] } = {}) {
   /** @type {Item[]} */
   const items = [];
   const notices = noticesBySeq(room);
@@ -82,7 +85,20 @@ export function timeline(room, outgoing, name, { changes = [], newAfter = null, 
   for (const message of outgoing) {
     if (message.echo === null || !room.messages.some(({ seq }) => seq === message.echo)) add(unconfirmed(message, name));
   }
+  showSeen(items, reads);
   return items;
+}
+
+/**
+ * Under the last of one's own messages that somebody has read, unless somebody else's message follows, which says as much.
+ * @param {Item[]} items
+ * @param {{ name: string, seq: number }[]} reads
+ */
+function showSeen(items, reads) {
+  const last = items.findLast((item) => item.kind === 'message' && item.seq !== null && (!item.own || reads.some(({ seq }) => seq >= (item.seq ?? 0))));
+  if (last?.kind !== 'message' || !last.own) return;
+  last.seenBy = reads.filter(({ seq }) => seq >= (last.seq ?? 0)).map(({ name }) => name);
+  last.among = reads.length;
 }
 
 /**
@@ -107,11 +123,11 @@ function noticesBySeq(room) {
  */
 function noticeItem(notice) {
   /** @type {NoticeItem} */
-  const item = { kind: 'notice', key: `n:${notice.after}`, online: [], joined: [], left: [] };
+  const item = { kind: 'notice', key: `n:${notice.after}`, online: [], joined: [], left: [], added: [], removed: [] };
   for (const [name, outcome] of notice.people) {
     if (outcome !== 'back') item[outcome].push(name);
   }
-  return item.online.length + item.joined.length + item.left.length === 0 ? null : item;
+  return item.online.length + item.joined.length + item.left.length + item.added.length + item.removed.length === 0 ? null : item;
 }
 
 /**
@@ -122,10 +138,11 @@ function noticeItem(notice) {
  */
 function stored(message, name, self) {
   const { id, seq, from, data, html, ts, edited, deleted, reply, reactions } = message;
+  const own = id !== undefined || from === name || isOwn(message, self);
   return {
     kind: 'message', key: id === undefined ? `s:${seq}` : `i:${id}`, id: null, seq, from, text: data, html: html ?? null, ts,
-    own: id !== undefined || from === name || isOwn(message, self), first: true, last: true, state: 'stored', code: '', sentence: '',
-    edited: edited ?? null, deleted, reply: reply ?? null, reactions, slot: null, message,
+    own, first: true, last: true, state: 'stored', code: '', sentence: '',
+    edited: edited ?? null, deleted, reply: reply ?? null, reactions, slot: null, message, forMe: !deleted && !own && speaksOf(message, self), seenBy: [], among: 0,
   };
 }
 
@@ -170,7 +187,7 @@ function unconfirmed({ id, text, ts, state, code, sentence, reply }, name) {
   return {
     kind: 'message', key: `i:${id}`, id, seq: null, from: name, text, html: null, ts,
     own: true, first: true, last: true, state, code, sentence,
-    edited: null, deleted: false, reply: reply ?? null, reactions: [], slot: null, message: null,
+    edited: null, deleted: false, reply: reply ?? null, reactions: [], slot: null, message: null, forMe: false, seenBy: [], among: 0,
   };
 }
 

@@ -59,6 +59,17 @@ export function titleProblem(title, roomMax) {
   return trimmed === '' || hasForbidden(trimmed) || excess(trimmed, roomMax, 3 * roomMax) > 0 ? 'bad_room' : null;
 }
 
+/** The longest topic of a room, in characters; the same as the server's. */
+const TOPIC_MAX = 250;
+
+/**
+ * @param {string} topic
+ * @returns {'topic_too_long' | null}
+ */
+export function topicProblem(topic) {
+  return excess(topic, TOPIC_MAX) > 0 ? 'topic_too_long' : null;
+}
+
 /**
  * What cannot be seen in a name, or turns the direction of the text around it. The server knows more of these.
  * @param {string} text

@@ -196,6 +196,8 @@ test('a composition is not disturbed by any of it', async () => {
   await chrome.send('Input.insertText', { text: '笑' });
   await ann.page.locator('.completion-option').first().waitFor();
   assert.equal(await ann.box.inputValue(), ':笑');
+  // The key by which the composition ended is released.
+  await ann.page.keyboard.up('Space');
   await ann.box.press('Enter');
   assert.match(await ann.box.inputValue(), /^\p{Emoji}/u);
 });

@@ -7,6 +7,7 @@ import axe from 'axe-core';
 
 import { launch, Person } from '../support/browser.js';
 import { enrich, gather, talk } from '../support/conversation.js';
+import { RawClient } from '../support/raw-client.js';
 import { Server } from '../support/server.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -25,6 +26,68 @@ async function judge(person, state) {
   const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} (${failureSummary?.split('\n').at(1)?.trim()})`).join(' | ')}`);
   assert.deepEqual(found, [], state);
   assert.ok(passes.length > 5, `${state}: it was looked at`);
+}
+
+/**
+ * Everything about conversations: lists and dialogs, unread and muted ones, mentions.
+ * @param {Person} person
+ * @param {Map<string, RawClient>} guests
+ * @param {boolean} phone
+ */
+async function conversations(person, guests, phone) {
+  const { page } = person;
+  const self = await page.locator('.self-name').textContent();
+  await page.locator('.open-details').click();
+  await judge(person, 'about a room');
+  await page.locator('[data-act=mute]').check();
+  await page.locator('[data-act=edit]').click();
+  await judge(person, 'another name and topic');
+  await page.getByRole('button', { name: /^(?:Cancel|取消)$/ }).click();
+  await page.locator('[data-act=archive]').click();
+  await judge(person, 'the question before a room is archived');
+  await page.getByRole('button', { name: /^(?:Cancel|取消)$/ }).click();
+  await page.locator('[data-act=invite]').click();
+  await page.locator('#picker-input').fill('Somebody');
+  await page.keyboard.press('Enter');
+  await page.locator('#picker-input').fill('o');
+  await judge(person, 'an invitation');
+  await page.keyboard.press('Escape');
+  const li = guests.get('李雷');
+  await li.ask({ type: 'join', room: 'lobby' });
+  const friend = await RawClient.connect(browser, new URL(page.url()).origin, '李雷的朋友', { session: true });
+  await friend.join('lobby');
+  if (phone) await page.locator('.open-rooms').click();
+  await page.locator('[data-room=lobby]').click();
+  await person.joined();
+  await friend.say('lobby', `@${self} 你好`, '@room hello');
+  await page.locator('.message.for-me mark').nth(1).waitFor();
+  await person.box.pressSequentially('@');
+  await page.locator('.completion-option').first().waitFor();
+  await judge(person, 'people to mention');
+  await page.keyboard.press('Escape');
+  await person.box.fill('');
+  if (phone) await page.locator('.open-people').click();
+  await page.locator('.person-button', { hasText: '李雷的朋友' }).click();
+  await judge(person, 'what one can do with somebody');
+  await page.locator('[data-act=talk]').click();
+  await page.locator('.room-title', { hasText: '李雷的朋友' }).waitFor();
+  await person.joined();
+  await person.say('在吗？');
+  await person.stored('在吗？');
+  const { room } = (await friend.ask({ type: 'rooms' })).rooms.find(({ kind }) => kind === 'direct');
+  await friend.join(room);
+  await friend.ask({ type: 'read', room, seq: 1 });
+  await page.locator('.seen').waitFor();
+  await friend.tell({ type: 'typing', room });
+  await page.locator('.typing:not(:empty)').waitFor();
+  await judge(person, 'a conversation with somebody, who has read it and writes');
+  if (phone) await page.locator('.open-rooms').click();
+  await page.locator('[data-room=lobby]').click();
+  await friend.say(room, '在');
+  if (phone) await page.locator('.open-rooms').click();
+  await page.locator('.badge.for-me').waitFor();
+  await judge(person, 'the list, with something unread');
+  if (phone) await page.keyboard.press('Escape');
 }
 
 for (const phone of [false, true]) {
@@ -106,9 +169,12 @@ for (const phone of [false, true]) {
         await page.locator('.new-room').click();
         await judge(person, 'a new room');
         await page.locator('#room-input').fill(`empty ${look}`);
-        await page.keyboard.press('Enter');
+        await page.locator('#room-private').check();
+        await page.locator('#room-topic').fill('预算 and figures');
+        await page.locator('#room-input').press('Enter');
         await page.locator('room-state[data-state=empty]').waitFor();
-        await judge(person, 'an empty room');
+        await judge(person, 'an empty room, private');
+        await conversations(person, guests, phone);
         await person.page.goto(`${server.url}/#nowhere`);
         await page.locator('room-state[data-state=refused]').waitFor();
         await load();

@@ -184,10 +184,10 @@ test('what is unread in another room is counted in the list and in the title, un
   await bob.say('two');
   const badge = ann.page.locator(`[data-room="${key}"] .badge`);
   await badge.getByText('2', { exact: true }).waitFor();
-  await until('the title counts too', async () => (await ann.page.title()).startsWith('(2) '));
+  await until('the title has a dot', async () => (await ann.page.title()).startsWith('• '));
   await enter(ann, key);
   await badge.waitFor({ state: 'detached' });
-  await until('the title is quiet again', async () => !(await ann.page.title()).startsWith('('));
+  await until('the title is quiet again', async () => !(await ann.page.title()).startsWith('• '));
 });
 
 test('a room whose unread count changes while the mouse button is down is entered all the same', async () => {
@@ -222,6 +222,6 @@ test('a room that one has left says nothing any more', async () => {
   await bob.stored('is anybody here?');
   await ann.page.reload();
   await ann.joined();
-  await ann.page.locator(`section:nth-of-type(2) [data-room="${key}"]`).waitFor();
+  await ann.page.locator(`[data-group=others] [data-room="${key}"]`).waitFor();
   assert.equal(await ann.page.locator('.badge').count(), 0);
 });

@@ -67,15 +67,22 @@ test('Ctrl+K leads to a room by some letters of its name, and the last ones come
   await hasFocus('#composer-input');
 });
 
-test('a person who is found is mentioned', async () => {
+test('a person who is mentioned stands where the cursor was', async () => {
   await sitDown();
   await ann.box.focus();
   await ann.page.keyboard.type('hello');
+  await ann.page.locator('.person-button', { hasText: '李雷' }).click();
+  await ann.page.locator('[data-act=mention]').click();
+  await hasFocus('#composer-input');
+  assert.equal(await ann.box.inputValue(), 'hello @李雷 ');
+});
+
+test('a person who is found, and is no more than a name to the server, cannot be talked to alone', async () => {
+  await sitDown();
   await key('Control+k');
   await ann.page.keyboard.type('雷');
   await key('Enter');
-  await hasFocus('#composer-input');
-  assert.equal(await ann.box.inputValue(), 'hello @李雷 ');
+  await ann.page.locator('.server-problem', { hasText: 'Nobody on this server' }).waitFor();
 });
 
 test('an input method is not disturbed: its keys are its own until it is done', async () => {

@@ -74,7 +74,7 @@ test('nobody is asked, and nothing is shown, unless it is wanted; then of one\'s
   assert.deepEqual([await shown(), await ann.page.evaluate(() => window.asked)], [[], 0]);
   await ann.page.evaluate(() => window.hide(false));
 
-  await choose('My name');
+  await choose('For me');
   await until('the browser was asked', () => ann.page.evaluate(() => window.asked === 1));
   await ann.page.keyboard.press('Escape');
   await bob.say('lobby', 'Ann, I see you');
@@ -84,7 +84,7 @@ test('nobody is asked, and nothing is shown, unless it is wanted; then of one\'s
   await bob.say('lobby', 'nothing about her, in an annex', 'Hello @Ann!');
   await until('she is told', async () => (await shown()).length > 0);
   assert.deepEqual(await shown(), [{ title: 'Lobby', body: 'Bob: Hello @Ann!', tag: 'room:lobby' }]);
-  assert.match(await ann.page.title(), /^\(2\)/);
+  assert.match(await ann.page.title(), /^\(1\)/);
   assert.equal(await ann.page.evaluate(() => window.tones), 0, 'without a sound');
 });
 
@@ -133,4 +133,33 @@ test('of several tabs one notifies, and none while another one is looked at', as
   await until('it has the lock', () => other.evaluate(async () => (await navigator.locks.query()).pending.length === 0));
   await bob.say('lobby', 'still nobody');
   await until('the other one tells', async () => (await shown(other)).length === 1);
+});
+
+test('a direct message is told of though one is not in the conversation; a muted room only when one is meant', async (t) => {
+  const name = `Ann ${Date.now()}`;
+  const li = await RawClient.connect(browser, server.url, '李雷', { session: true });
+  t.after(() => li.leave());
+  await ann.page.locator('.self').click();
+  await ann.page.locator('dialog #name-input').fill(name);
+  await ann.page.locator('dialog name-form button[type=submit]').click();
+  await ann.page.locator('.self-name', { hasText: name }).waitFor();
+  await choose('For me');
+  await ann.page.keyboard.press('Escape');
+  const { room: noise } = await li.ask({ type: 'create', room: `Noise ${name}` });
+  await li.join(noise);
+  await ann.page.locator(`[data-room="${noise}"]`).click();
+  await ann.joined();
+  await ann.page.locator('.open-details').click();
+  await ann.page.locator('[data-act=mute]').check();
+  await ann.page.locator(`[data-room="${noise}"].muted`).waitFor();
+  await ann.page.keyboard.press('Escape');
+  await ann.page.locator('[data-room=lobby]').click();
+  await hide();
+  const { room: direct } = (await li.ask({ type: 'direct', names: [name] })).room;
+  await li.join(direct);
+  await li.say(direct, '在吗？');
+  await until('she is told', async () => (await shown()).length === 1);
+  await li.say(noise, 'all is well', `@${name} not quite`);
+  await until('she is told again', async () => (await shown()).length === 2);
+  assert.deepEqual((await shown()).map(({ title, body }) => [title, body]), [['李雷', '在吗？'], [`Noise ${name}`, `李雷: @${name} not quite`]]);
 });

@@ -188,15 +188,17 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
     const [ann, bob] = [await sitDown({ url: own.url }), await sitDown({ url: own.url, language: 'zh-CN' })];
     await ann.comeIn('Ann');
     await bob.comeIn('Bob');
-    assert.equal(await ann.page.locator('.moderate').count(), 0, 'not before there is an account');
+    const open = async () => {
+      await ann.page.locator('.person-button', { hasText: 'Bob' }).click();
+      await ann.page.locator('person-menu dialog[open]').waitFor();
+    };
+    await open();
+    assert.equal(await ann.page.locator('[data-act=mute]').count(), 0, 'not before there is an account');
+    await ann.page.keyboard.press('Escape');
     await claim(ann);
     await ann.page.locator('.settings-text', { hasText: 'administrator' }).waitFor();
     await ann.page.screenshot({ path: join(FOLDER, 'settings-admin.png'), animations: 'disabled' });
     await ann.page.keyboard.press('Escape');
-    const open = async () => {
-      await ann.page.getByRole('button', { name: /What to do about .*Bob/ }).click();
-      await ann.page.locator('person-menu dialog[open]').waitFor();
-    };
     await bob.say('something rude');
     await ann.stored('something rude');
     await ann.message('something rude').hover();

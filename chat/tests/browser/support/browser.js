@@ -26,9 +26,10 @@ export class Person {
 
   /**
    * @param {import('playwright-core').Browser} browser
-   * @param {{ url: string, language?: 'en' | 'zh-CN', phone?: boolean, dark?: boolean, hash?: string, mayLoseConnection?: boolean }} options
+   * @param {{ url: string, language?: 'en' | 'zh-CN', phone?: boolean, dark?: boolean, hash?: string, mayLoseConnection?: boolean, as?: Person }} options
+   *   `as`: the same person on another device
    */
-  static async sitDown(browser, { url, language = 'en', phone = false, dark = false, hash = '', mayLoseConnection = false }) {
+  static async sitDown(browser, { url, language = 'en', phone = false, dark = false, hash = '', mayLoseConnection = false, as }) {
     const person = new Person();
     const context = await browser.newContext({
       ...(phone ? PHONE : DESKTOP),
@@ -39,6 +40,7 @@ export class Person {
       ignoreHTTPSErrors: true,
     });
     context.setDefaultTimeout(DEADLINE_MS);
+    if (as !== undefined) await context.addCookies(await as.context.cookies());
     person.context = context;
     const page = await context.newPage();
     person.page = page;

@@ -8,12 +8,17 @@ export class RawClient {
    * @param {import('playwright-core').Browser} browser
    * @param {string} url the server's
    * @param {string} name
+   * @param {{ session?: boolean }} [options] `session`: the server knows who it is, and not the name alone
    */
-  static async connect(browser, url, name) {
+  static async connect(browser, url, name, { session = false } = {}) {
     const client = new RawClient();
     client.#context = await browser.newContext();
     client.#page = await client.#context.newPage();
     await client.#page.goto(`${url}/favicon.svg`);
+    if (session) {
+      const { ok } = await client.#context.request.post(`${url}/session`, { data: { name } }).then((response) => ({ ok: response.ok() }));
+      if (!ok) throw new Error(`no session for ${name}`);
+    }
     await client.#page.evaluate(async ([address, text]) => {
       const socket = new WebSocket(address, 'switchboard.v1');
       globalThis.socket = socket;
@@ -62,6 +67,11 @@ export class RawClient {
   /** What has come of these types since the connection began, or since `raw`. @param {string[]} types @returns {Promise<any[]>} */
   received(...types) {
     return this.#page.evaluate((wanted) => globalThis.log.filter(({ type }) => wanted.includes(type)), types);
+  }
+
+  /** Sends what has no answer. @param {Record<string, unknown>} frame */
+  tell(frame) {
+    return this.#page.evaluate((sent) => globalThis.socket.send(JSON.stringify(sent)), frame);
   }
 
   /** @param {string} room */

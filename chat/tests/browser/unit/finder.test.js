@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { find, FOUND_MAX } from '../../../web/state/finder.js';
+import { find, FOUND_MAX, matchNames } from '../../../web/state/finder.js';
 import { Room } from '../../../web/state/room.js';
 
 const room = (title, extra = {}) => Object.assign(new Room(title.toLowerCase().replaceAll(' ', '-'), title), extra);
-const ROOMS = [room('Lobby', { wanted: true, people: ['Ann', 'José', '李雷'] }), room('Tea time 茶', { wanted: true, read: 0, seq: 3 }), room('周末徒步'), room('Theatre')];
-const titles = (query, extra = {}) => find(query, { rooms: ROOMS, titleOf: ({ title }) => title, recent: [], current: null, self: 'Ann', ...extra }).map(({ title }) => title);
+const ROOMS = [room('Lobby', { wanted: true }), room('Tea time 茶', { wanted: true, read: 0, seq: 3 }), room('周末徒步'), room('Theatre')];
+const titles = (query, extra = {}) => find(query, { rooms: ROOMS, titleOf: ({ title }) => title, recent: [], current: null, self: 'Ann', names: ['Ann', 'José', '李雷'], ...extra }).map(({ title }) => title);
 
 test('a part of the name is enough, whatever its case, width and accents', () => {
   assert.deepEqual(titles('TIME'), ['Tea time 茶']);
@@ -29,5 +29,18 @@ test('without a query the rooms are there, the last ones first, the present one 
 test('oneself is not among the people, and the list has an end', () => {
   assert.deepEqual(titles('ann'), []);
   const many = Array.from({ length: 200 }, (_, i) => room(`Room ${i}`));
-  assert.equal(find('room', { rooms: many, titleOf: ({ title }) => title, recent: [], current: null, self: '' }).length, FOUND_MAX);
+  assert.equal(find('room', { rooms: many, titleOf: ({ title }) => title, recent: [], current: null, self: '', names: [] }).length, FOUND_MAX);
+});
+
+test('private rooms and direct conversations are found where one is in them, and with them not the person besides', () => {
+  const hidden = [room('Budget', { kind: 'private' }), room('Budget 2', { kind: 'private', wanted: true }), room('李雷', { kind: 'direct', wanted: true })];
+  assert.deepEqual(titles('budget', { rooms: hidden }), ['Budget 2']);
+  assert.deepEqual(find('雷', { rooms: hidden, titleOf: ({ title }) => title, recent: [], current: null, self: 'Ann', names: ['李雷'] }).map(({ kind }) => kind), ['room']);
+});
+
+test('names are found by any part of them, those first that begin so', () => {
+  const names = ['Joann', 'Ann Lee', '李雷', '雷军', 'Bob'];
+  assert.deepEqual(matchNames('ann', names, 9), ['Ann Lee', 'Joann']);
+  assert.deepEqual(matchNames('雷', names, 9), ['雷军', '李雷']);
+  assert.equal(matchNames('', names, 3).length, 3);
 });

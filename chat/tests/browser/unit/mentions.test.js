@@ -1,7 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { mentions } from '../../../web/state/mentions.js';
+import { EVERYBODY, mentions, speaksOf, splitMentions } from '../../../web/state/mentions.js';
+
+test('the server says whom a message speaks of: this person, or everybody', () => {
+  const self = { id: 7, name: 'Ann', guest: true, role: 'guest' };
+  for (const [people, expected] of [[[7], true], [[9, 0], true], [[9], false], [undefined, false]]) assert.equal(speaksOf({ mentions: people }, self), expected);
+  assert.equal(speaksOf({ mentions: [0] }, null), false);
+});
+
+test('what means somebody is cut out of the text, and nothing else', () => {
+  for (const [text, expected] of [
+    ['hi @Ann!', ['hi ', '@Ann', '!']], ['@ann和李雷', ['', '@ann', '和李雷']], ['me@annex.org', ['me@annex.org']], ['@annex', ['@annex']],
+    ['@所有人开会', ['', '@所有人', '开会']], ['@room?', ['', '@room', '?']], ['no one', ['no one']],
+  ]) assert.deepEqual(splitMentions(text, ['Ann', ...EVERYBODY]), expected, text);
+  assert.deepEqual(splitMentions('@a.b*c x @aXb', ['a.b*c']), ['', '@a.b*c', ' x @aXb'], 'a name is no pattern');
+  assert.deepEqual(splitMentions('@room', []), ['@room']);
+});
 
 test('a name is a whole word, in whatever case; in Chinese it stands anywhere', () => {
   for (const [text, name, expected] of [

@@ -293,16 +293,16 @@ test('a connection that is lost on the way ends the loading', async () => {
 
 test('a new room gives its key, an existing one is named', async () => {
   comeIn();
-  const created = session.create('Tea time 茶');
+  const created = session.conversations.create('Tea time 茶');
   world.socket.receive({ type: 'created', id: world.socket.requests('create')[0].id, room: 'tea-time-茶', title: 'Tea time 茶' });
   assert.equal(await created, 'tea-time-茶');
-  const existing = session.create('Tea time 茶');
+  const existing = session.conversations.create('Tea time 茶');
   world.socket.receive({ type: 'error', id: world.socket.requests('create')[1].id, code: 'room_exists', data: 'It exists.', room: 'tea-time-茶' });
   await assert.rejects(existing, (error) => error instanceof Refusal && error.room === 'tea-time-茶');
 });
 
 test('what cannot be asked now is said to be unanswered', async () => {
-  await assert.rejects(session.create('Tea'), Unanswered);
+  await assert.rejects(session.conversations.create('Tea'), Unanswered);
 });
 
 test('who leaves a room is out of it, also when the server says so late', async () => {

@@ -1,0 +1,232 @@
+/** What is unread, who is meant, who writes, who has seen it: on every device of a person the same. */
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+
+import { launch, Person, until } from '../support/browser.js';
+import { RawClient } from '../support/raw-client.js';
+import { Server } from '../support/server.js';
+
+let server;
+let browser;
+let people;
+let number = 0;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(() => { people = []; });
+afterEach(async () => {
+  for (const person of people) {
+    await person.leave();
+    if (person instanceof Person) assert.deepEqual(person.complaints, [], 'no errors, and nothing that the security policy forbids');
+  }
+});
+
+const fresh = (name) => `${name} ${(number += 1)}`;
+
+async function sitDown(name, options = {}) {
+  const person = await Person.sitDown(browser, { url: server.url, ...options });
+  people.push(person);
+  if (options.as === undefined) await person.comeIn(name);
+  else await person.joined();
+  return person;
+}
+
+/** Somebody in a new room. */
+async function host(name, title) {
+  const client = await RawClient.connect(browser, server.url, name, { session: true });
+  people.push(client);
+  const { room } = await client.ask({ type: 'create', room: title });
+  await client.join(room);
+  return { client, key: room };
+}
+
+async function enter(person, key) {
+  await person.page.locator(`[data-room="${key}"]`).click();
+  await person.page.locator(`[data-room="${key}"][aria-current=page]`).waitFor();
+  await person.joined();
+}
+
+const badge = ({ page }, key) => page.locator(`[data-room="${key}"] .badge`);
+const titleBegins = ({ page }, text) => until(`the title begins with ${text}`, async () => (await page.title()).startsWith(text));
+
+test('two devices of one person agree on what is unread, whichever of them it is read on', async () => {
+  const name = fresh('Ann');
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(name);
+  await enter(one, key);
+  await enter(one, 'lobby');
+  const other = await sitDown('', { as: one, phone: true });
+  await bob.say(key, 'one', `@${name} two`, 'three');
+  for (const person of [one, other]) await until('a mention is marked as such', async () => (await badge(person, key).first().textContent())?.includes('@1'));
+  for (const person of [one, other]) await titleBegins(person, '(1) ');
+  await enter(one, key);
+  for (const person of [one, other]) await badge(person, key).waitFor({ state: 'detached' });
+  await until('the title is quiet again', async () => (await other.page.title()).startsWith('Lobby'));
+  await bob.say(key, 'not for her');
+  await one.stored('not for her');
+  await until('what is read at once is not unread elsewhere', async () => await badge(other, key).count() === 0);
+  await enter(one, 'lobby');
+  await bob.say(key, 'for nobody');
+  await titleBegins(one, '• ');
+  await one.page.reload();
+  await one.joined();
+  await badge(one, key).getByText('1', { exact: true }).waitFor();
+});
+
+test('a message marked as unread is unread on every device, and has its line, until one comes again', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  await bob.say(key, 'one', 'two', 'three');
+  await one.stored('three');
+  const other = await sitDown('', { as: one });
+  await other.page.locator('[data-room=lobby]').click();
+  await one.message('two').hover();
+  await one.message('two').locator('.message-more').click();
+  await one.page.getByRole('menuitem', { name: 'Mark as unread' }).click();
+  await one.page.locator('.new-line + .message', { hasText: 'two' }).waitFor();
+  for (const person of [one, other]) await badge(person, key).getByText('2', { exact: true }).waitFor();
+  await bob.say(key, 'four');
+  for (const person of [one, other]) await badge(person, key).getByText('3', { exact: true }).waitFor();
+  await enter(other, key);
+  for (const person of [one, other]) await badge(person, key).waitFor({ state: 'detached' });
+});
+
+test('the line of what is new stands where one has read to, on whatever device, and stays while one reads', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  await bob.say(key, 'old');
+  await one.stored('old');
+  await until('that is known', async () => (await bob.ask({ type: 'rooms' })).type === 'rooms');
+  await enter(one, 'lobby');
+  await bob.say(key, ...Array.from({ length: 30 }, (_, i) => `new ${i}`));
+  await badge(one, key).getByText('30', { exact: true }).waitFor();
+  const other = await sitDown('', { as: one });
+  await enter(other, key);
+  await other.page.locator('.new-above').click();
+  await other.page.locator('.new-line + .message', { hasText: 'new 0' }).waitFor();
+  await other.page.locator('.scroller').evaluate((e) => { e.scrollTop = e.scrollHeight; });
+  await badge(one, key).waitFor({ state: 'detached' });
+  assert.equal(await other.page.locator('.new-line').count(), 1);
+});
+
+test('a muted room is quiet: no number in the title, and a paler one in the list', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  await one.page.locator('.open-details').click();
+  await one.page.locator('[data-act=mute]').check();
+  await one.page.locator(`[data-room="${key}"].muted`).waitFor();
+  await one.page.keyboard.press('Escape');
+  await enter(one, 'lobby');
+  await bob.say(key, 'psst');
+  await one.page.locator(`[data-room="${key}"] .badge.quiet`).waitFor();
+  assert.match(await one.page.title(), /^Lobby/);
+});
+
+for (const [language, typed, everybody] of /** @type {const} */ ([['en', 'ei', 'everybody'], ['zh-CN', '雷', '所有']])) {
+  test(`after an @ any part of a name offers people, and who is meant sees it: ${language}`, async () => {
+    const [ann, lei] = [fresh('Ann'), `${fresh('Lei 李雷')}`];
+    const { key } = await host(fresh('Bob'), fresh('Tea'));
+    const [one, other] = [await sitDown(ann, { language }), await sitDown(lei, { language: 'zh-CN' })];
+    await enter(other, key);
+    await enter(other, 'lobby');
+    await enter(one, key);
+    await one.box.pressSequentially(`hi @${typed}`);
+    await one.page.locator('.completion-option[aria-selected=true]', { hasText: lei }).waitFor();
+    await one.page.keyboard.press('Enter');
+    assert.equal(await one.box.inputValue(), `hi @${lei} `);
+    await one.page.keyboard.press('Enter');
+    await until('he is told', async () => (await badge(other, key).textContent().catch(() => ''))?.includes('@1'));
+    await enter(other, key);
+    await other.page.locator('.message.for-me mark', { hasText: `@${lei}` }).waitFor();
+    await one.box.pressSequentially(`@${everybody}`);
+    await one.page.locator('.completion-option').waitFor();
+    await one.page.keyboard.press('Tab');
+    assert.equal((await one.box.inputValue()).trim(), language === 'en' ? '@room' : '@所有人');
+    await one.page.keyboard.press('Enter');
+    await until('everybody is meant', async () => await other.page.locator('.message.for-me').count() === 2);
+    assert.equal(await one.page.locator('.message.own.for-me').count(), 0, 'but oneself is not called by what one says');
+  });
+}
+
+test('while a name is composed by an input method nothing is offered, and afterwards it is', async () => {
+  const li = fresh('李雷');
+  const { key } = await host(li, fresh('茶'));
+  const one = await sitDown(fresh('王小明'), { language: 'zh-CN' });
+  await enter(one, key);
+  await one.box.pressSequentially('@');
+  const chrome = await one.context.newCDPSession(one.page);
+  await chrome.send('Input.imeSetComposition', { text: '雷', selectionStart: 1, selectionEnd: 1 });
+  await one.page.locator('.completion').waitFor({ state: 'hidden' });
+  await chrome.send('Input.insertText', { text: '雷' });
+  await one.page.locator('.completion-option', { hasText: li }).waitFor();
+});
+
+for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
+  test(`who writes is shown, three names at most, and no longer than they write: ${language}`, async () => {
+    const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+    const one = await sitDown(fresh('Ann'), { language });
+    await enter(one, key);
+    const [other] = [await sitDown(fresh('李雷'))];
+    await enter(other, key);
+    await other.box.pressSequentially('hm');
+    const note = one.page.locator('.typing');
+    await until('it is said', async () => (await note.textContent())?.match(language === 'en' ? /李雷.* is typing…/ : /李雷.* 正在输入…/));
+    assert.equal(await note.getAttribute('aria-live'), 'off');
+    await other.page.keyboard.press('Enter');
+    await one.stored('hm');
+    assert.equal(await note.textContent(), '');
+    await bob.tell({ type: 'typing', room: key });
+    await until('it is said', async () => (await note.textContent())?.includes('Bob'));
+    await until('it is over', async () => await note.textContent() === '');
+  });
+}
+
+test('in a conversation with somebody it is shown how far they have read', async () => {
+  const [ann, li] = [fresh('Ann'), fresh('李雷')];
+  const [one, other] = [await sitDown(ann), await sitDown(li, { language: 'zh-CN', phone: true })];
+  await one.page.locator('.person-button', { hasText: li }).click();
+  await one.page.locator('[data-act=talk]').click();
+  await one.page.locator('.room-title', { hasText: li }).waitFor();
+  await one.joined();
+  await one.say('first');
+  await one.stored('first');
+  assert.equal(await one.page.locator('.seen').count(), 0);
+  await other.page.locator('.open-rooms').click();
+  await other.page.locator('.room', { hasText: ann }).click();
+  await other.stored('first');
+  await one.page.locator('.message', { hasText: 'first' }).locator('.seen', { hasText: 'Seen' }).waitFor();
+  await one.say('second');
+  await one.page.locator('.message', { hasText: 'second' }).locator('.seen').waitFor();
+  assert.equal(await one.page.locator('.seen').count(), 1);
+  await other.say('好');
+  await one.stored('好');
+  await one.page.locator('.seen').waitFor({ state: 'detached' });
+});
+
+test('what is written and not sent is there when the tab was closed', async () => {
+  const { key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await one.box.fill('half a sent');
+  await enter(one, key);
+  await one.box.fill('半句话');
+  await one.page.close({ runBeforeUnload: true });
+  one.page = await one.context.newPage();
+  await one.page.goto(`${server.url}/#${key}`);
+  await one.joined();
+  assert.equal(await one.box.inputValue(), '半句话');
+  await enter(one, 'lobby');
+  assert.equal(await one.box.inputValue(), 'half a sent');
+  await one.box.press('Enter');
+  await one.page.reload();
+  await one.joined();
+  assert.equal(await one.box.inputValue(), '');
+});

@@ -1,0 +1,90 @@
+/** A conversation in the list: what kind it is, what it is called, what is unread in it. */
+
+import { t } from '../i18n/index.js';
+import { formatNumber } from '../i18n/dates.js';
+import { avatar } from './avatar.js';
+import { bdi, h } from './dom.js';
+import { icon, jack } from './icons.js';
+
+/** @import { Chat } from '../chat.js' */
+/** @import { Room } from '../state/room.js' */
+
+/** @typedef {'online' | 'away' | 'offline'} Presence */
+
+/**
+ * A person's picture, with a dot that says whether they are there.
+ * @param {string} name
+ * @param {Presence} presence
+ */
+export function face(name, presence) {
+  return h('span', { class: 'face', 'data-presence': presence }, avatar(name));
+}
+
+/** What stands for a conversation. @param {Chat} chat @param {Room} room @param {ReadonlySet<string>} present */
+export function sign(chat, room, present) {
+  if (room.kind === 'private') return icon('lock');
+  if (room.kind === 'public') return jack(room.wanted);
+  const others = chat.others(room);
+  const [first] = others;
+  if (first === undefined || others.length > 1) return h('span', { class: 'avatar', 'data-hue': others.length % 12, 'aria-hidden': 'true' }, formatNumber(others.length));
+  return face(first.name, presenceOf(chat, first.name, present));
+}
+
+/**
+ * @param {Chat} chat
+ * @param {string} name
+ * @param {ReadonlySet<string>} present
+ * @returns {Presence}
+ */
+export function presenceOf({ store }, name, present) {
+  return !present.has(name) ? 'offline' : store.away.has(name) ? 'away' : 'online';
+}
+
+/**
+ * The number of what is unread: differently where somebody means this person, and quietly where nothing is to be told.
+ * @param {Room} room
+ * @param {number} unread
+ * @returns {Node[]}
+ */
+export function badge(room, unread) {
+  if (unread === 0) return room.invitedBy === null ? [] : [h('span', { class: 'badge for-me' }, t.newRoomBadge)];
+  const { mentions, kind, muted } = room;
+  const count = mentions > 0 && kind !== 'direct' ? mentions : unread;
+  const shown = `${mentions > 0 && kind !== 'direct' ? '@' : ''}${count > 99 ? '99+' : formatNumber(count)}`;
+  const said = mentions > 0 ? `${t.unread(unread)}, ${t.mentionsOfMe(mentions)}` : t.unread(unread);
+  return [h('span', { class: `badge${mentions > 0 || (kind === 'direct' && !muted) ? ' for-me' : muted ? ' quiet' : ''}` }, ...spoken(shown, said))];
+}
+
+/**
+ * A number for the eye, and what it counts for the ear.
+ * @param {string} shown
+ * @param {string} said
+ */
+export function spoken(shown, said) {
+  return [h('span', { 'aria-hidden': 'true' }, shown), h('span', { class: 'visually-hidden' }, said)];
+}
+
+/**
+ * Into the link of a conversation.
+ * @param {HTMLElement} link
+ * @param {Chat} chat
+ * @param {Room} room
+ * @param {number} unread as it is to be shown
+ * @param {ReadonlySet<string>} present
+ */
+export function fillRow(link, chat, room, unread, present) {
+  link.className = ['room', unread > 0 && !room.muted && 'unread', room.muted && 'muted', !room.wanted && 'other'].filter(Boolean).join(' ');
+  link.replaceChildren(sign(chat, room, present), bdi(chat.titleOf(room), 'room-name'));
+  const [person, more] = chat.others(room);
+  if (room.kind === 'direct' && person !== undefined && more === undefined) {
+    const presence = presenceOf(chat, person.name, present);
+    link.append(h('span', { class: 'visually-hidden' }, t.presence[presence]));
+  }
+  if (room.kind === 'private') link.append(h('span', { class: 'visually-hidden' }, t.privateRoom));
+  if (room.muted) link.append(h('span', { class: 'room-mark' }, icon('bellOff'), h('span', { class: 'visually-hidden' }, t.muted)));
+  link.append(...badge(room, unread));
+  if (!room.wanted && room.members > 0) {
+    const count = formatNumber(room.members);
+    link.append(h('span', { class: 'room-mark' }, icon('person'), ...spoken(count, t.peopleCount(room.members, count))));
+  }
+}
