@@ -25,16 +25,16 @@ def chat(tmp_path):
 @pytest.fixture
 def person(chat, document):
     """`person("Ann")`: somebody who has come with a session, connected as the document says, and joined these rooms.
-    With a password it is an account; the first one is the administrator's."""
+    With a password it is an account; the first one is the administrator's. With a cookie it is whoever has that."""
     people = []
 
-    def come(name, rooms=("lobby",), password=None):
-        cookie = ask_http(chat, "POST", "/session", {"name": name})[2]
+    def come(name, rooms=("lobby",), password=None, cookie=None):
+        cookie = cookie or ask_http(chat, "POST", "/session", {"name": name})[2]
         if password:
             cookie = ask_http(chat, "POST", "/account", {"password": password}, cookie)[2]
         one = Person(chat, document, cookie)
         people.append(one)
-        one.follow("connect", "connect", "welcome", text=name)
+        one.welcome = one.follow("connect", "connect", "welcome", text=name)
         one.notice("connect", "connect", 1)
         for room in rooms:
             one.follow("join", "join", "joined", room=room)

@@ -67,7 +67,7 @@ def values(block):
 
 def without_gaps(text):
     text = re.sub(r"\[…[^\]]*\]", "[]", text)
-    return re.sub(r"\{…\}", "{}", text)
+    return re.sub(r"(\{|, *)…\}", lambda gap: "{}" if gap[1] == "{" else "}", text)
 
 
 def resembles(actual, example, where="the frame"):

@@ -12,11 +12,14 @@ from .document import keys_of, resembles
 
 class Person:
     def __init__(self, server, document, cookie=None):
-        self._document = document
+        self.document = document
         headers = {"Cookie": cookie} if cookie else {}
         # The library's blocking client without a `with`: it is closed by `close`.
         self._socket = connect(server.uri, legacy=True, subprotocols=["switchboard.v1"], additional_headers=headers,
                                proxy=None, open_timeout=DEADLINE_S, max_size=None)
+        self.cookie = cookie
+        self.welcome = None
+        """How the server has greeted them."""
         self.heard = []
         """What has come and was not waited for yet."""
         self._asked = 0
@@ -47,7 +50,7 @@ class Person:
         assert text.startswith('{"type":'), f"`type` is not the first key: {text[:80]}"
         frame = json.loads(text)
         for key in keys_of({key: value for key, value in frame.items() if key != "rooms"}):
-            assert self._document.names(key), f"docs/protocol.md does not name the key {key!r} of {text[:400]}"
+            assert self.document.names(key), f"docs/protocol.md does not name the key {key!r} of {text[:400]}"
         return frame
 
     def ask(self, frame):
@@ -59,9 +62,11 @@ class Person:
 
     def follow(self, title, request, answer, number=0, **other):
         """Says a section's example, with other values where given; it must be answered as the section's example of an answer."""
-        examples = [frame for frame in self._document.examples(title) if isinstance(frame, dict)]
+        examples = [frame for frame in self.document.examples(title) if isinstance(frame, dict)]
         asked = [at for at, frame in enumerate(examples) if frame.get("type") == request][number]
-        expected = next(frame for frame in examples[asked + 1:] if frame.get("type") == answer)
+        answers = [frame for frame in examples[asked + 1:] if frame.get("type") == answer]
+        # Where both are of one type, all requests come before the answer.
+        expected = answers[-1 if request == answer else 0]
         answered = self.ask({**examples[asked], **other})
         assert answered["type"] == answer, answered
         resembles(answered, expected)
@@ -70,7 +75,7 @@ class Person:
     def notice(self, title, kind, number=0):
         """Waits for a frame of this type that nobody here has asked for; it must be as a section's example, but for the `id`."""
         frame = self.hear(lambda frame: frame["type"] == kind and "id" not in frame)
-        example = self._document.example(title, kind, number)
+        example = self.document.example(title, kind, number)
         resembles(frame, {key: value for key, value in example.items() if key != "id"})
         return frame
 
