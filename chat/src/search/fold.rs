@@ -34,10 +34,25 @@ pub(super) struct Piece {
 /// All pieces of a text, in its order.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Pieces::default();
-    for (at, cluster) in text.grapheme_indices(true) {
+    let mut at = 0;
+    while at < text.len() {
+        let plain = plain_len(text, at);
+        for (byte, place) in text.as_bytes()[at..at + plain].iter().zip(at..) {
+            pieces.ascii(*byte, place);
+        }
+        at += plain;
+        let Some(cluster) = text[at..].graphemes(true).next() else { break };
         pieces.take(cluster, at..at + cluster.len());
+        at += cluster.len();
     }
     pieces.list
+}
+
+/// Bytes of ASCII from here on that no mark can stand on: most of most texts, and need no tables.
+fn plain_len(text: &str, at: usize) -> usize {
+    let rest = &text.as_bytes()[at..];
+    let len = rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+    if len == rest.len() { len } else { len.saturating_sub(1) }
 }
 
 #[derive(Default)]
@@ -52,10 +67,9 @@ struct Pieces {
 impl Pieces {
     fn take(&mut self, cluster: &str, range: Range<usize>) {
         if let &[byte] = cluster.as_bytes() {
-            match byte.is_ascii_alphanumeric() {
-                true => self.letter(char::from(byte.to_ascii_lowercase()), range),
-                false => self.separate(),
-            }
+            self.ascii(byte, range.start);
+        } else if is_plain_han(cluster) {
+            self.put(Kind::Character, cluster.to_owned(), range);
         } else if is_emoji(cluster) {
             self.put(Kind::Emoji, usual_emoji(cluster), range);
         } else {
@@ -68,6 +82,13 @@ impl Pieces {
                     Class::Separator => self.separate(),
                 }
             }
+        }
+    }
+
+    fn ascii(&mut self, byte: u8, at: usize) {
+        match byte.is_ascii_alphanumeric() {
+            true => self.letter(char::from(byte.to_ascii_lowercase()), at..at + 1),
+            false => self.separate(),
         }
     }
 
@@ -101,6 +122,12 @@ impl Pieces {
         self.in_word = false;
         self.is_joined = false;
     }
+}
+
+/// One of the twenty thousand that have no other form and no case.
+fn is_plain_han(cluster: &str) -> bool {
+    let mut chars = cluster.chars();
+    chars.next().is_some_and(|c| matches!(c, '\u{4E00}'..='\u{9FFF}')) && chars.next().is_none()
 }
 
 /// A character as people count them, in the form that all that look like it have.

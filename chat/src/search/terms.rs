@@ -1,8 +1,6 @@
 //! What the index has of a message. A term is one word to the index's own tokenizer, which knows ASCII alone: in it are letters,
 //! digits and whatever is not ASCII. Characters for private use, which no piece of a text has, set those terms apart that are not of the text.
 
-use std::collections::BTreeSet;
-
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fold::{self, Kind, Piece};
@@ -22,8 +20,8 @@ const ASCII: u32 = 0xE100;
 /// removed by the terms that it was made of.
 pub(crate) fn of_message(room_id: i64, sender: &str, text: &str) -> String {
     let mut terms = of_pieces(&fold::pieces(&markdown::plain(text)));
-    terms.insert(room_term(room_id));
-    terms.insert(sender_term(sender));
+    terms.push(room_term(room_id));
+    terms.push(sender_term(sender));
     let mut out = String::with_capacity(terms.iter().map(|term| term.len() + 1).sum());
     for term in terms {
         out.push_str(&term);
@@ -32,15 +30,17 @@ pub(crate) fn of_message(room_id: i64, sender: &str, text: &str) -> String {
     out
 }
 
-/// The terms of a text: its words and emoji, its single characters, and each two of these that stand together.
-pub(super) fn of_pieces(pieces: &[Piece]) -> BTreeSet<String> {
-    let mut terms = BTreeSet::new();
+/// The terms of a text, each once: its words and emoji, its single characters, and each two of these that stand together.
+pub(super) fn of_pieces(pieces: &[Piece]) -> Vec<String> {
+    let mut terms = Vec::with_capacity(2 * pieces.len());
     for (at, piece) in pieces.iter().enumerate() {
         if let Some(pair) = pieces.get(at + 1).and_then(|next| pair(piece, next)) {
-            terms.insert(pair);
+            terms.push(pair);
         }
-        terms.insert(single(piece));
+        terms.push(single(piece));
     }
+    terms.sort_unstable();
+    terms.dedup();
     terms
 }
 

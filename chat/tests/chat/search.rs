@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::conversations::{answer, newcomer};
 use crate::support::{Client, Server, seqs};
 
 /// Rooms and numbers of what is found.
@@ -132,4 +133,67 @@ fn searches_have_a_pace_of_their_own() {
     assert_eq!((&refused["code"], &refused["id"]), (&json!("rate_limited"), &json!("s")));
     assert!(refused["retry_after_ms"].as_u64().expect("a time") <= 1_000);
     ann.ask(json!({"type": "history", "room": "lobby"}), "history");
+}
+
+/// Whoever may not read a conversation finds nothing of it, whatever they ask for, and is told of it what they would be told if there were none.
+#[test]
+fn what_is_said_in_private_is_found_by_its_members_alone() {
+    let server = Server::start();
+    let (mut ann, ..) = newcomer(&server, "Ann");
+    let (mut bob, _, bob_id) = newcomer(&server, "李雷");
+    let (mut eve, ..) = newcomer(&server, "Eve");
+    let mut cy = Client::person(&server, "Cy", &[]);
+    let private =
+        answer(&mut ann, json!({"type": "create", "room": "预算", "private": true}))["room"].clone();
+    answer(&mut ann, json!({"type": "invite", "room": private, "name": "李雷"}));
+    let direct = answer(&mut ann, json!({"type": "direct", "names": ["李雷"]}))["room"]["room"].clone();
+    for room in [&json!("lobby"), &private, &direct] {
+        answer(&mut ann, json!({"type": "join", "room": room}));
+        let sent = answer(&mut ann, json!({"type": "message", "room": room, "text": "the secret 秘密"}));
+        assert_eq!(sent["type"], "message", "{sent}");
+    }
+    let all = |client: &mut Client, request: Value| -> Vec<Value> {
+        let found = answer(client, request);
+        let hits = found["hits"].as_array().unwrap_or_else(|| panic!("{found}"));
+        hits.iter().map(|hit| hit["room"].clone()).collect()
+    };
+    let searches = [
+        json!({"type": "search", "text": "secret"}),
+        json!({"type": "search", "text": "秘密"}),
+        json!({"type": "search", "text": "", "from": "Ann"}),
+        json!({"type": "search", "text": "", "after": 0}),
+    ];
+    for search in &searches {
+        for member in [&mut ann, &mut bob] {
+            assert_eq!(
+                all(member, search.clone()),
+                [direct.clone(), private.clone(), json!("lobby")],
+                "{search}"
+            );
+        }
+        for outsider in [&mut eve, &mut cy] {
+            assert_eq!(all(outsider, search.clone()), [json!("lobby")], "{search}");
+        }
+    }
+    for outsider in [&mut eve, &mut cy] {
+        for room in [&private, &direct, &json!("P0000000000000000")] {
+            for request in [
+                json!({"type": "search", "text": "secret", "room": room}),
+                json!({"type": "history", "room": room, "after": 0}),
+                json!({"type": "history", "room": room, "at": 0}),
+            ] {
+                let refused = answer(outsider, request);
+                assert_eq!((&refused["code"], &refused["room"]), (&json!("no_such_room"), room));
+            }
+            let cursor = format!("1.{}", room.as_str().expect("a key"));
+            let refused = answer(outsider, json!({"type": "search", "text": "secret", "cursor": cursor}));
+            assert_eq!(refused["code"], "bad_value");
+        }
+    }
+    answer(&mut ann, json!({"type": "remove", "room": private, "person": bob_id}));
+    assert_eq!(
+        all(&mut bob, searches[0].clone()),
+        [direct, json!("lobby")],
+        "who is removed has no more of it"
+    );
 }
