@@ -60,13 +60,13 @@ class Person:
         self.say(request)
         return self.hear(lambda frame: frame.get("id") == request["id"])
 
-    def follow(self, title, request, answer, number=0, **other):
-        """Says a section's example, with other values where given; it must be answered as the section's example of an answer."""
+    def follow(self, title, request, answer, number=0, further=0, **other):
+        """Says a section's example, with other values where given; it must be answered as the example of an answer that comes
+        next in the section. `further`: so many requests of the same type stand between the two."""
         examples = [frame for frame in self.document.examples(title) if isinstance(frame, dict)]
         asked = [at for at, frame in enumerate(examples) if frame.get("type") == request][number]
         answers = [frame for frame in examples[asked + 1:] if frame.get("type") == answer]
-        # Where both are of one type, all requests come before the answer.
-        expected = answers[-1 if request == answer else 0]
+        expected = answers[further]
         answered = self.ask({**examples[asked], **other})
         assert answered["type"] == answer, answered
         resembles(answered, expected)

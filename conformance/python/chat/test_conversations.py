@@ -30,7 +30,7 @@ def test_a_private_room_is_its_members_alone(person):
 
 def test_the_same_people_are_always_the_same_conversation(person):
     ann, lilei, cy = person("Ann"), person("李雷"), person("Cy")
-    room = ann.follow("direct", "direct", "direct", people=[number_of(lilei), number_of(cy)])["room"]
+    room = ann.follow("direct", "direct", "direct", further=1, people=[number_of(lilei), number_of(cy)])["room"]
     again = cy.ask({"type": "direct", "people": [number_of(lilei), number_of(ann)]})["room"]
     assert room["room"] == again["room"] == "D" + "-".join(map(str, sorted(map(number_of, (ann, lilei, cy)))))
     assert {one["name"] for one in room["people"]} == {"Ann", "李雷", "Cy"}
