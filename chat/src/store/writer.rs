@@ -297,11 +297,24 @@ impl Writer {
             self.batch.add(message.ticket, Stored::Message { row, conn: message.conn });
             return Ok(Recorded::New { row });
         }
-        let mut known =
+        let known = self.sent(message.client, message.client_id)?;
+        let (room_id, message) = known.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        Ok(Recorded::Known { room_id, message: Box::new(message) })
+    }
+
+    fn sent(&self, client: &str, id: Option<&str>) -> rusqlite::Result<Option<(i64, Message)>> {
+        let mut find =
             self.connection.prepare_cached(history::select!("WHERE m.client = ?1 AND m.client_id = ?2"))?;
-        Ok(known.query_row((message.client, message.client_id), |row| {
-            Ok(Recorded::Known { room_id: row.get(15)?, message: Box::new(history::message(row)?) })
-        })?)
+        find.query_row((client, id), |row| Ok((row.get(15)?, history::message(row)?))).optional()
+    }
+
+    /// The message that a client has sent with this id, and its room.
+    pub(crate) fn find_sent(
+        &self,
+        client: &str,
+        id: Option<&str>,
+    ) -> Result<Option<(i64, Message)>, StoreError> {
+        Ok(self.sent(client, id)?)
     }
 
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {

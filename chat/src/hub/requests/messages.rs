@@ -29,8 +29,13 @@ impl<O: Outbox> Hub<O> {
             return Err(not_joined(room, person.v1));
         }
         let from = person.name.as_deref().unwrap_or(GUEST).to_owned();
-        writable(&self.rooms[index])?;
         let (author, client) = (person.number(), person.client.clone());
+        if let Err(refusal) = writable(&self.rooms[index]) {
+            // What was sent before the room was archived has been sent.
+            let known = self.writer.find_sent(&client, id.as_deref()).map_err(unwritable)?;
+            let (room_id, message) = known.ok_or(refusal)?;
+            return self.repeat(caller, index, room_id, message);
+        }
         let reply = reply_to.map(|seq| self.reply(index, seq)).transpose()?;
         let mentions = self.mentioned(index, author, &text)?;
         let room = &self.rooms[index];
@@ -61,17 +66,30 @@ impl<O: Outbox> Hub<O> {
         match recorded {
             Ok(Recorded::New { row }) => self.recorded(caller, index, row, message),
             Ok(Recorded::Known { room_id, message }) => {
-                let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
-                // It was sent to a room that whoever sends it again may not see any more.
-                let room = stored.ok_or_else(|| Refusal::no_such_room().room(&*self.key(index)))?;
-                let room = self.rooms[room].key.clone();
-                self.effects.push(Effect::Repeat { asker: self.asker(caller), room, message: *message });
+                return self.repeat(caller, index, room_id, *message);
             }
             Err(error) => {
                 tracing::error!(%error, "a message was not stored");
                 return Err(Refusal::internal().room(&*room.key));
             }
         }
+        Ok(())
+    }
+
+    /// A message was sent before, to whatever room: whoever sends it again is shown it. `asked`: the room that it is sent to now.
+    fn repeat(
+        &mut self,
+        caller: &Caller,
+        asked: RoomIndex,
+        room_id: i64,
+        message: Message,
+    ) -> Result<(), Refusal> {
+        let author = self.people.get(caller.conn).and_then(Person::number);
+        let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
+        // It was sent to a room that whoever sends it again may not see any more.
+        let room = stored.ok_or_else(|| Refusal::no_such_room().room(&*self.key(asked)))?;
+        let (asker, room) = (self.asker(caller), self.key(room));
+        self.effects.push(Effect::Repeat { asker, room, message });
         Ok(())
     }
 

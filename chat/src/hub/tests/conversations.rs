@@ -327,7 +327,7 @@ fn a_room_is_renamed_described_and_archived_by_whoever_has_made_it() {
     );
     assert_eq!(world.listed(5, "tea-time").expect("listed")["topic"], "beans");
 
-    world.ask(3, say("tea-time", "hi"));
+    world.ask(3, json!({"type": "message", "room": "tea-time", "text": "hi", "id": "before"}));
     assert_eq!(
         world.answer(1, json!({"type": "archive", "room": "tea-time", "archived": true}))[0]["archived"],
         true
@@ -341,6 +341,8 @@ fn a_room_is_renamed_described_and_archived_by_whoever_has_made_it() {
         assert_eq!(world.refusal(3, request), "archived");
     }
     assert!(world.answer(3, json!({"type": "typing", "room": "tea-time"})).is_empty());
+    let before = json!({"type": "message", "room": "tea-time", "text": "hi", "id": "before"});
+    assert_eq!(world.answer(3, before)[0]["seq"], 1, "what was sent before has been sent");
     assert_eq!(world.answer(4, json!({"type": "join", "room": "tea-time"}))[0]["messages"][0]["data"], "hi");
     world.replace_hub();
     assert_eq!(world.listed(3, "tea-time").expect("listed")["archived"], true);
