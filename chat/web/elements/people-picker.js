@@ -72,9 +72,13 @@ export class PeoplePicker extends ChatElement {
   }
 
   #search() {
+    this.#showDone();
     const { store } = this.chat;
     const taken = new Set([store.name, ...this.#chosen, ...(this.#room?.persons ?? []).map(({ name }) => name)]);
     this.#offered = matchNames(this.#input.value, store.names().filter((name) => !taken.has(name)), OFFERED_MAX);
+    // Whoever is not known here may be known to the server, by exactly this name.
+    const written = this.#input.value.trim();
+    if (written !== '' && !taken.has(written) && !this.#offered.includes(written)) this.#offered.push(written);
     const present = store.present();
     this.#list.replaceChildren(...this.#offered.map((name, i) => h(
       'li', { id: `picker-${i}`, class: 'switcher-option', role: 'option', 'aria-selected': 'false', click: () => this.#choose(name) },
@@ -126,9 +130,14 @@ export class PeoplePicker extends ChatElement {
     this.#input.focus();
   }
 
+  /** What is written counts as chosen when one goes on. */
+  #showDone() {
+    this.#done.setAttribute('aria-disabled', String(this.#chosen.length === 0 && this.#input.value.trim() === ''));
+  }
+
   #showChosen() {
     this.#chosenList.hidden = this.#chosen.length === 0;
-    this.#done.setAttribute('aria-disabled', String(this.#chosen.length === 0));
+    this.#showDone();
     this.#chosenList.replaceChildren(...this.#chosen.map((name) => h(
       'li', {},
       h('button', { type: 'button', class: 'chip', 'aria-label': t.unchoose(isolated(name)), title: t.unchoose(name), click: () => { this.#chosen = this.#chosen.filter((each) => each !== name); this.#showChosen(); this.#search(); this.#input.focus(); } }, bdi(name), icon('close')),

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 
 import { launch, Person, until } from '../support/browser.js';
 import { enrich, gather, talk } from '../support/conversation.js';
+import { RawClient } from '../support/raw-client.js';
 import { Server } from '../support/server.js';
 
 /** `.test/screenshots` at the top of the repository, unless told otherwise. */
@@ -69,6 +70,7 @@ for (const phone of [false, true]) {
           await openRooms(person, phone);
           await picture(person, `rooms-${look}`);
         }
+        await conversations(person, look, phone);
         assert.equal(await overflow(person), 0, 'nothing sticks out to the right');
         assert.deepEqual(person.complaints, []);
         await person.leave();
@@ -76,6 +78,54 @@ for (const phone of [false, true]) {
       });
     }
   }
+}
+
+/** A private room, what can be done with it, and a conversation with somebody. */
+async function conversations(person, look, phone) {
+  const { page } = person;
+  const self = await page.locator('.self-name').textContent();
+  if (phone) await page.keyboard.press('Escape');
+  await openRooms(person, phone);
+  await page.locator('.new-room').click();
+  await page.locator('#room-input').fill('Budget 2027 预算');
+  await page.locator('#room-topic').fill('Only figures, please. 只谈数字');
+  await page.locator('#room-private').check();
+  await picture(person, `new-room-${look}`);
+  await page.locator('#room-input').press('Enter');
+  await page.locator('.room-title', { hasText: 'Budget' }).waitFor();
+  await person.joined();
+  const mei = await RawClient.connect(browser, new URL(page.url()).origin, '小雨', { session: true });
+  if (phone) await page.locator('.open-people').click();
+  await page.locator('.invite').click();
+  await page.locator('#picker-input').fill('小雨');
+  await picture(person, `invite-${look}`);
+  await page.locator('people-picker button[type=submit]').click();
+  await page.locator('people-picker dialog[open]').waitFor({ state: 'detached' });
+  if (phone) await page.keyboard.press('Escape');
+  const { room } = await until('she is invited', async () => (await mei.received('room')).find(({ kind }) => kind === 'private'));
+  await mei.join(room);
+  await mei.say(room, `@${self} 三月的数字到了`);
+  await page.locator('.message.for-me').waitFor();
+  await picture(person, `private-${look}`);
+  await page.locator('.open-details').click();
+  await picture(person, `details-${look}`);
+  await page.keyboard.press('Escape');
+  const { room: direct } = (await mei.ask({ type: 'direct', names: [self] })).room;
+  await mei.join(direct);
+  await mei.say(direct, '在吗？');
+  await openRooms(person, phone);
+  await page.locator('.badge.for-me').waitFor();
+  await picture(person, `unread-${look}`);
+  await page.locator(`[data-room="${direct}"]`).click();
+  await person.joined();
+  await person.say('在，怎么了？');
+  await person.stored('在，怎么了？');
+  await mei.ask({ type: 'read', room: direct, seq: 2 });
+  await page.locator('.seen').waitFor();
+  await mei.tell({ type: 'typing', room: direct });
+  await page.locator('.typing:not(:empty)').waitFor();
+  await picture(person, `direct-${look}`);
+  await mei.leave();
 }
 
 async function openRooms(person, phone) {
