@@ -34,6 +34,16 @@ window.addEventListener('offline', wake);
 window.addEventListener('pageshow', wake);
 document.addEventListener('visibilitychange', wake);
 window.addEventListener('storage', () => chat.followOtherTabs());
+
+/** Whoever goes may not come back: what is kept for later is kept now. */
+const settle = () => {
+  chat.drafts.save();
+  chat.session.reads.flush();
+};
+window.addEventListener('pagehide', settle);
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden') settle();
+});
 setInterval(() => {
   if (document.visibilityState !== 'visible') return;
   chat.session.refresh();

@@ -63,7 +63,6 @@ export class MessageComposer extends ChatElement {
   }
 
   attached() {
-    this.listen(window, 'pagehide', () => this.chat.drafts.save());
     let width = 0;
     const observer = new ResizeObserver(() => {
       if (this.clientWidth === width) return;

@@ -212,6 +212,21 @@ test('in a conversation with somebody it is shown how far they have read', async
   await one.page.locator('.seen').waitFor({ state: 'detached' });
 });
 
+test('what was read just before the page is closed is read', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  const other = await sitDown('', { as: one });
+  await enter(other, 'lobby');
+  for (const text of ['one', 'two', 'three']) {
+    await bob.say(key, text);
+    await one.stored(text);
+  }
+  await one.page.close({ runBeforeUnload: true });
+  await bob.say(key, 'four');
+  await badge(other, key).getByText('1', { exact: true }).waitFor();
+});
+
 test('what is written and not sent is there when the tab was closed', async () => {
   const { key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
