@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { launch, Person, until } from '../support/browser.js';
 import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { CAN_RESTART, Server } from '../support/server.js';
 
 let server;
 let browser;
@@ -244,4 +244,32 @@ test('what is written and not sent is there when the tab was closed', async () =
   await one.page.reload();
   await one.joined();
   assert.equal(await one.box.inputValue(), '');
+});
+
+test('two people talk, read and write while the server is reloaded and its processes are killed, and neither page notices', { skip: !CAN_RESTART }, async () => {
+  const [ann, li] = [fresh('Ann'), fresh('李雷')];
+  const [one, other] = [await sitDown(ann), await sitDown(li, { language: 'zh-CN' })];
+  for (const { page } of [one, other]) {
+    await page.evaluate(() => {
+      window.disconnects = 0;
+      new MutationObserver(() => { if (document.querySelector('connection-status[data-loudness]:not([data-loudness=none])') !== null) window.disconnects += 1; })
+        .observe(document.querySelector('connection-status'), { attributes: true, subtree: true });
+    });
+  }
+  await one.page.locator('.person-button', { hasText: li }).click();
+  await one.page.locator('[data-act=talk]').click();
+  await one.page.locator('.room-title', { hasText: li }).waitFor();
+  await one.joined();
+  const disturbances = [() => server.reload(), () => server.crash('hub'), () => server.crash('worker 0')];
+  for (const [i, disturb] of disturbances.entries()) {
+    await Promise.all([disturb(), one.say(`@${li} ${i}`)]);
+    await one.stored(`@${li} ${i}`);
+    await other.page.locator('.room', { hasText: ann }).locator('.badge').waitFor();
+    await Promise.all([disturb(), other.page.locator('.room', { hasText: ann }).click()]);
+    await other.page.locator('.message.for-me').nth(i).waitFor();
+    await one.page.locator('.message', { hasText: `@${li} ${i}` }).locator('.seen').waitFor();
+    await other.page.locator('[data-room=lobby]').click();
+    await other.joined();
+  }
+  for (const { page } of [one, other]) assert.equal(await page.evaluate(() => window.disconnects), 0);
 });
