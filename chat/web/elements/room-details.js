@@ -99,6 +99,7 @@ export class RoomDetails extends ChatElement {
         'div',
         { class: 'details-acts' },
         member && h('label', { class: 'menu-item check-item' }, icon('bellOff'), h('span', {}, t.mute, h('span', { class: 'hint' }, t.muteHint)), h('input', { type: 'checkbox', role: 'switch', 'data-act': 'mute', checked: muted, change: (event) => this.#try((session) => session.mute(room, event.target.checked)) })),
+        room.seq > 0 && act('date', 'calendar', t.jumpToDate, () => this.#hand('ask-date', room)),
         kind === 'private' && member && !archived && act('invite', 'person', t.invite, () => this.#hand('pick', room)),
         manage && kind !== 'direct' && act('edit', 'pencil', isLobby ? t.editTopic : t.editRoom, () => { this.#go('edit'); this.#focusFirst(); }),
         manage && kind !== 'direct' && !isLobby && act('archive', 'archive', archived ? t.unarchive : t.archive, () => { if (archived) this.#try((session) => session.archive(room, false)); else { this.#go('archive'); this.#focusFirst(); } }),

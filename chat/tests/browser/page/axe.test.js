@@ -154,7 +154,8 @@ for (const phone of [false, true]) {
         await page.locator('.hit mark').first().waitFor();
         await judge(person, 'what was found');
         await page.keyboard.press('Escape');
-        await page.locator('.go-to-date').click();
+        if (phone) await page.locator('.open-details').click();
+        await page.locator(phone ? '[data-act=date]' : '.go-to-date').click();
         await judge(person, 'the day to go to');
         await page.keyboard.press('Escape');
         await page.locator('.scroller').focus();

@@ -63,7 +63,8 @@ for (const phone of [false, true]) {
         await person.page.locator('.hit mark').first().waitFor();
         await picture(person, `search-${look}`);
         await person.page.keyboard.press('Escape');
-        await person.page.locator('.go-to-date').click();
+        if (phone) await person.page.locator('.open-details').click();
+        await person.page.locator(phone ? '[data-act=date]' : '.go-to-date').click();
         await picture(person, `date-${look}`);
         await person.page.keyboard.press('Escape');
         if (phone) {
