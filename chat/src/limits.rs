@@ -281,6 +281,10 @@ pub(crate) const CONTEXT_BEFORE_CHARS: usize = 40;
 /// Milliseconds that a search may take. It then ends with what it has found.
 pub(crate) const SEARCH_MS_MAX: u64 = 1_000;
 
+/// Milliseconds after which a client that has searched right behind its welcome shall ask again: what is known of it reaches its
+/// worker in less.
+pub(crate) const CONNECT_KNOWN_WITHIN_MS: u64 = 50;
+
 /// Searches that wait for a worker's thread for them, so that the last one waits for some seconds; more are answered with `busy`.
 pub(crate) const SEARCHES_QUEUED_MAX: usize = 8;
 

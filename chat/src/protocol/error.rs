@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::json::Object;
+use crate::limits::CONNECT_KNOWN_WITHIN_MS;
 
 /// The codes of the `error` frame. They are part of the protocol: none changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +220,11 @@ impl Refusal {
             Code::Busy,
             "The server has more requests than it can carry out. Try again in a few seconds.",
         )
+    }
+
+    /// Something that is done where it was not known yet that the client has connected; it will be in a moment.
+    pub(crate) fn not_yet() -> Self {
+        Self { retry_after_ms: Some(CONNECT_KNOWN_WITHIN_MS), ..Self::busy() }
     }
 
     /// The fault is the server's; its log says more.

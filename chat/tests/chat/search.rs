@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::conversations::{answer, newcomer};
-use crate::support::{Client, Server, seqs};
+use crate::support::{Client, Server, seqs, until};
 
 /// Rooms and numbers of what is found.
 fn found(client: &mut Client, request: Value) -> Vec<(String, u64)> {
@@ -32,6 +32,8 @@ fn everybody_finds_what_was_said_in_public() {
     say(&mut ann, &["一起喝茶吗", "Herr Müller", "**eight** then", "tea at eight"]);
     // Somebody without a session, and in no room.
     let mut bob = Client::person(&server, "Bob", &[]);
+    // Who searches right behind the welcome may be asked to do it again.
+    bob.catch_up();
     for (text, expected) in [
         ("茶", &[1][..]),
         ("喝茶", &[1]),
@@ -143,6 +145,9 @@ fn what_is_said_in_private_is_found_by_its_members_alone() {
     let (mut bob, _, bob_id) = newcomer(&server, "李雷");
     let (mut eve, ..) = newcomer(&server, "Eve");
     let mut cy = Client::person(&server, "Cy", &[]);
+    for newcomer in [&mut ann, &mut bob, &mut eve, &mut cy] {
+        newcomer.catch_up();
+    }
     let private =
         answer(&mut ann, json!({"type": "create", "room": "预算", "private": true}))["room"].clone();
     answer(&mut ann, json!({"type": "invite", "room": private, "name": "李雷"}));
@@ -196,4 +201,19 @@ fn what_is_said_in_private_is_found_by_its_members_alone() {
         [direct, json!("lobby")],
         "who is removed has no more of it"
     );
+}
+
+#[test]
+fn who_searches_at_once_is_answered_or_told_when_to_ask_again() {
+    let server = Server::start();
+    let mut ann = Client::v1(&server);
+    ann.send(json!({"type": "connect", "text": "Ann"}));
+    ann.send(json!({"type": "search", "text": "tea", "id": "s"}));
+    let first = until("an answer", || Some(ann.next()).filter(|frame| frame["id"] == "s"));
+    if first["type"] == "error" {
+        assert_eq!((&first["code"], &first["retry_after_ms"]), (&json!("busy"), &json!(50)));
+    }
+    // What is asked after the hub has answered something else is always.
+    ann.catch_up();
+    assert_eq!(found(&mut ann, json!({"type": "search", "text": "tea"})), []);
 }

@@ -109,7 +109,7 @@ export class Searcher {
       this.state = 'done';
     } catch (error) {
       if (round !== this.#round) return;
-      if (error instanceof Refusal && error.code === 'rate_limited' && error.retryAfterMs !== undefined) {
+      if (error instanceof Refusal && (error.code === 'rate_limited' || error.code === 'busy') && error.retryAfterMs !== undefined) {
         this.#begin(error.retryAfterMs, cursor);
         return;
       }

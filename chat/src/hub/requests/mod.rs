@@ -235,7 +235,7 @@ impl<O: Outbox> Hub<O> {
                 self.effects.push(Effect::History { asker: self.asker(caller), room, place, limit });
             }
             // The workers search. This one did not know yet that its client has connected.
-            Request::Search(_) => return Err(Refusal::busy()),
+            Request::Search(_) => return Err(Refusal::not_yet()),
             Request::Resume { rooms } => self.resume(caller, rooms),
             Request::Away { is_away } => self.away(caller, is_away),
             Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),

@@ -69,12 +69,14 @@ test('who is too fast waits, and who is not answered can try again', async () =>
   await asked[0].refuse(refusal('rate_limited', 700));
   assert.equal(searcher.state, 'searching');
   world.pass(700);
-  await asked[1].refuse(new Unanswered());
+  await asked[1].refuse(refusal('busy', 50));
+  world.pass(50);
+  await asked[2].refuse(new Unanswered());
   assert.deepEqual([searcher.state, searcher.problem.code], ['failed', 'unanswered']);
   searcher.retry();
-  await asked[2].refuse(refusal('too_slow'));
+  await asked[3].refuse(refusal('too_slow'));
   assert.deepEqual([searcher.state, searcher.problem.code], ['failed', 'too_slow']);
   searcher.retry();
-  await asked[3].answer({ hits: [hit(1)] });
+  await asked[4].answer({ hits: [hit(1)] });
   assert.deepEqual([searcher.state, seqs(searcher)], ['done', [1]]);
 });
