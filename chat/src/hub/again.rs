@@ -6,6 +6,9 @@
 //! * A message, a change of one, or a room: then its request's ticket is in the record that was stored in the same transaction. It is not
 //!   stored again. What of it had not been published the next hub publishes before it asks for anything
 //!   ([`Hub::publish_rest`]), whether the request comes again or not: it has smaller numbers than what is new.
+//! * What is done to a conversation (who is in it, how it is called, how far somebody has read it): then its ticket is there as
+//!   well. Requests of other workers may be carried out before those that come again, so it is not done once more: whoever asked is
+//!   answered, and all are told how it is now.
 //! * A change of a connection's name or rooms: its session is changed last, and has the ticket. Then all of it was done.
 //! * Anything else is only an answer to whoever asked, and is given again.
 //!

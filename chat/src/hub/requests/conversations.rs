@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::Caller;
-use crate::hub::calls::unreadable;
+use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
@@ -11,7 +11,7 @@ use crate::hub::{Hub, now_ms};
 use crate::limits::DIRECT_PEOPLE_MAX;
 use crate::protocol::conversation::{self, Kind, Someone};
 use crate::protocol::request::{ConversationRequest, Whom, direct_people};
-use crate::protocol::{Code, Refusal, Request};
+use crate::protocol::{Code, Refusal};
 use crate::rooms::RoomIndex;
 use crate::store::{Membership, NewRoom, RoomRow};
 use crate::ticket::random;
@@ -29,18 +29,6 @@ impl<O: Outbox> Hub<O> {
             ConversationRequest::Quiet { room, on } => self.quiet(caller, &room, on),
             ConversationRequest::Typing { room } => self.typing(caller, &room),
             ConversationRequest::Members { room } => self.members(caller, &room),
-        }
-    }
-
-    /// What is left to do of a request that a hub which has died has carried out in the database.
-    pub(super) fn tell_again(&mut self, caller: &Caller, request: &Request, room: RoomIndex) {
-        let told = match request {
-            Request::Leave { .. } => self.end_stay(caller, room),
-            Request::Conversation(_) => self.answer_direct(caller, room, true),
-            _ => self.tell_creation(caller, room),
-        };
-        if let Err(refusal) = told {
-            self.push(caller.conn, refusal.id(caller.id.clone()).to_json());
         }
     }
 
@@ -188,7 +176,12 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// `is_news`: the other pages of whoever asks do not know it.
-    fn answer_direct(&mut self, caller: &Caller, room: RoomIndex, is_news: bool) -> Result<(), Refusal> {
+    pub(super) fn answer_direct(
+        &mut self,
+        caller: &Caller,
+        room: RoomIndex,
+        is_news: bool,
+    ) -> Result<(), Refusal> {
         let person = self.signed_in(caller)?;
         let summary = self.summary(room, Some(self.onlooker(caller.conn)))?;
         let frame = conversation::direct(caller.id.as_deref(), &summary);
@@ -198,6 +191,12 @@ impl<O: Outbox> Hub<O> {
             self.tell_room_to(&others, room, None)?;
         }
         Ok(())
+    }
+
+    /// What was asked for has been done in the open transaction, whether it changed anything or not: should the request come again,
+    /// it is not done once more over what others have done since.
+    pub(super) fn note_deed(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
+        self.writer.note_deed(caller.ticket, self.rooms[room].id).map_err(unwritable)
     }
 
     /// The answer to what has changed something in the open transaction.

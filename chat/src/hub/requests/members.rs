@@ -6,7 +6,7 @@ use switchboard::ConnectionId;
 
 use super::{Caller, not_joined};
 use crate::hub::Hub;
-use crate::hub::calls::{unreadable, unwritable};
+use crate::hub::calls::unreadable;
 use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
@@ -34,13 +34,25 @@ impl<O: Outbox> Hub<O> {
             let membership = Membership { read: self.rooms[room].seq, ..Membership::default() };
             self.put_membership(someone.id, room, membership)?;
         }
+        self.note_deed(caller, room)?;
+        self.tell_invited(caller, room, &someone, known.is_none())
+    }
+
+    /// `is_news`: to others than whoever asks.
+    pub(super) fn tell_invited(
+        &mut self,
+        caller: &Caller,
+        room: RoomIndex,
+        someone: &Someone,
+        is_news: bool,
+    ) -> Result<(), Refusal> {
         let key = self.key(room);
-        self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, &someone));
-        if known.is_none() || caller.again {
+        self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, someone));
+        if is_news {
             let by = self.name_of(caller.conn);
             let pages = self.people.pages_of(someone.id);
             self.tell_room_to(&pages, room, Some(&by))?;
-            self.publish_to_room(room, conversation::membership(&key, &someone, true, &by));
+            self.publish_to_room(room, conversation::membership(&key, someone, true, &by));
         }
         Ok(())
     }
@@ -53,18 +65,30 @@ impl<O: Outbox> Hub<O> {
         if someone.id == person {
             return Err(Refusal::new(Code::BadValue, "This is you: `leave` the room if you want to."));
         }
-        let key = self.key(room);
         let known = self.writer.membership(someone.id, self.rooms[room].id).map_err(unreadable)?;
         if known.is_some() {
             self.end_membership(someone.id, room)?;
         }
-        self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, &someone));
-        if known.is_some() || caller.again {
+        self.note_deed(caller, room)?;
+        self.tell_removed(caller, room, &someone, known.is_some());
+        Ok(())
+    }
+
+    /// `is_news`: to others than whoever asks.
+    pub(super) fn tell_removed(
+        &mut self,
+        caller: &Caller,
+        room: RoomIndex,
+        someone: &Someone,
+        is_news: bool,
+    ) {
+        let key = self.key(room);
+        self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, someone));
+        if is_news {
             let by = self.name_of(caller.conn);
             self.put_out_all(someone.id, room, None);
-            self.publish_to_room(room, conversation::membership(&key, &someone, false, &by));
+            self.publish_to_room(room, conversation::membership(&key, someone, false, &by));
         }
-        Ok(())
     }
 
     /// A connection leaves a room, and with it the person: they are no member any more on any of their devices.
@@ -92,7 +116,7 @@ impl<O: Outbox> Hub<O> {
                 }
                 Kind::Public | Kind::Private => self.end_membership(number, room)?,
             }
-            self.writer.note_deed(caller.ticket, self.rooms[room].id).map_err(unwritable)?;
+            self.note_deed(caller, room)?;
         }
         if let Some(number) = number {
             self.put_out_all(number, room, Some(conn));
@@ -188,7 +212,7 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    fn name_of(&self, conn: ConnectionId) -> String {
+    pub(super) fn name_of(&self, conn: ConnectionId) -> String {
         self.people.get(conn).and_then(|person| person.name.as_deref()).unwrap_or_default().to_owned()
     }
 }

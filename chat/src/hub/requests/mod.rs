@@ -3,6 +3,7 @@
 //! A request that changes a connection's name or rooms changes its session last, after everything that it does to others:
 //! see [`again`](super::again).
 
+mod again;
 mod changes;
 mod conversations;
 mod members;

@@ -26,9 +26,22 @@ impl<O: Outbox> Hub<O> {
         if membership != before {
             self.put_membership(person, room, membership)?;
         }
+        self.note_deed(caller, room)?;
+        self.tell_reading(caller, (person, room), membership, membership != before)
+    }
+
+    /// `is_news`: to others than the connection that asks.
+    pub(super) fn tell_reading(
+        &mut self,
+        caller: &Caller,
+        (person, room): (i64, RoomIndex),
+        membership: Membership,
+        is_news: bool,
+    ) -> Result<(), Refusal> {
+        let last = self.rooms[room].seq;
         let (key, reading) = (self.key(room), self.reading(person, room, membership, last)?);
         self.confirm(caller, room, conversation::read(caller.id.as_deref(), &key, reading));
-        if membership == before && !caller.again {
+        if !is_news {
             return Ok(());
         }
         for conn in self.other_pages(person, caller.conn) {
@@ -37,7 +50,7 @@ impl<O: Outbox> Hub<O> {
         if self.rooms[room].kind == Kind::Direct {
             let others: Vec<_> = self.memberships.here(room).filter(|other| *other != person).collect();
             for conn in others.into_iter().flat_map(|other| self.people.pages_of(other)).collect::<Vec<_>>() {
-                self.tell(conn, conversation::read_by(&key, person, seq));
+                self.tell(conn, conversation::read_by(&key, person, membership.read));
             }
         }
         Ok(())
@@ -49,14 +62,26 @@ impl<O: Outbox> Hub<O> {
         if before.is_muted != on {
             self.put_membership(person, room, Membership { is_muted: on, ..before })?;
         }
+        self.note_deed(caller, room)?;
+        self.tell_quiet(caller, (person, room), on, before.is_muted != on);
+        Ok(())
+    }
+
+    /// `is_news`: to others than the connection that asks.
+    pub(super) fn tell_quiet(
+        &mut self,
+        caller: &Caller,
+        (person, room): (i64, RoomIndex),
+        on: bool,
+        is_news: bool,
+    ) {
         let key = self.key(room);
         self.confirm(caller, room, conversation::quiet(caller.id.as_deref(), &key, on));
-        if before.is_muted != on || caller.again {
+        if is_news {
             for conn in self.other_pages(person, caller.conn) {
                 self.tell(conn, conversation::quiet(None, &key, on));
             }
         }
-        Ok(())
     }
 
     /// Tells the others in a room that somebody writes; not too often, and not too many.

@@ -80,9 +80,20 @@ impl<O: Outbox> Hub<O> {
             let (title, topic, is_archived) = &now;
             self.writer.change_room(room.id, title, topic, *is_archived).map_err(unwritable)?;
         }
+        self.note_deed(caller, index)?;
+        self.tell_room(caller, index, now != before)
+    }
+
+    /// `is_news`: to others than whoever asks.
+    pub(super) fn tell_room(
+        &mut self,
+        caller: &Caller,
+        index: RoomIndex,
+        is_news: bool,
+    ) -> Result<(), Refusal> {
         let own = self.summary(index, Some(self.onlooker(caller.conn)))?.to_event(caller.id.as_deref(), None);
         self.confirm(caller, index, own);
-        if now == before && !caller.again {
+        if !is_news {
             return Ok(());
         }
         if self.rooms[index].kind == Kind::Public {

@@ -70,3 +70,64 @@ fn wherever_a_hub_is_killed_each_conversation_begins_once() {
         assert_eq!(rooms.as_array().map(Vec::len), Some(3), "killed after {commands} commands");
     }
 }
+
+#[test]
+fn what_was_done_before_a_hub_was_killed_is_not_done_over_what_others_have_done_since() {
+    for commands in 0..12 {
+        let what = format!("killed after {commands} commands");
+        let (mut world, [ann, bob, eve]) = world();
+        let room = world.private(1, "Budget");
+        let login = world.session(1).login.expect("signed in");
+        world.ask(1, json!({"type": "invite", "room": room, "person": eve}));
+        for text in ["one", "two"] {
+            world.ask(5, say("lobby", text));
+        }
+        let ask = |world: &mut World, conn, kind: &str, more: Value| {
+            let mut frame = json!({"type": kind, "room": room, "id": kind});
+            frame.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            world.asked(conn, &frame)
+        };
+        let batch = vec![
+            ask(&mut world, 1, "invite", json!({"person": bob})),
+            ask(&mut world, 1, "remove", json!({"person": eve})),
+            ask(&mut world, 1, "rename", json!({"title": "first"})),
+            ask(&mut world, 1, "topic", json!({"topic": "first"})),
+            ask(&mut world, 1, "archive", json!({"archived": true})),
+            ask(&mut world, 1, "read", json!({"room": "lobby", "seq": 1})),
+            ask(&mut world, 1, "quiet", json!({"room": "lobby", "on": true})),
+        ];
+        let meanwhile = vec![
+            ask(&mut world, 2, "remove", json!({"person": bob})),
+            ask(&mut world, 2, "invite", json!({"person": eve})),
+            ask(&mut world, 2, "rename", json!({"title": "second"})),
+            ask(&mut world, 2, "topic", json!({"topic": "second"})),
+            ask(&mut world, 2, "archive", json!({"archived": false})),
+            ask(&mut world, 2, "read", json!({"room": "lobby", "seq": 2})),
+            ask(&mut world, 2, "quiet", json!({"room": "lobby", "on": false})),
+        ];
+        world.forget();
+        world.kill_during(commands, batch, meanwhile);
+        let own = world.received(1);
+        for id in ["invite", "remove", "rename", "topic", "archive", "read", "quiet"] {
+            assert!(own.iter().any(|frame| frame["id"] == id && frame["type"] != "error"), "{what}: {own:?}");
+        }
+        let last = |kind: &str, person: i64| {
+            own.iter().rfind(|frame| frame["type"] == kind && frame["person"]["id"] == person).cloned()
+        };
+        for (person, is_member) in [(bob, false), (eve, true)] {
+            if let Some(told) = last("membership", person) {
+                assert_eq!(told["member"], is_member, "{what}");
+            }
+        }
+        assert!(world.listed(3, &room).is_none() && world.listed(4, &room).is_some(), "{what}");
+        world.page(7, login, &[]);
+        let mut listed = world.listed(7, &room).expect("it is Ann's");
+        assert_eq!(
+            [listed["title"].take(), listed["topic"].take(), listed["archived"].take()],
+            [json!("second"), json!("second"), Value::Null],
+            "{what}"
+        );
+        let lobby = world.listed(7, "lobby").expect("everybody's");
+        assert_eq!((&lobby["read"], &lobby["muted"]), (&json!(2), &Value::Null), "{what}: {ann}");
+    }
+}
