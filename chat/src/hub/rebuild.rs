@@ -55,6 +55,7 @@ impl<O: Outbox> Hub<O> {
             self.send_away(conn, Farewell::SignedOut);
             return;
         }
+        let joined = session.rooms.len();
         self.admit(conn, session);
         // A hub that died while it put a connection into a room would have changed the session last. The room is entered
         // when the request comes again; until then its messages are none of the connection's. And one that died while it
@@ -67,6 +68,11 @@ impl<O: Outbox> Hub<O> {
             if !is_there {
                 self.outbox.send(Outgoing::Leave { conn, group }).await;
             }
+        }
+        // Rooms that it has been put out of are not its own again when its person is invited once more.
+        if let Some(person) = self.people.get(conn).filter(|person| person.rooms.len() < joined) {
+            let session = person.session(&self.rooms).encode();
+            self.outbox.send(Outgoing::Session { conn, session }).await;
         }
     }
 }

@@ -131,3 +131,26 @@ fn what_was_done_before_a_hub_was_killed_is_not_done_over_what_others_have_done_
         assert_eq!((&lobby["read"], &lobby["muted"]), (&json!(2), &Value::Null), "{what}: {ann}");
     }
 }
+
+#[test]
+fn whoever_was_removed_while_a_hub_was_killed_and_is_invited_again_comes_in_anew() {
+    for commands in 0..8 {
+        let what = format!("killed after {commands} commands");
+        let (mut world, [_, bob, _]) = world();
+        let room = world.private(1, "Budget");
+        let invite = json!({"type": "invite", "room": room, "person": bob});
+        world.ask(1, invite.clone());
+        for conn in [1, 3] {
+            world.ask(conn, json!({"type": "join", "room": room}));
+        }
+        let batch = vec![world.asked(1, &json!({"type": "remove", "room": room, "person": bob}))];
+        world.kill_during(commands, batch, vec![]);
+        world.ask(1, invite);
+        world.replace_hub();
+        assert_eq!(world.refusal(3, say(&room, "hi")), "not_joined", "{what}");
+        assert_eq!(world.answer(3, json!({"type": "join", "room": room}))[0]["type"], "joined", "{what}");
+        world.forget();
+        world.ask(1, say(&room, "hi"));
+        assert_eq!(each(&world.received(3), "data"), ["hi"], "{what}");
+    }
+}
