@@ -171,7 +171,7 @@ pub(crate) const PRIVATE_MEMBERS_MAX: usize = 500;
 pub(crate) const ROOMS_BYTES_MAX: usize = 400 * 1024;
 
 /// Bytes of JSON of all rooms that are told at one time. It takes rooms that are all called and described at the greatest length
-/// to come near; what is left out are conversations that nobody has used for long.
+/// to come near; what is left out are the public ones that were made last.
 pub(crate) const ROOMS_LISTED_BYTES_MAX: usize = 1024 * 1024;
 
 /// People whom one message mentions.

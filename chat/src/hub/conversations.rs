@@ -236,8 +236,8 @@ impl<O: Outbox> Hub<O> {
         })
     }
 
-    /// All rooms that somebody may see: public ones, private ones, and direct ones, of which those come first that were used
-    /// last.
+    /// All rooms that somebody may see: the lobby, private ones, direct ones, of which those come first that were used last, and
+    /// the other public ones. If there are too many, what is somebody's own is not among those that are left out.
     pub(super) fn room_list(&self, conn: ConnectionId) -> Result<RoomList, Refusal> {
         let onlooker = self.onlooker(conn);
         let mut private = Vec::new();
@@ -255,7 +255,9 @@ impl<O: Outbox> Hub<O> {
         direct.truncate(DIRECT_LISTED_MAX);
         let mut list = RoomList::default();
         let mut bytes = 0;
-        for room in self.rooms.public().iter().chain(&private).chain(&direct) {
+        let public = self.rooms.public();
+        let (lobby, public) = public.split_at(public.len().min(1));
+        for room in lobby.iter().chain(&private).chain(&direct).chain(public) {
             let summary = self.summary(*room, Some(onlooker))?;
             let json = summary.to_json();
             bytes += json.len() + 1;

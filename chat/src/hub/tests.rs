@@ -17,6 +17,7 @@ mod conversations;
 mod departures;
 mod folding;
 mod imitation;
+mod lists;
 mod messages;
 mod paces;
 mod presence;
