@@ -1,6 +1,6 @@
 //! The rooms there are: their titles, their counters and who is in them. Rooms are never removed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub(crate) struct Room {
     /// Of the last message that mentions anybody, or one that did: what comes after it need not be looked through.
     pub(crate) last_mention: u64,
     stored: Stored,
+    /// Of a public one: what it is found by in [`Rooms::by_look`].
+    looks: Vec<String>,
     pub(crate) members: Members,
 }
 
@@ -90,8 +92,9 @@ pub(crate) struct Rooms {
     public: Vec<RoomIndex>,
     by_key: HashMap<Arc<str>, RoomIndex>,
     by_id: HashMap<i64, RoomIndex>,
-    /// Public ones by what their titles look like; of two that look the same, the older one.
-    by_look: HashMap<String, RoomIndex>,
+    /// Public ones by what their keys and titles look like, the older ones first: the titles that are stored, and those of the open
+    /// transaction.
+    by_look: HashMap<String, BTreeSet<RoomIndex>>,
     /// Those to which the open transaction has done something.
     touched: Vec<RoomIndex>,
 }
@@ -113,7 +116,6 @@ impl Rooms {
         self.by_id.insert(row.id, index);
         if row.kind == Kind::Public {
             self.public.push(index);
-            self.note_look(index, &title);
         }
         let position = Position { seq: row.seq, change: row.change };
         self.rooms.push(Room {
@@ -129,16 +131,38 @@ impl Rooms {
             last_row: row.last_row,
             last_mention: row.last_mention,
             stored: Stored { position, title, topic, is_archived: row.is_archived },
+            looks: Vec::new(),
             members: Members::default(),
         });
+        self.note_looks(index);
         index
     }
 
-    /// A title that is taken for this public room's from here on; what it was called before still is.
-    pub(crate) fn note_look(&mut self, index: RoomIndex, title: &str) {
-        for look in lookalike::keys(title) {
-            self.by_look.entry(look).or_insert(index);
+    /// Another title; what the room was called before is not taken for it any more once this one is stored.
+    pub(crate) fn rename(&mut self, index: RoomIndex, title: &str) {
+        self.touch(index).title = title.into();
+        self.note_looks(index);
+    }
+
+    fn note_looks(&mut self, index: RoomIndex) {
+        let room = &mut self.rooms[index.0];
+        if room.kind != Kind::Public {
+            return;
         }
+        let titles = BTreeSet::from([&room.key, &room.title, &room.stored.title]);
+        let looks: Vec<_> = titles.into_iter().flat_map(|title| lookalike::keys(title)).collect();
+        for look in std::mem::take(&mut room.looks) {
+            if let Some(rooms) = self.by_look.get_mut(&look) {
+                rooms.remove(&index);
+                if rooms.is_empty() {
+                    self.by_look.remove(&look);
+                }
+            }
+        }
+        for look in &looks {
+            self.by_look.entry(look.clone()).or_default().insert(index);
+        }
+        room.looks = looks;
     }
 
     /// Are there as many as there may be?
@@ -153,9 +177,11 @@ impl Rooms {
         self.by_key.get(key).copied()
     }
 
-    /// The public room that one of this title would be taken for.
-    pub(crate) fn find_original(&self, title: &str) -> Option<RoomIndex> {
-        lookalike::keys(title).iter().find_map(|look| self.by_look.get(look).copied())
+    /// The public room, but for one, that one of this title would be taken for.
+    pub(crate) fn find_original(&self, title: &str, except: Option<RoomIndex>) -> Option<RoomIndex> {
+        let looks = lookalike::keys(title);
+        let mut found = looks.iter().filter_map(|look| self.by_look.get(look)).flatten().copied();
+        found.find(|room| Some(*room) != except)
     }
 
     pub(crate) fn with_id(&self, id: i64) -> Option<RoomIndex> {
@@ -177,15 +203,25 @@ impl Rooms {
 
     /// What was recorded is stored.
     pub(crate) fn commit(&mut self) {
-        for index in self.touched.drain(..) {
-            self.rooms[index.0].commit();
+        for index in std::mem::take(&mut self.touched) {
+            let room = &mut self.rooms[index.0];
+            let is_renamed = room.title != room.stored.title;
+            room.commit();
+            if is_renamed {
+                self.note_looks(index);
+            }
         }
     }
 
     /// What was recorded since the last commit never happened.
     pub(crate) fn roll_back(&mut self) {
-        for index in self.touched.drain(..) {
-            self.rooms[index.0].roll_back();
+        for index in std::mem::take(&mut self.touched) {
+            let room = &mut self.rooms[index.0];
+            let is_renamed = room.title != room.stored.title;
+            room.roll_back();
+            if is_renamed {
+                self.note_looks(index);
+            }
         }
     }
 }
@@ -231,5 +267,30 @@ mod tests {
         rooms.roll_back();
         assert_eq!(&*rooms[lobby].topic, "");
         assert_eq!((rooms[lobby].position(), rooms[lobby].committed()), (stored, stored));
+    }
+
+    #[test]
+    fn a_room_is_taken_for_its_key_and_its_title_and_for_nothing_that_it_was_called_in_between() {
+        let row =
+            |id: i64, key: &str| RoomRow { id, key: key.into(), title: key.into(), ..RoomRow::default() };
+        let mut rooms = Rooms::load(vec![row(1, "tea"), row(2, "milk")]);
+        let tea = rooms.find("tea").expect("there");
+        let found = |rooms: &Rooms| {
+            ["Теа", "coffee", "cocoa"].map(|title| rooms.find_original(title, None).is_some())
+        };
+        assert_eq!(found(&rooms), [true, false, false]);
+        rooms.rename(tea, "Coffee");
+        assert_eq!(found(&rooms), [true, true, false]);
+        rooms.roll_back();
+        assert_eq!(found(&rooms), [true, false, false], "it was not stored");
+        for title in ["Coffee", "Cocoa"] {
+            rooms.rename(tea, title);
+            rooms.commit();
+        }
+        assert_eq!(found(&rooms), [true, false, true]);
+        assert_eq!(rooms.find_original("cocoa", Some(tea)), None, "it may be written in another way");
+        let milk = rooms.find("milk").expect("there");
+        rooms.rename(tea, "milk");
+        assert_eq!(rooms.find_original("Milk", Some(tea)), Some(milk), "another one that looks the same");
     }
 }

@@ -108,7 +108,7 @@ impl<O: Outbox> Hub<O> {
         if is_private {
             return self.create_private(caller, title, topic);
         }
-        if let Some(room) = self.rooms.find(key).or_else(|| self.rooms.find_original(title)) {
+        if let Some(room) = self.rooms.find(key).or_else(|| self.rooms.find_original(title, None)) {
             return Err(room_exists(&self.rooms[room].key));
         }
         let creator = self.people.get(caller.conn).and_then(Person::number);

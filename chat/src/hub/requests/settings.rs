@@ -8,7 +8,7 @@ use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::protocol::conversation::Kind;
 use crate::protocol::{Code, LOBBY, Refusal};
-use crate::rooms::{Room, RoomIndex};
+use crate::rooms::{Room, RoomIndex, Rooms};
 
 impl<O: Outbox> Hub<O> {
     /// Another title; the key stays.
@@ -21,18 +21,17 @@ impl<O: Outbox> Hub<O> {
     ) -> Result<(), Refusal> {
         let room = self.managed(caller, room)?;
         if self.rooms[room].kind == Kind::Public {
-            let taken = self.rooms.find(key).or_else(|| self.rooms.find_original(title));
-            if let Some(other) = taken.filter(|other| *other != room) {
+            let taken = self.rooms.find(key).filter(|other| *other != room);
+            if let Some(other) = taken.or_else(|| self.rooms.find_original(title, Some(room))) {
                 return Err(room_exists(&self.key(other)));
             }
-            self.rooms.note_look(room, title);
         }
-        self.settle_room(caller, room, |room| room.title = title.into())
+        self.settle_room(caller, room, |rooms| rooms.rename(room, title))
     }
 
     pub(super) fn set_topic(&mut self, caller: &Caller, room: &str, topic: &str) -> Result<(), Refusal> {
         let room = self.managed(caller, room)?;
-        self.settle_room(caller, room, |room| room.topic = topic.into())
+        self.settle_room(caller, room, |rooms| rooms.touch(room).topic = topic.into())
     }
 
     pub(super) fn archive(&mut self, caller: &Caller, room: &str, on: bool) -> Result<(), Refusal> {
@@ -40,7 +39,7 @@ impl<O: Outbox> Hub<O> {
         if &*self.rooms[room].key == LOBBY {
             return Err(Refusal::new(Code::NotAllowed, "The lobby is always open.").room(LOBBY));
         }
-        self.settle_room(caller, room, |room| room.is_archived = on)
+        self.settle_room(caller, room, |rooms| rooms.touch(room).is_archived = on)
     }
 
     /// A room that the caller may change.
@@ -69,12 +68,12 @@ impl<O: Outbox> Hub<O> {
         &mut self,
         caller: &Caller,
         index: RoomIndex,
-        change: impl FnOnce(&mut Room),
+        change: impl FnOnce(&mut Rooms),
     ) -> Result<(), Refusal> {
         let of = |room: &Room| (room.title.clone(), room.topic.clone(), room.is_archived);
         let before = of(&self.rooms[index]);
-        let room = self.rooms.touch(index);
-        change(room);
+        change(&mut self.rooms);
+        let room = &self.rooms[index];
         let now = of(room);
         if now != before {
             let (title, topic, is_archived) = &now;
