@@ -146,8 +146,13 @@ impl<O: Outbox> Hub<O> {
     /// Carries out commands of a batch, in order.
     async fn handle(&mut self, batch: Vec<Command>) {
         for command in batch {
-            // Rooms come into being rarely: one transaction each, and nothing to undo if it fails.
-            if command.creates_room() || self.effects_bytes > BATCH_BYTES_MAX {
+            // Rooms come into being rarely: one transaction each, and nothing to undo if it fails. To get to know whoever asks
+            // may take one, too.
+            let creates_room = command.creates_room();
+            if creates_room {
+                self.person(command.conn, &command.session);
+            }
+            if creates_room || self.effects_bytes > BATCH_BYTES_MAX {
                 self.settle().await;
             }
             self.apply(command);

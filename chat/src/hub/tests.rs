@@ -26,6 +26,7 @@ mod resume;
 mod standing;
 mod successor;
 mod unread;
+mod unstored;
 
 /// Stands in for the library: knows what it keeps for each connection, and what each was sent.
 #[derive(Clone, Default)]

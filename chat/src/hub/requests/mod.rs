@@ -72,7 +72,7 @@ impl<O: Outbox> Hub<O> {
 
     /// Who is at the other end. A hub that was started since does not know connections that have closed meanwhile, but
     /// what they had asked for before is still carried out.
-    fn person(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Person> {
+    pub(in crate::hub) fn person(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Person> {
         if self.people.get(conn).is_none() {
             let Some(session) = Session::decode(session) else {
                 tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
