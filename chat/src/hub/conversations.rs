@@ -72,14 +72,14 @@ impl<O: Outbox> Hub<O> {
 
     /// What was changed since the last commit never happened.
     pub(super) fn look_up_all(&mut self) {
+        let mut rooms = Vec::new();
         for person in self.memberships.people() {
-            let before: Vec<_> = self.memberships.of(person).map(|(room, _)| room).collect();
+            rooms.extend(self.memberships.of(person).map(|(room, _)| (person, room)));
             self.look_up(person);
-            let now: Vec<_> = self.memberships.of(person).map(|(room, _)| room).collect();
-            for conn in self.people.of_person(person).to_vec() {
-                before.iter().chain(&now).for_each(|room| self.see_where(conn, *room));
-            }
+            rooms.extend(self.memberships.of(person).map(|(room, _)| (person, room)));
         }
+        self.move_back();
+        rooms.into_iter().for_each(|(person, room)| self.look_for(person, room));
     }
 
     /// Notes whether a connection is in a room that its person is a member of.

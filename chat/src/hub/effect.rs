@@ -97,6 +97,8 @@ pub(super) struct View {
     pub(super) members: MemberList,
     /// What is told to nobody else.
     pub(super) place: Place,
+    /// By what is in the open transaction: if that is not stored, nobody has come in.
+    pub(super) is_recorded: bool,
 }
 
 impl<O: Outbox> Hub<O> {
@@ -108,19 +110,19 @@ impl<O: Outbox> Hub<O> {
             Effect::WhenStored(_) => {}
             Effect::Answer { conn, frame, .. } if stored => self.answer(conn, frame).await,
             Effect::Answer { conn, id, room, .. } => {
-                self.answer(conn, Refusal::internal().id(id).room(&*room).to_json()).await;
+                self.answer(conn, not_stored(id, &room)).await;
             }
             Effect::Deliver(delivery) if stored => self.deliver(delivery).await,
             Effect::Deliver(Delivery { conn, id, room, .. }) => {
                 if let Some(conn) = conn {
-                    self.answer(conn, Refusal::internal().id(id).room(&*room).to_json()).await;
+                    self.answer(conn, not_stored(id, &room)).await;
                 }
             }
             Effect::Repeat { asker, room, message } => {
                 let id = asker.id;
                 let frame = match stored {
                     true => message.to_json(&room, id.as_deref()),
-                    false => Refusal::internal().id(id).room(&*room).to_json(),
+                    false => not_stored(id, &room),
                 };
                 self.answer(asker.conn, frame).await;
             }
@@ -129,18 +131,18 @@ impl<O: Outbox> Hub<O> {
             }
             Effect::Change { room, stored: StoredChange { conn, request_id, .. }, .. } => {
                 if let Some(conn) = ConnectionId::new(conn) {
-                    self.answer(conn, Refusal::internal().id(request_id).room(&*room).to_json()).await;
+                    self.answer(conn, not_stored(request_id, &room)).await;
                 }
             }
             Effect::Unchanged { asker, room, number, change } => {
                 let frame = match stored {
                     true => change.to_json(&room, number, asker.id.as_deref()),
-                    false => Refusal::internal().id(asker.id).room(&*room).to_json(),
+                    false => not_stored(asker.id, &room),
                 };
                 self.answer(asker.conn, frame).await;
             }
-            Effect::Joined(view) => self.answer_join(view).await,
-            Effect::Resumed { views } => self.answer_resume(views).await,
+            Effect::Joined(view) => self.answer_join(view, stored).await,
+            Effect::Resumed { views } => self.answer_resume(views, stored).await,
             Effect::History { asker, room, place, limit } => {
                 let room = self.rooms[room].reference();
                 let page = self.writer.page(&room, place, limit, PAGE_BYTES_MAX, &asker.viewer);
@@ -193,8 +195,12 @@ impl<O: Outbox> Hub<O> {
         self.outbox.send(Outgoing::Push { conn, frame: frame.into() }).await;
     }
 
-    async fn answer_join(&self, View { asker, room, position, members, place }: View) {
+    async fn answer_join(&self, view: View, stored: bool) {
+        let View { asker, room, position, members, place, is_recorded } = view;
         let room = &self.rooms[room];
+        if is_recorded && !stored {
+            return self.answer(asker.conn, not_stored(asker.id, &room.key)).await;
+        }
         let position = stored_of(position, room);
         let page = self.page(room.reference(), position.seq, PAGE_BYTES_MAX, &asker);
         let frame = page.map(|page| {
@@ -203,10 +209,14 @@ impl<O: Outbox> Hub<O> {
         self.answer(asker.conn, or_internal(frame, &asker, &room.key)).await;
     }
 
-    async fn answer_resume(&self, views: Vec<(View, Known)>) {
+    async fn answer_resume(&self, views: Vec<(View, Known)>, stored: bool) {
         let mut bytes_left = RESUME_BYTES_MAX;
-        for (View { asker, room, position, members, place }, known) in views {
+        for (View { asker, room, position, members, place, is_recorded }, known) in views {
             let room = &self.rooms[room];
+            if is_recorded && !stored {
+                self.answer(asker.conn, not_stored(asker.id, &room.key)).await;
+                continue;
+            }
             let position = stored_of(position, room);
             let missed = self.missed(room.reference(), known, position, bytes_left, &asker);
             let frame = missed.map(|missed| {
@@ -274,6 +284,10 @@ impl<O: Outbox> Hub<O> {
 fn stored_of(position: Position, room: &Room) -> Position {
     let Position { seq, change } = room.committed();
     Position { seq: position.seq.min(seq), change: position.change.min(change) }
+}
+
+fn not_stored(id: Option<String>, room: &str) -> String {
+    Refusal::internal().id(id).room(room).to_json()
 }
 
 /// The frame, or the error that takes its place.

@@ -19,6 +19,7 @@ mod departures;
 mod effect;
 mod memberships;
 mod mentions;
+mod moves;
 pub(crate) mod outbox;
 mod pace;
 mod people;
@@ -46,6 +47,7 @@ use attempts::Attempts;
 use departures::Departures;
 use effect::Effect;
 use memberships::Memberships;
+use moves::Move;
 use outbox::Outbox;
 use pace::Pace;
 use people::People;
@@ -105,6 +107,8 @@ pub(crate) struct Hub<O> {
     departures: Departures,
     late_copies: LateCopies,
     are_guests_allowed: bool,
+    /// By what is in the open transaction.
+    moves: Vec<Move>,
     /// What is to be done once the open transaction is committed.
     effects: Vec<Effect>,
     /// About as much as the answers among them hold.
@@ -133,6 +137,7 @@ impl<O: Outbox> Hub<O> {
             departures: Departures::new(leave_grace),
             late_copies: LateCopies::default(),
             are_guests_allowed,
+            moves: Vec::new(),
             effects: Vec::new(),
             effects_bytes: 0,
         })
@@ -176,6 +181,7 @@ impl<O: Outbox> Hub<O> {
         } else {
             true
         };
+        self.moves.clear();
         self.effects_bytes = 0;
         for effect in std::mem::take(&mut self.effects) {
             self.carry_out(effect, stored).await;

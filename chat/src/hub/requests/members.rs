@@ -8,6 +8,7 @@ use super::{Caller, not_joined};
 use crate::hub::Hub;
 use crate::hub::calls::unreadable;
 use crate::hub::effect::Effect;
+use crate::hub::moves::{Move, Way};
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
 use crate::limits::{
@@ -86,7 +87,9 @@ impl<O: Outbox> Hub<O> {
         self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, someone));
         if is_news {
             let by = self.name_of(caller.conn);
+            let from = self.effects.len();
             self.put_out_all(someone.id, room, None);
+            self.once_stored(from);
             self.publish_to_room(room, conversation::membership(&key, someone, false, &by));
         }
     }
@@ -107,6 +110,7 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn end_stay(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
         let conn = caller.conn;
         let key = self.key(room);
+        let from = self.effects.len();
         let number = self.people.get(conn).and_then(Person::number);
         let membership = number.and_then(|number| Some((number, self.memberships.get(number, room)?)));
         if let Some((number, membership)) = membership {
@@ -136,6 +140,10 @@ impl<O: Outbox> Hub<O> {
             self.publish_to_room(room, conversation::membership(&key, &someone, false, &by));
         }
         self.changed(caller);
+        if number.is_some() {
+            self.moves.extend(name.map(|_| Move { conn, room, way: Way::Out }));
+            self.once_stored(from);
+        }
         Ok(())
     }
 
@@ -148,6 +156,7 @@ impl<O: Outbox> Hub<O> {
             let name = self.put_out(conn, room);
             self.tell(conn, frame.clone());
             if let Some(name) = name {
+                self.moves.push(Move { conn, room, way: Way::Out });
                 self.depart(room, &name, None);
                 if let Some(person) = self.people.get(conn) {
                     let session = person.session(&self.rooms).encode();

@@ -1,7 +1,10 @@
 //! Rooms: who comes in, and which there are.
 
+use switchboard::ConnectionId;
+
 use super::Caller;
 use crate::hub::effect::{Effect, View};
+use crate::hub::moves::{Move, Way};
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
@@ -15,25 +18,34 @@ use crate::store::{Membership, NewRoom};
 impl<O: Outbox> Hub<O> {
     pub(super) fn join(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let room = self.find(caller.conn, room)?;
-        let Entrance { view, is_new, notice } = self.come_in(caller, room)?;
+        let from = self.effects.len();
+        let Entrance { view, came, notice } = self.come_in(caller, room)?;
+        if view.is_recorded {
+            self.moves.extend(came);
+        }
+        let is_recorded = view.is_recorded;
         self.effects.push(Effect::Joined(view));
         self.effects.extend(notice);
-        if is_new {
+        if came.is_some() {
             self.changed(caller);
+        }
+        if is_recorded {
+            self.once_stored(from);
         }
         Ok(())
     }
 
     pub(super) fn resume(&mut self, caller: &Caller, rooms: Vec<(String, Known)>) {
+        let from = self.effects.len();
         let mut views = Vec::new();
         let mut notices = Vec::new();
-        let mut has_changed = false;
+        let mut moves = Vec::new();
         for (key, known) in rooms {
             match self.find(caller.conn, &key).and_then(|room| self.come_in(caller, room)) {
-                Ok(Entrance { view, is_new, notice }) => {
+                Ok(Entrance { view, came, notice }) => {
                     views.push((view, known));
                     notices.extend(notice);
-                    has_changed |= is_new;
+                    moves.extend(came);
                 }
                 Err(refusal) => {
                     let refusal = refusal.room(shown_room(&key)).id(caller.id.clone());
@@ -41,53 +53,77 @@ impl<O: Outbox> Hub<O> {
                 }
             }
         }
+        // They are in one session: all of them are stored, or none.
+        let is_recorded = views.iter().any(|(view, _)| view.is_recorded);
+        views.iter_mut().for_each(|(view, _)| view.is_recorded = is_recorded);
         self.effects.push(Effect::Resumed { views });
         self.effects.extend(notices);
-        if has_changed {
+        if !moves.is_empty() {
             self.changed(caller);
+        }
+        if is_recorded {
+            self.moves.extend(moves);
+            self.once_stored(from);
         }
     }
 
     /// Puts a connection into a room, if it is not there yet, and its person with it.
     fn come_in(&mut self, caller: &Caller, room: RoomIndex) -> Result<Entrance, Refusal> {
         let conn = caller.conn;
-        let mut entrance = None;
-        let number = self.people.get(conn).and_then(Person::number);
-        if let Some(person) = self.people.get_mut(conn)
-            && let Some(name) = person.name.clone()
-            && !person.rooms.contains(&room)
+        let person = self.people.get(conn);
+        let number = person.and_then(Person::number);
+        let newcomer = person.filter(|person| !person.rooms.contains(&room));
+        if newcomer.is_some_and(|person| person.rooms.len() >= ROOMS_PER_CONNECTION_MAX) {
+            return Err(too_many_rooms().room(&*self.rooms[room].key));
+        }
+        let name = newcomer.and_then(|person| person.name.clone());
+        // First what can fail: whoever is told of it is not in the room.
+        let mut belonging = Belonging::default();
+        if let Some(person) = number {
+            belonging = self.belong(caller, person, room, name.is_some())?;
+        }
+        let place = self.place(number, room)?;
+        let (mut notice, mut came) = (None, None);
+        if let Some(name) = name
+            && let Some(person) = self.people.get_mut(conn)
         {
-            if person.rooms.len() >= ROOMS_PER_CONNECTION_MAX {
-                return Err(too_many_rooms().room(&*self.rooms[room].key));
-            }
             person.rooms.push(room);
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Room(self.rooms[room].id) }));
             self.see_where(conn, room);
-            entrance = Some(self.entered(room, &name, conn));
+            let was_there = self.rooms[room].members.contains(&name);
+            notice = self.entered(room, &name, conn);
+            came = Some(Move { conn, room, way: Way::In { was_there } });
         }
-        if let Some(person) = number {
-            self.belong(caller, person, room, entrance.is_some())?;
+        if let Err(refusal) = self.tell_room_to(&belonging.pages, room, None) {
+            tracing::error!(?refusal, "somebody's other pages were not told that they have come into a room");
         }
         let asker = self.asker(caller);
         let members = self.member_list(room);
         self.effects_bytes += members.names.len() + members.people.len();
-        let place = self.place(number, room)?;
-        let view = View { asker, room, position: self.rooms[room].position(), members, place };
-        Ok(Entrance { view, is_new: entrance.is_some(), notice: entrance.flatten() })
+        let position = self.rooms[room].position();
+        let view = View { asker, room, position, members, place, is_recorded: belonging.is_recorded };
+        Ok(Entrance { view, came, notice })
     }
 
     /// Whoever comes into a public room is a member of it from then on, and whoever comes into a conversation that they had
-    /// hidden has it in their list again. Their other pages are told. `is_new`: the connection was not there before.
-    fn belong(&mut self, caller: &Caller, person: i64, room: RoomIndex, is_new: bool) -> Result<(), Refusal> {
+    /// hidden has it in their list again. `is_new`: the connection was not there before.
+    fn belong(
+        &mut self,
+        caller: &Caller,
+        person: i64,
+        room: RoomIndex,
+        is_new: bool,
+    ) -> Result<Belonging, Refusal> {
         let known = self.memberships.get(person, room);
         let membership = match known {
             None => Membership { read: self.rooms[room].seq, ..Membership::default() },
             Some(known) => Membership { is_hidden: false, ..known },
         };
-        if known != Some(membership) {
+        let is_recorded = known != Some(membership);
+        if is_recorded {
             self.put_membership(person, room, membership)?;
         } else if !(is_new && caller.again) {
-            return Ok(());
+            return Ok(Belonging::default());
         }
         let was_hidden = known.is_some_and(|known| known.is_hidden);
         // Whoever asks again may have been told in between that it is gone.
@@ -95,7 +131,7 @@ impl<O: Outbox> Hub<O> {
             true => self.people.pages_of(person),
             false => self.other_pages(person, caller.conn),
         };
-        self.tell_room_to(&pages, room, None)
+        Ok(Belonging { is_recorded, pages })
     }
 
     pub(super) fn create(
@@ -135,9 +171,18 @@ struct Entrance {
     /// What the connection will be shown.
     view: View,
     /// It was not there before.
-    is_new: bool,
+    came: Option<Move>,
     /// What the others are told.
     notice: Option<Effect>,
+}
+
+/// What somebody has to do with a room.
+#[derive(Debug, Default)]
+struct Belonging {
+    /// The open transaction has it.
+    is_recorded: bool,
+    /// Their pages that are to be told.
+    pages: Vec<ConnectionId>,
 }
 
 pub(super) fn room_exists(key: &str) -> Refusal {
