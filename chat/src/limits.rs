@@ -187,8 +187,9 @@ pub(crate) const MENTION_LOOKUPS_MAX: usize = 20;
 /// and those whose name is written exactly so.
 pub(crate) const MENTIONABLE_MAX: usize = 1_000;
 
-/// Mentions that are counted: nobody reads a larger number, and counting costs time.
-pub(crate) const MENTIONS_COUNTED_MAX: usize = 1_000;
+/// Mentions that are counted, here and by clients: nobody reads a larger number, and they are counted for each connection that is told
+/// of a message.
+pub(crate) const MENTIONS_COUNTED_MAX: usize = 100;
 
 /// Milliseconds between two notices that somebody writes; what comes in between is dropped.
 pub(crate) const TYPING_EVERY_MS: u64 = 2_000;
@@ -211,7 +212,8 @@ pub(crate) const MEMBERS_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of JSON of the people in one answer, who are the members with what they are doing.
 pub(crate) const PEOPLE_BYTES_MAX: usize = 64 * 1024;
 
-/// Members up to which a room is told who comes and goes, and connections up to which all are told who has come. Each notice goes to every member, so that n people who
+/// Members up to which a room is told who comes and goes, and connections up to which all are told who has come, or of a message in a
+/// room that they are not in. Each notice goes to every member, so that n people who
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
 pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
 

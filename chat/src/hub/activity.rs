@@ -9,6 +9,7 @@ use switchboard::{ConnectionId, Text};
 use super::Hub;
 use super::outbox::{Outbox, Outgoing};
 use super::people::Person;
+use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::markdown;
 use crate::protocol::Message;
 use crate::protocol::conversation::{self, Activity};
@@ -50,15 +51,16 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// The connections of members that are not in the room; if there are too many of those, of the members who are mentioned.
+    /// The connections of members that are not in the room; if there are too many members, or too many connections, those of the
+    /// members who are mentioned.
     fn elsewhere(&self, room: RoomIndex, message: &Message) -> Vec<ConnectionId> {
-        let conns = self.memberships.elsewhere(room);
-        if conns.is_empty() || !self.is_large(room) || message.mentions.contains(&EVERYBODY) {
-            return conns;
+        let Some(conns) = self.memberships.elsewhere(room) else { return Vec::new() };
+        let are_many = conns.len() > NOTICE_MEMBERS_MAX || self.is_large(room);
+        if !are_many || message.mentions.contains(&EVERYBODY) {
+            return conns.iter().copied().collect();
         }
-        // They are in order.
         let mentioned = message.mentions.iter().flat_map(|person| self.people.of_person(*person));
-        mentioned.filter(|conn| conns.binary_search(conn).is_ok()).copied().collect()
+        mentioned.filter(|conn| conns.contains(conn)).copied().collect()
     }
 
     /// After a message has changed that mentioned these people, or does now: those who have not read it count anew.

@@ -49,7 +49,7 @@ impl<O: Outbox> Hub<O> {
             let early = conn.filter(|conn| stored.client_id.is_some() && self.is_early(*conn, room));
             if self.rooms[room].kind == Kind::Direct {
                 // It may be new to them, or have been hidden.
-                let pages = self.memberships.elsewhere(room);
+                let pages: Vec<_> = self.memberships.elsewhere(room).into_iter().flatten().copied().collect();
                 if let Err(refusal) = self.tell_room_to(&pages, room, None) {
                     tracing::error!(?refusal, "somebody was not told of a conversation");
                 }

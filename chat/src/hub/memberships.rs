@@ -87,9 +87,9 @@ impl Memberships {
         }
     }
 
-    /// The connections of members that are not in the room.
-    pub(super) fn elsewhere(&self, room: RoomIndex) -> Vec<ConnectionId> {
-        self.elsewhere.get(&room).into_iter().flatten().copied().collect()
+    /// The connections of members that are not in the room, if there are any.
+    pub(super) fn elsewhere(&self, room: RoomIndex) -> Option<&BTreeSet<ConnectionId>> {
+        self.elsewhere.get(&room)
     }
 }
 

@@ -28,6 +28,9 @@ export const LOBBY = 'lobby';
 /** The close code by which the server says that the session has ended. */
 const SIGNED_OUT = 3501;
 
+/** The server counts no more mentions than that: nobody reads a larger number. */
+const MENTIONS_COUNTED_MAX = 100;
+
 /**
  * @typedef {object} SessionParts
  * @property {Store} store
@@ -362,7 +365,7 @@ export class Session {
     if (message.person !== undefined && message.person === self?.id) {
       room.stand({ member: room.member, read: message.seq, mentions: 0 });
       room.held = false;
-    } else if (speaksOf(message, self)) room.mentions += 1;
+    } else if (speaksOf(message, self)) room.mentions = Math.min(room.mentions + 1, MENTIONS_COUNTED_MAX);
     if (message.person !== undefined && room.kind === 'direct') room.reads.set(message.person, message.seq);
     this.#tellOf(room, [message]);
   }

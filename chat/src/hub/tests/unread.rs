@@ -1,6 +1,7 @@
 //! How far people have read, what they have not, and who is mentioned.
 
 use super::*;
+use crate::limits::MENTIONS_COUNTED_MAX;
 
 /// Ann (1 in the lobby, 2 nowhere) and Bob (3 in the lobby).
 fn world() -> (World, [i64; 2]) {
@@ -295,4 +296,31 @@ fn who_wrote_and_who_was_written_to_are_as_far_as_before_when_a_batch_comes_agai
         assert_eq!(world.listed(1, &room).expect("listed")["read"], 3, "{what}: she has written last");
         assert_eq!(world.listed(3, &room).expect("it is back")["unread"], 1, "{what}");
     }
+}
+
+#[test]
+fn of_more_connections_than_are_told_only_those_of_whoever_is_mentioned_are() {
+    let (mut world, [_, bob, eve]) = super::conversations::world();
+    let room = world.private(1, "Budget");
+    for person in [bob, eve] {
+        world.ask(1, json!({"type": "invite", "room": room, "person": person}));
+    }
+    world.ask(1, json!({"type": "join", "room": room}));
+    let index = world.hub.rooms.find(&room).expect("there");
+    for conn in 1_000..1_000 + NOTICE_MEMBERS_MAX as u64 {
+        world.hub.memberships.note_elsewhere(index, id(conn), true);
+    }
+    world.forget();
+    world.ask(1, say(&room, "hi @Bob"));
+    assert_eq!(each(&world.received(3), "type"), ["activity"]);
+    assert!(world.received(4).is_empty());
+}
+
+#[test]
+fn mentions_are_counted_up_to_a_bound() {
+    let (mut world, _) = world();
+    let count = MENTIONS_COUNTED_MAX + 1;
+    world.say_many(3, (0..count).map(|n| format!("{n} @Ann")));
+    let told = world.received(2).pop().expect("told");
+    assert_eq!(counts(&told), json!(["activity", count, MENTIONS_COUNTED_MAX]));
 }

@@ -98,7 +98,8 @@ fn count(room: &mut Value, frame: &Value, own: u64) {
             }
             let is_meant = list(&frame["mentions"]).any(|one| [0, own].contains(&number(one)));
             let read = number(&room["read"]);
-            go_to(room, read, seq - read, number(&room["mentions"]) + u64::from(is_meant));
+            let mentions = number(&room["mentions"]) + u64::from(is_meant);
+            go_to(room, read, seq - read, mentions.min(100));
         }
         _ => {}
     }
