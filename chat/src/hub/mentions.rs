@@ -29,7 +29,7 @@ impl<O: Outbox> Hub<O> {
         let id = self.rooms[room].id;
         let is_crowded = self.writer.count_members(id).map_err(unreadable)? > MENTIONABLE_MAX;
         let mut names: Names = if is_crowded {
-            self.names_of_those_here(room)
+            Names::new()
         } else {
             let members = self.writer.members(id, MENTIONABLE_MAX).map_err(unreadable)?;
             members.into_iter().map(|member| (fold(&member.name), member.id)).collect()
@@ -42,6 +42,9 @@ impl<O: Outbox> Hub<O> {
         let mut found = BTreeSet::new();
         for (place, candidate) in candidates.into_iter().enumerate() {
             let folded = fold(candidate);
+            if is_crowded {
+                self.add_those_here(room, &folded, &mut names);
+            }
             if is_crowded && place < MENTION_LOOKUPS_MAX {
                 let named = self.named_exactly(room, candidate)?;
                 names.extend(named.into_iter().filter(|(name, _)| begins_with(&folded, name)));
@@ -54,12 +57,17 @@ impl<O: Outbox> Hub<O> {
         Ok(found.into_iter().take(MENTIONS_MAX).collect())
     }
 
-    fn names_of_those_here(&self, room: RoomIndex) -> Names {
-        let name = |person: i64| {
-            let conn = self.people.of_person(person).first()?;
-            Some((fold(self.people.get(*conn)?.name.as_deref()?), person))
-        };
-        self.memberships.here(room).filter_map(name).collect()
+    /// Members who are here and with whose name a folded text begins.
+    fn add_those_here(&self, room: RoomIndex, text: &str, names: &mut Names) {
+        let ends = text.char_indices().map(|(at, character)| at + character.len_utf8());
+        for name in ends.map(|end| &text[..end]).filter(|name| begins_with(text, name)) {
+            if names.iter().any(|(known, person)| known == name && *person != EVERYBODY) {
+                continue;
+            }
+            let members = self.people.named(name).filter(|who| self.memberships.get(*who, room).is_some());
+            // Those and whoever writes.
+            names.extend(members.take(MENTIONS_MAX + 1).map(|person| (name.to_owned(), person)));
+        }
     }
 
     /// Members of a large room whose name a text begins with, letter by letter.

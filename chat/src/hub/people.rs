@@ -1,6 +1,6 @@
 //! Who is at the other end of each connection.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use switchboard::ConnectionId;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::pace::Buckets;
 use crate::account::Login;
+use crate::mentions::fold;
 use crate::rooms::{RoomIndex, Rooms};
 use crate::session::Session;
 use crate::ticket::Ticket;
@@ -17,7 +18,7 @@ use crate::ticket::Ticket;
 pub(super) struct Person {
     /// Asked for the subprotocol `switchboard.v1`.
     pub(super) v1: bool,
-    /// Given by `connect`.
+    /// Given by `connect`; changed by [`People::call`].
     pub(super) name: Option<Arc<str>>,
     /// What `connect` gave, or a key of the server's making: it makes ids unique to this connection.
     pub(super) client: Arc<str>,
@@ -117,6 +118,8 @@ pub(super) struct People {
     connections: HashMap<ConnectionId, Person>,
     /// Those of people with a session, by person.
     of_person: HashMap<i64, Vec<ConnectionId>>,
+    /// Those people by what they are called, in the form in which names are compared, and how many connections are called so.
+    named: HashMap<String, BTreeMap<i64, usize>>,
 }
 
 impl People {
@@ -124,7 +127,44 @@ impl People {
         if let Some(Login { person, .. }) = person.login {
             self.of_person.entry(person).or_default().push(conn);
         }
+        self.note_name(&person);
         self.connections.insert(conn, person);
+    }
+
+    /// A connection is called so from here on. What it was called before.
+    pub(super) fn call(&mut self, conn: ConnectionId, name: &Arc<str>) -> Option<Arc<str>> {
+        let mut person = self.connections.remove(&conn)?;
+        self.forget_name(&person);
+        let before = person.name.replace(name.clone());
+        self.note_name(&person);
+        self.connections.insert(conn, person);
+        before
+    }
+
+    /// The people with a session who are called so; `folded`: by what names are compared by.
+    pub(super) fn named(&self, folded: &str) -> impl Iterator<Item = i64> {
+        self.named.get(folded).into_iter().flatten().map(|(person, _)| *person)
+    }
+
+    fn note_name(&mut self, person: &Person) {
+        if let (Some(name), Some(number)) = (&person.name, person.number()) {
+            *self.named.entry(fold(name)).or_default().entry(number).or_default() += 1;
+        }
+    }
+
+    fn forget_name(&mut self, person: &Person) {
+        let (Some(name), Some(number)) = (&person.name, person.number()) else { return };
+        let name = fold(name);
+        let Some(people) = self.named.get_mut(&name) else { return };
+        if let Some(count) = people.get_mut(&number) {
+            *count -= 1;
+            if *count == 0 {
+                people.remove(&number);
+            }
+        }
+        if people.is_empty() {
+            self.named.remove(&name);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -165,6 +205,7 @@ impl People {
 
     pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {
         let removed = self.connections.remove(&conn)?;
+        self.forget_name(&removed);
         if let Some(Login { person, .. }) = removed.login
             && let Some(theirs) = self.of_person.get_mut(&person)
         {

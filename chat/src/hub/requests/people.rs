@@ -31,8 +31,8 @@ impl<O: Outbox> Hub<O> {
         let lobby = self.rooms.find(LOBBY);
         let Introduced { name, profile, is_renamed } = self.introduce(conn, name)?;
         let rooms_told = self.room_list(conn)?;
+        let before = self.people.call(conn, &name);
         let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
-        let before = person.name.replace(name.clone());
         let is_first = before.is_none();
         if let Some(client) = client {
             person.client = client.into();
@@ -132,9 +132,10 @@ impl<O: Outbox> Hub<O> {
         let others: Vec<_> =
             self.people.of_person(profile.id).iter().copied().filter(|other| *other != conn).collect();
         for other in others {
-            let Some(person) = self.people.get_mut(other) else { continue };
-            let Some(before) = person.name.clone().filter(|before| before != name) else { continue };
-            person.name = Some(name.clone());
+            let before = self.people.get(other).and_then(|person| person.name.clone());
+            let Some(before) = before.filter(|before| before != name) else { continue };
+            self.people.call(other, name);
+            let Some(person) = self.people.get(other) else { continue };
             let (rooms, v1) = (person.rooms.clone(), person.v1);
             let session = person.session(&self.rooms).encode();
             self.call(other, &before, name);

@@ -253,8 +253,19 @@ fn in_a_crowd_those_are_mentioned_who_are_here_and_others_by_their_name_as_it_is
         world.hub.writer.put_membership(person, lobby, Default::default(), 1).expect("stored");
     }
     world.hub.writer.commit().expect("committed");
-    world.ask(3, say("lobby", "@ann 和@李雷开会 @room"));
-    assert_eq!(world.received(3).pop().expect("own copy")["mentions"], json!([ann, li.person]));
+    let mentions = |world: &mut World, text: &str| {
+        world.ask(3, say("lobby", text));
+        world.received(3).pop().expect("own copy").get("mentions").cloned().unwrap_or_default()
+    };
+    assert_eq!(mentions(&mut world, "@ann 和@李雷开会 @room"), json!([ann, li.person]));
+    world.ask(1, json!({"type": "connect", "text": "Anna Li"}));
+    assert_eq!(mentions(&mut world, "@ann"), Value::Null, "she is called differently");
+    assert_eq!(mentions(&mut world, "@ANNA LI?"), json!([ann]));
+    world.close(1);
+    assert_eq!(mentions(&mut world, "@ANNA LI?"), json!([ann]), "she has another page");
+    world.close(2);
+    assert_eq!(mentions(&mut world, "@ANNA LI?"), Value::Null, "she is not here");
+    assert_eq!(mentions(&mut world, "@Anna Li?"), json!([ann]));
 }
 
 #[test]
