@@ -248,25 +248,33 @@ impl Writer {
         let since = integer(now_ms.saturating_sub(SESSION_UNUSED_MS_MAX));
         let transaction = self.connection_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM sessions WHERE used_ms <= ?1", [since])?;
-        transaction.execute(
+        let mut gone = delete(
+            &transaction,
             "DELETE FROM people WHERE password IS NULL AND banned = 0 AND muted_until_ms <= ?1
-             AND NOT EXISTS (SELECT 1 FROM sessions WHERE person = people.id)",
-            [integer(now_ms)],
+             AND NOT EXISTS (SELECT 1 FROM sessions WHERE person = people.id) RETURNING id",
+            integer(now_ms),
         )?;
         // Of too many the oldest; their sessions go with them.
-        transaction.execute(
+        gone.extend(delete(
+            &transaction,
             "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE password IS NULL
-             ORDER BY seen_ms DESC LIMIT -1 OFFSET ?1)",
-            [GUESTS_MAX as i64],
-        )?;
-        // In direct conversations they stay who they were to the others.
-        transaction.execute(
-            "DELETE FROM memberships WHERE person NOT IN (SELECT id FROM people)
-             AND room_id NOT IN (SELECT id FROM rooms WHERE kind = 2)",
-            [],
-        )?;
+             ORDER BY seen_ms DESC LIMIT -1 OFFSET ?1) RETURNING id",
+            GUESTS_MAX as i64,
+        )?);
+        // In direct conversations they stay who they were to the others. One by one: all memberships are many more.
+        for person in gone {
+            let mut end = transaction.prepare_cached(
+                "DELETE FROM memberships WHERE person = ?1 AND (SELECT kind FROM rooms WHERE id = room_id) <> 2",
+            )?;
+            end.execute([person])?;
+        }
         Ok(transaction.commit()?)
     }
+}
+
+/// The numbers of those that a statement deletes.
+fn delete(connection: &Connection, statement: &str, value: i64) -> rusqlite::Result<Vec<i64>> {
+    connection.prepare(statement)?.query_map([value], |row| row.get(0))?.collect()
 }
 
 fn open_session(

@@ -454,3 +454,19 @@ fn private_rooms_are_bounded_for_each_person_and_for_all() {
     assert_eq!(world.refusal(3, json!({"type": "direct", "people": [ann]})), "too_many_rooms");
     assert_eq!(world.answer(3, json!({"type": "create", "room": "Public"}))[0]["type"], "created");
 }
+
+#[test]
+fn whoever_is_forgotten_is_a_member_of_direct_conversations_alone() {
+    let (mut world, [_, _, eve]) = world();
+    let room = world.private(1, "Budget");
+    world.ask(1, json!({"type": "invite", "room": room, "person": eve}));
+    let direct = world.direct(1, &[eve]);
+    world.ask(4, json!({"type": "join", "room": "lobby"}));
+    world.close(4);
+    world.replace_hub();
+    world.hub.writer.end_sessions(eve).expect("ended");
+    world.guest("New");
+    let kept = world.hub.writer.memberships(eve).expect("read");
+    let rooms: Vec<_> = kept.iter().filter_map(|(id, _)| world.hub.rooms.with_id(*id)).collect();
+    assert_eq!(rooms, [world.hub.rooms.find(&direct).expect("there")]);
+}
