@@ -366,7 +366,12 @@ pub(crate) mod pace {
     pub(crate) const AWAYS: Rate = Rate::every_seconds(3, 20);
     pub(crate) const AWAYS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
 
-    /// `rooms`, `who`: answers of up to 100 KB.
+    /// Lists of all rooms, of up to [`ROOMS_LISTED_BYTES_MAX`](super::ROOMS_LISTED_BYTES_MAX). Every `welcome` has one, so clients
+    /// rarely ask.
+    pub(crate) const LISTS: Rate = Rate::every_seconds(2, 20);
+    pub(crate) const LISTS_OF_ADDRESS: Rate = Rate::per_second(5, 200);
+
+    /// `who`, `members`: answers of up to 100 KB.
     pub(crate) const LOOKS: Rate = Rate::per_second(5, 100);
 
     /// Pages of history: somebody who scrolls fast sees five in a second.

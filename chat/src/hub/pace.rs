@@ -22,6 +22,7 @@ enum Kind {
     Name,
     Join,
     Create,
+    List,
     Look,
     Away,
     Direct,
@@ -31,7 +32,7 @@ enum Kind {
     Begin,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -44,7 +45,8 @@ impl Kind {
             Request::Create { .. } => Self::Create,
             Request::Away { .. } => Self::Away,
             Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
-            Request::Rooms | Request::Who { .. } | Request::History { .. } | Request::Search(_) => Self::Look,
+            Request::Rooms => Self::List,
+            Request::Who { .. } | Request::History { .. } | Request::Search(_) => Self::Look,
             Request::Conversation(request) => Self::of_conversation(request),
         }
     }
@@ -72,6 +74,7 @@ impl Kind {
             Self::Name => (pace::NAMES, Some(pace::NAMES_OF_ADDRESS)),
             Self::Join => (pace::JOINS, Some(pace::JOINS_OF_ADDRESS)),
             Self::Create => (pace::ROOMS, Some(pace::ROOMS_OF_ADDRESS)),
+            Self::List => (pace::LISTS, Some(pace::LISTS_OF_ADDRESS)),
             Self::Look => (pace::LOOKS, None),
             Self::Away => (pace::AWAYS, Some(pace::AWAYS_OF_ADDRESS)),
             Self::Direct => (pace::DIRECTS, Some(pace::DIRECTS_OF_ADDRESS)),
@@ -90,7 +93,7 @@ impl Kind {
             Self::Name => "changing names",
             Self::Join => "going in and out of rooms",
             Self::Create => "creating rooms",
-            Self::Look => "asking",
+            Self::List | Self::Look => "asking",
             Self::Away => "coming and going",
             Self::Direct => "opening conversations",
             Self::Arrange => "changing rooms",

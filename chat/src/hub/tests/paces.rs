@@ -86,3 +86,12 @@ fn who_types_is_never_told_that_it_is_too_often() {
         assert!(world.answer(1, json!({"type": "typing", "room": "lobby"})).is_empty());
     }
 }
+
+#[test]
+fn lists_of_rooms_have_a_limit_of_their_own() {
+    let mut world = paced();
+    world.person(1, "Ann", &["lobby"]);
+    let mut refused = (0..1_000).map(|_| world.answer(1, json!({"type": "rooms"})).remove(0));
+    assert!(refused.any(|answer| answer["code"] == "rate_limited"));
+    assert_eq!(world.answer(1, json!({"type": "who", "room": "lobby"}))[0]["type"], "who");
+}
