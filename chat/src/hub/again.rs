@@ -15,16 +15,16 @@
 //! So everything is stored once. What was being sent at the moment of the death, one message or notice, may be sent twice:
 //! better than never. `seq` tells clients that they have a message.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use switchboard::ConnectionId;
 
 use super::Hub;
-use super::activity::EVERYBODY;
 use super::effect::{Delivery, Effect};
 use super::outbox::{Group, Outbox};
 use crate::limits::BATCH_REQUESTS_MAX;
 use crate::protocol::conversation::Kind;
+use crate::protocol::message::Change;
 use crate::rooms::RoomIndex;
 use crate::store::{Progress, StoreError, Stored};
 
@@ -71,7 +71,20 @@ impl<O: Outbox> Hub<O> {
             }));
         }
         // Messages first: they are as they are now, and what has happened to them is known by its number.
-        for mut stored in self.writer.changes_after(self.progress.change)? {
+        let changes = self.writer.changes_after(self.progress.change)?;
+        // Whom they have mentioned before nobody knows any more: all count anew, once.
+        let mut recounts = BTreeMap::new();
+        for stored in &changes {
+            if let (Some(room), Change::Message(message)) =
+                (self.rooms.with_id(stored.room_id), &stored.change)
+            {
+                let seq = recounts.entry(room).or_insert(message.seq);
+                *seq = message.seq.max(*seq);
+            }
+        }
+        // Before the changes: what is published is not told again if this hub dies as well.
+        self.effects.extend(recounts.into_iter().map(|(room, seq)| Effect::Recount { room, seq }));
+        for mut stored in changes {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
             let key = self.rooms[room].key.clone();
             let early = ConnectionId::new(stored.conn).filter(|conn| self.is_early(*conn, room));
@@ -80,9 +93,7 @@ impl<O: Outbox> Hub<O> {
                 self.late_copies.insert(Stored::Change { row: stored.row }, (sender, copy));
                 stored.conn = 0;
             }
-            // Whom it has mentioned before nobody knows any more: all count anew.
-            let recount = vec![EVERYBODY];
-            self.effects.push(Effect::Change { room: key, stored, recount });
+            self.effects.push(Effect::Change { room: key, stored, recount: Vec::new() });
         }
         self.settle().await;
         Ok(())

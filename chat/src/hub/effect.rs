@@ -5,6 +5,7 @@ use std::sync::Arc;
 use switchboard::{ConnectionId, Text};
 
 use super::Hub;
+use super::activity::EVERYBODY;
 use super::outbox::{Group, Outbox, Outgoing};
 use crate::limits::{
     PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_CHANGES_MAX, RESUME_MESSAGES_MAX,
@@ -46,6 +47,11 @@ pub(super) enum Effect {
         stored: StoredChange,
         /// Whom the message has mentioned, or does now.
         recount: Vec<i64>,
+    },
+    /// Messages up to this one have changed, and nobody knows whom they have mentioned before: all members count anew.
+    Recount {
+        room: RoomIndex,
+        seq: u64,
     },
     /// A message is already as somebody wants it: to them alone.
     Unchanged {
@@ -134,6 +140,7 @@ impl<O: Outbox> Hub<O> {
                     self.answer(conn, not_stored(request_id, &room)).await;
                 }
             }
+            Effect::Recount { room, seq } => self.recount(room, seq, &[EVERYBODY]).await,
             Effect::Unchanged { asker, room, number, change } => {
                 let frame = match stored {
                     true => change.to_json(&room, number, asker.id.as_deref()),

@@ -154,3 +154,22 @@ fn whoever_was_removed_while_a_hub_was_killed_and_is_invited_again_comes_in_anew
         assert_eq!(each(&world.received(3), "data"), ["hi"], "{what}");
     }
 }
+
+#[test]
+fn of_all_that_had_changed_when_a_hub_was_killed_everybody_counts_anew_once() {
+    let (mut world, _) = world();
+    for n in 0..3 {
+        world.ask(2, say("lobby", &format!("{n} @Bob")));
+    }
+    world.ask(3, json!({"type": "join", "room": "lobby"}));
+    world.ask(3, json!({"type": "read", "room": "lobby", "seq": 0}));
+    world.forget();
+    let batch =
+        (1..=3).map(|seq| world.asked(2, &json!({"type": "delete", "room": "lobby", "seq": seq}))).collect();
+    world.kill_during(0, batch, vec![]);
+    let told = world.received(3);
+    let read: Vec<_> = told.iter().filter(|frame| frame["type"] == "read").collect();
+    assert_eq!(read.len(), 1, "{told:?}");
+    assert_eq!(json!([read[0]["unread"], read[0]["mentions"]]), json!([3, 0]));
+    assert_eq!(told.len(), 4, "{told:?}");
+}
