@@ -204,17 +204,19 @@ fn put_request(out: &mut Output, request: &Request) {
             out.byte(kind::AWAY);
             out.byte(u8::from(*is_away));
         }
-        Request::History { room, place, limit } => {
-            match *place {
-                PagePosition::Before(seq) => put_place(out, kind::HISTORY, room, seq),
-                PagePosition::After(seq) => put_place(out, kind::HISTORY_AFTER, room, seq),
-                PagePosition::At(ms) => put_place(out, kind::HISTORY_AT, room, ms),
-            }
-            out.number(*limit as u64);
-        }
+        Request::History { room, place, limit } => put_history(out, room, *place, *limit),
         Request::Search(_) => out.byte(kind::SEARCH),
         Request::Resume { rooms } => put_resume(out, rooms),
     }
+}
+
+fn put_history(out: &mut Output, room: &str, place: PagePosition, limit: usize) {
+    match place {
+        PagePosition::Before(seq) => put_place(out, kind::HISTORY, room, seq),
+        PagePosition::After(seq) => put_place(out, kind::HISTORY_AFTER, room, seq),
+        PagePosition::At(ms) => put_place(out, kind::HISTORY_AT, room, ms),
+    }
+    out.number(limit as u64);
 }
 
 fn put_resume(out: &mut Output, rooms: &[(String, Known)]) {
