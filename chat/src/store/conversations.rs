@@ -27,6 +27,14 @@ pub(super) const TABLES: &str = "ALTER TABLE rooms ADD COLUMN kind INTEGER NOT N
 pub(super) const INDEXES: &str = "CREATE INDEX mentions_by_message ON mentions (room_id, seq);
      CREATE INDEX people_by_name ON people (name);";
 
+/// Part of the schema: how those were called who have been forgotten and are in a conversation still.
+pub(super) const GONE: &str = "CREATE TABLE gone (person INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+     INSERT INTO gone (person, name)
+         SELECT m.person, (SELECT sender FROM messages
+             WHERE room_id = m.room_id AND person = m.person ORDER BY seq DESC LIMIT 1) AS called
+         FROM memberships m WHERE m.person NOT IN (SELECT id FROM people) AND called IS NOT NULL
+         ON CONFLICT DO NOTHING;";
+
 const MUTED: i64 = 1;
 const HIDDEN: i64 = 2;
 
@@ -112,11 +120,9 @@ impl Writer {
 
     /// The members of a room, the first `max` of them by number.
     pub(crate) fn members(&self, room_id: i64, max: usize) -> Result<Vec<Someone>, StoreError> {
-        // Who is not there any more was somebody who has written.
         let mut find = self.connection().prepare_cached(
-            "SELECT m.person, coalesce(p.name, (SELECT sender FROM messages
-                 WHERE room_id = ?1 AND person = m.person ORDER BY seq DESC LIMIT 1), '?')
-             FROM memberships m LEFT JOIN people p ON p.id = m.person
+            "SELECT m.person, coalesce(p.name, g.name, '?')
+             FROM memberships m LEFT JOIN people p ON p.id = m.person LEFT JOIN gone g ON g.person = m.person
              WHERE m.room_id = ?1 ORDER BY m.person LIMIT ?2",
         )?;
         let rows =

@@ -251,30 +251,35 @@ impl Writer {
         let mut gone = delete(
             &transaction,
             "DELETE FROM people WHERE password IS NULL AND banned = 0 AND muted_until_ms <= ?1
-             AND NOT EXISTS (SELECT 1 FROM sessions WHERE person = people.id) RETURNING id",
+             AND NOT EXISTS (SELECT 1 FROM sessions WHERE person = people.id) RETURNING id, name",
             integer(now_ms),
         )?;
         // Of too many the oldest; their sessions go with them.
         gone.extend(delete(
             &transaction,
             "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE password IS NULL
-             ORDER BY seen_ms DESC LIMIT -1 OFFSET ?1) RETURNING id",
+             ORDER BY seen_ms DESC LIMIT -1 OFFSET ?1) RETURNING id, name",
             GUESTS_MAX as i64,
         )?);
         // In direct conversations they stay who they were to the others. One by one: all memberships are many more.
-        for person in gone {
+        for (person, name) in gone {
             let mut end = transaction.prepare_cached(
                 "DELETE FROM memberships WHERE person = ?1 AND (SELECT kind FROM rooms WHERE id = room_id) <> 2",
             )?;
             end.execute([person])?;
+            let mut keep = transaction.prepare_cached(
+                "INSERT INTO gone (person, name)
+                 SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM memberships WHERE person = ?1)",
+            )?;
+            keep.execute((person, name))?;
         }
         Ok(transaction.commit()?)
     }
 }
 
-/// The numbers of those that a statement deletes.
-fn delete(connection: &Connection, statement: &str, value: i64) -> rusqlite::Result<Vec<i64>> {
-    connection.prepare(statement)?.query_map([value], |row| row.get(0))?.collect()
+/// The numbers and names of those that a statement deletes.
+fn delete(connection: &Connection, statement: &str, value: i64) -> rusqlite::Result<Vec<(i64, String)>> {
+    connection.prepare(statement)?.query_map([value], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 fn open_session(

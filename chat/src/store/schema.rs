@@ -42,6 +42,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     conversations::TABLES,
     conversations::INDEXES,
     search::TABLE,
+    conversations::GONE,
 ];
 
 /// The version that has a register of names.

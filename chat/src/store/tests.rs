@@ -453,3 +453,25 @@ fn what_is_no_database_is_found_out_without_touching_it() {
     assert!(error.contains("chat.db"), "{error}");
     assert_eq!(std::fs::read_to_string(directory.database()).expect("there"), letter);
 }
+
+#[test]
+fn whoever_was_forgotten_before_names_were_kept_is_called_as_in_their_last_message() {
+    let directory = TempDirectory::new();
+    let connection = Connection::open(directory.database()).expect("opened");
+    for migration in &schema::MIGRATIONS[..11] {
+        connection.execute_batch(migration).expect("an earlier version");
+    }
+    connection.pragma_update(None, "user_version", 11).expect("changed");
+    connection
+        .execute_batch(
+            "INSERT INTO rooms (id, key, title, created_ms, kind) VALUES (2, 'D7-8', '', 1, 2);
+             INSERT INTO messages (room_id, seq, sent_ms, sender, text, person)
+                 VALUES (2, 1, 1, 'Ann', 'hi', 7), (2, 2, 1, 'Anna', 'hi', 7);
+             INSERT INTO memberships (person, room_id, since_ms) VALUES (7, 2, 1), (8, 2, 1);",
+        )
+        .expect("filled");
+    drop(connection);
+    let writer = Writer::open(&directory.database()).expect("brought up to date");
+    let members = writer.members(2, 9).expect("read");
+    assert_eq!(members.iter().map(|member| &*member.name).collect::<Vec<_>>(), ["Anna", "?"]);
+}

@@ -469,4 +469,6 @@ fn whoever_is_forgotten_is_a_member_of_direct_conversations_alone() {
     let kept = world.hub.writer.memberships(eve).expect("read");
     let rooms: Vec<_> = kept.iter().filter_map(|(id, _)| world.hub.rooms.with_id(*id)).collect();
     assert_eq!(rooms, [world.hub.rooms.find(&direct).expect("there")]);
+    let people = world.listed(1, &direct).expect("listed")["people"].take();
+    assert_eq!(each(people.as_array().expect("people"), "name"), ["Ann", "Eve"], "there she is who she was");
 }
