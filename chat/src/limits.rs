@@ -372,6 +372,7 @@ pub(crate) mod pace {
 
     /// Searches: somebody who types, and lets the page search meanwhile.
     pub(crate) const SEARCHES: Rate = Rate::per_second(2, 20);
+    pub(crate) const SEARCHES_OF_ADDRESS: Rate = Rate::per_second(20, 200);
 
     /// Passwords that are tried for one account from one address: somebody who has forgotten it tries the few that it can be.
     pub(crate) const SIGN_INS: Rate = Rate::every_seconds(30, 5);

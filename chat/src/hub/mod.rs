@@ -48,6 +48,7 @@ use effect::Effect;
 use memberships::Memberships;
 use outbox::Outbox;
 use pace::Pace;
+pub(crate) use pace::bucket_of;
 use people::People;
 pub(crate) use presences::Presence;
 use presences::Presences;
