@@ -17,6 +17,7 @@ mod calls;
 mod conversations;
 mod departures;
 mod effect;
+mod indexing;
 mod memberships;
 mod mentions;
 pub(crate) mod outbox;
