@@ -1,9 +1,11 @@
 //! What happens on a connection: frames are read here, in the connection's worker, and what they ask for goes to the hub.
 //! A handler keeps nothing between two events; what it must know of a connection is in its session.
 
+use std::net::IpAddr;
+
 use switchboard::{
-    Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, PipeMessage, Request,
-    Transport,
+    Closed, Conn, ConnectionId, Decision, Handle, Handler, HttpService, Message, PeerAddr, PipeMessage,
+    Request, Transport,
 };
 
 use crate::account::Login;
@@ -47,9 +49,7 @@ impl Chat {
                 let wanted = Wanted { room, place, limit, asker };
                 self.history(conn.id(), envelope.id, wanted).await?
             }
-            (Asked::Search(search), Some(asker)) => {
-                self.search(conn.id(), envelope.id, *search, asker).await?
-            }
+            (Asked::Search(search), Some(asker)) => self.search(conn, envelope.id, *search, asker).await?,
             (request, _) => {
                 return self.hub.ask(conn.into(), Envelope { id: envelope.id, request }).await;
             }
@@ -89,7 +89,7 @@ impl Chat {
 
     async fn search(
         &self,
-        conn: ConnectionId,
+        conn: &Conn,
         id: Option<String>,
         search: Search,
         asker: Asker,
@@ -99,7 +99,7 @@ impl Chat {
             Some(room) => refusal.room(room.clone()).id(id.clone()),
             None => refusal.id(id.clone()),
         };
-        self.pace.admit(conn, Kind::Search).map_err(about)?;
+        self.pace.admit_search(conn.id(), address(conn)).map_err(about)?;
         let hits = self.office.searcher.search(search, asker).await;
         hits.map(|hits| event::found(id.as_deref(), &hits)).map_err(|error| about(refusal(error)))
     }
@@ -116,6 +116,13 @@ fn refusal(error: ReadError) -> Refusal {
             tracing::error!(%error, "messages could not be read");
             Refusal::internal()
         }
+    }
+}
+
+fn address(conn: &Conn) -> Option<IpAddr> {
+    match conn.info()?.peer {
+        PeerAddr::Inet(address) => Some(address.ip()),
+        _ => None,
     }
 }
 

@@ -61,7 +61,7 @@ fn check_request(request: &Request) {
             assert!(markdown::quote(text).len() <= QUOTE_BYTES_MAX);
             assert!(mentions::candidates(text).len() <= MENTION_PLACES_MAX);
             // What the index takes for one word is one.
-            let terms = search::of_message(1, text, text);
+            let terms = search::of_message(1, true, text, text);
             assert!(terms.chars().all(|c| c == ' ' || !c.is_ascii() || c.is_ascii_alphanumeric()));
         }
         // It is stored between tabs and ends of lines.

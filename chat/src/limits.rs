@@ -269,6 +269,28 @@ pub(crate) const SEARCH_PIECES_MAX: usize = 64;
 /// looked at whole.
 pub(crate) const SEARCH_WORD_CHARS_MAX: usize = 32;
 
+/// Words and characters of a message that the index has, of a longer one the first. Each is one or two terms, or some more if it is a
+/// long word, and the hub, which everybody waits for, writes them; 4,000 English characters have some 700 words.
+pub(crate) const INDEXED_PIECES_MAX: usize = 1_000;
+
+/// Messages that were there before the index was, and bytes of their texts, that the hub puts into it at one time: some ten
+/// milliseconds, for which a batch may have to wait.
+pub(crate) const INDEX_MESSAGES_MAX: usize = 500;
+/// See [`INDEX_MESSAGES_MAX`].
+pub(crate) const INDEX_BYTES_MAX: usize = 64 * 1024;
+
+/// Between two such times the hub is there for others so many times as long as the last one took.
+pub(crate) const INDEX_PAUSES: u32 = 3;
+
+/// Private rooms and conversations of one person that are searched, those that were used last: all that are listed.
+pub(crate) const PRIVATE_ROOMS_SEARCHED_MAX: usize = PRIVATE_ROOMS_PER_PERSON_MAX + DIRECT_LISTED_MAX;
+
+/// Rows of messages, the newest first, in which a search looks for candidates before it looks at the clock again: within the index
+/// nothing interrupts it.
+pub(crate) const SEARCH_ROWS: i64 = 1 << 16;
+/// Each time it is twice as many; some tens of milliseconds at the most.
+pub(crate) const SEARCH_ROWS_MAX: i64 = 1 << 19;
+
 /// Hits in an answer whose request does not say how many.
 pub(crate) const SEARCH_HITS: usize = 20;
 
@@ -379,6 +401,7 @@ pub(crate) mod pace {
 
     /// Searches: somebody who types, and lets the page search meanwhile.
     pub(crate) const SEARCHES: Rate = Rate::per_second(2, 20);
+    pub(crate) const SEARCHES_OF_ADDRESS: Rate = Rate::per_second(20, 200);
 
     /// Passwords that are tried for one account from one address: somebody who has forgotten it tries the few that it can be.
     pub(crate) const SIGN_INS: Rate = Rate::every_seconds(30, 5);

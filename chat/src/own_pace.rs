@@ -3,12 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use switchboard::ConnectionId;
 use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate};
-use crate::limits::pace;
+use crate::hub::bucket_of;
+use crate::limits::{ADDRESSES_MAX, pace};
 use crate::protocol::Refusal;
 
 /// What is counted.
@@ -48,16 +50,49 @@ pub(crate) struct OwnPace {
     /// The limits are multiplied by it; 0: there are none.
     factor: u32,
     buckets: RefCell<HashMap<ConnectionId, [Bucket; KINDS]>>,
+    /// Of addresses, for searches: all of a worker's share one thread.
+    searches: RefCell<HashMap<IpAddr, Bucket>>,
 }
 
 impl OwnPace {
     pub(crate) fn new(factor: u32) -> Self {
-        Self { factor, buckets: RefCell::default() }
+        Self { factor, buckets: RefCell::default(), searches: RefCell::default() }
     }
 
     /// May it be done now? Then it counts; otherwise nothing does.
     pub(crate) fn admit(&self, conn: ConnectionId, kind: Kind) -> Result<(), Refusal> {
         self.admit_at(conn, kind, Instant::now())
+    }
+
+    /// The same for a search, of which a connection has one at a time by itself.
+    pub(crate) fn admit_search(&self, conn: ConnectionId, address: Option<IpAddr>) -> Result<(), Refusal> {
+        self.admit_search_at(conn, address, Instant::now())
+    }
+
+    fn admit_search_at(
+        &self,
+        conn: ConnectionId,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let rate = pace::SEARCHES_OF_ADDRESS.times(self.factor);
+        let mut searches = self.searches.borrow_mut();
+        let address = address.and_then(bucket_of).filter(|_| self.factor > 0);
+        if searches.len() >= ADDRESSES_MAX {
+            // Those that are not full are few: they have searched within the last seconds.
+            searches.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let Some(address) = address.filter(|_| searches.len() < ADDRESSES_MAX) else {
+            return self.admit_at(conn, Kind::Search, now);
+        };
+        let bucket = searches.entry(address).or_default();
+        let wait = bucket.wait(rate, 1, now);
+        if !wait.is_zero() {
+            return Err(Refusal::rate_limited(Kind::Search.what(), wait));
+        }
+        self.admit_at(conn, Kind::Search, now)?;
+        bucket.take(rate, 1, now);
+        Ok(())
     }
 
     fn admit_at(&self, conn: ConnectionId, kind: Kind, now: Instant) -> Result<(), Refusal> {
@@ -99,6 +134,23 @@ mod tests {
         }
         own.forget(ConnectionId::new(1).expect("a legal id"));
         assert_eq!(own.buckets.borrow().len(), 1);
+    }
+
+    #[test]
+    fn searches_of_one_address_share_a_bucket() {
+        let (own, now) = (OwnPace::new(1), Instant::now());
+        let admitted = |from: &str, numbers: std::ops::Range<u64>| {
+            let address = Some(from.parse().expect("an address"));
+            let admitted = |number| {
+                let conn = ConnectionId::new(number).expect("a legal id");
+                (0..1_000).take_while(|_| own.admit_search_at(conn, address, now).is_ok()).count() as u32
+            };
+            numbers.map(admitted).sum::<u32>()
+        };
+        assert_eq!(admitted("192.0.2.1", 1..2), pace::SEARCHES.at_once);
+        assert_eq!(admitted("192.0.2.1", 2..100), pace::SEARCHES_OF_ADDRESS.at_once - pace::SEARCHES.at_once);
+        assert_eq!(admitted("192.0.2.2", 100..101), pace::SEARCHES.at_once, "another address");
+        assert_eq!(admitted("127.0.0.1", 200..300), 100 * pace::SEARCHES.at_once, "it may be a proxy");
     }
 
     #[test]

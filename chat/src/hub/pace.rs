@@ -231,7 +231,7 @@ impl Pace {
 
 /// What is counted as one address: of IPv6 the network that one customer has. None: it is this machine, which may be a proxy
 /// for everybody.
-pub(super) fn bucket_of(address: IpAddr) -> Option<IpAddr> {
+pub(crate) fn bucket_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         // What translates between the two families (RFC 6052 §2.1) has all of IPv4 in one /64.

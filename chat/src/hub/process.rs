@@ -6,6 +6,7 @@ use std::time::Duration;
 use switchboard::{BoxError, Handle, PipeMessage, Process, QueryError, Recipient};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::indexing::Indexing;
 use super::outbox::ToClients;
 use super::pace::Pace;
 use super::rebuild::Kept;
@@ -46,9 +47,10 @@ pub(crate) async fn run(
     let mut messages = Vec::with_capacity(BATCH_REQUESTS_MAX);
     // What has ended more than one hub comes alone, so that the others are not refused with it.
     let mut is_careful = true;
+    let mut indexing = Indexing::new();
     loop {
         let receiving = process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX });
-        let received = match hub.next_departure() {
+        let received = match hub.next_departure().into_iter().chain(indexing.due()).min() {
             Some(at) => timeout_at(at, receiving).await,
             None => Ok(receiving.await),
         };
@@ -58,6 +60,7 @@ pub(crate) async fn run(
             // Whatever else there is to do: nobody is kept waiting to leave.
             Err(_) => {
                 hub.say_goodbye(Instant::now()).await;
+                indexing.go_on(&mut hub.writer);
                 continue;
             }
         }
@@ -78,6 +81,7 @@ pub(crate) async fn run(
         }
         hub.handle(batch).await;
         hub.say_goodbye(Instant::now()).await;
+        indexing.go_on(&mut hub.writer);
     }
     hub.close()?;
     Ok(())

@@ -10,8 +10,8 @@ mod query;
 mod terms;
 
 pub(crate) use context::context;
-pub(crate) use query::{BadQuery, Query};
-pub(crate) use terms::{of_message, room_term, sender_term};
+pub(crate) use query::{BadQuery, Query, exactly};
+pub(crate) use terms::{of_message, public_term, room_term, sender_term};
 
 #[cfg(test)]
 mod tests;

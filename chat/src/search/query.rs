@@ -16,7 +16,7 @@ pub(crate) struct Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phrase {
     pieces: Vec<Piece>,
-    /// Its last word may go on: it may not have been typed to its end.
+    /// Its last word may go on: it may not have been typed to its end. One letter is not enough to tell.
     is_open: bool,
 }
 
@@ -46,7 +46,10 @@ impl Query {
         }
         let last = phrases.len().saturating_sub(1);
         for (number, phrase) in phrases.iter_mut().enumerate() {
-            let ends_in_a_word = phrase.pieces.last().is_some_and(|piece| piece.kind == Kind::Word);
+            let ends_in_a_word = phrase
+                .pieces
+                .last()
+                .is_some_and(|piece| piece.kind == Kind::Word && terms::beginning(piece).is_some());
             phrase.is_open = phrase.is_open && number == last && ends_in_a_word;
         }
         if phrases.is_empty() && !text.trim().is_empty() {
@@ -69,12 +72,12 @@ impl Query {
             for (at, piece) in pieces.iter().enumerate() {
                 let before = at.checked_sub(1).and_then(|before| terms::pair(&pieces[before], piece));
                 let pair = pieces.get(at + 1).and_then(|next| terms::pair(piece, next));
-                let is_beginning = *is_open && at + 1 == pieces.len();
+                let beginning =
+                    if *is_open && at + 1 == pieces.len() { terms::beginning(piece) } else { None };
                 match pair {
                     Some(pair) => conditions.push(exactly(&pair)),
                     None if before.is_some() => {}
-                    None if is_beginning => conditions.push(format!("{}*", exactly(&terms::single(piece)))),
-                    None => conditions.push(exactly(&terms::single(piece))),
+                    None => conditions.push(exactly(&beginning.unwrap_or_else(|| terms::single(piece)))),
                 }
             }
         }
@@ -123,7 +126,7 @@ impl Phrase {
 }
 
 /// A term that the index's language takes for nothing else.
-fn exactly(term: &str) -> String {
+pub(crate) fn exactly(term: &str) -> String {
     format!("\"{term}\"")
 }
 

@@ -4,22 +4,33 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fold::{self, Kind, Piece};
-use crate::limits::SEARCH_WORD_CHARS_MAX;
+use crate::limits::{INDEXED_PIECES_MAX, SEARCH_WORD_CHARS_MAX};
 use crate::markdown;
 
 /// Begins the term of a room.
 const ROOM: char = '\u{E000}';
 /// Begins the term of a sender.
 const SENDER: char = '\u{E001}';
+/// Begins the term of words that begin in the same way.
+const BEGINNING: char = '\u{E002}';
+/// Is the term of what everybody may read.
+const PUBLIC: char = '\u{E003}';
 /// Stands for ASCII characters that would end a term.
 const ASCII: u32 = 0xE100;
+
+/// Characters of the beginnings of a word that are terms. The index's own search for beginnings puts together the rows of all words that it
+/// finds before it gives the first one, however long that takes; these are terms like others.
+const BEGINNINGS: [usize; 4] = [2, 3, 5, 8];
 
 /// All terms of a message, with spaces between them.
 ///
 /// Whoever changes what they are, or takes a Unicode table that does, has the whole index written anew by a migration: an entry is
 /// removed by the terms that it was made of.
-pub(crate) fn of_message(room_id: i64, sender: &str, text: &str) -> String {
-    let mut terms = of_pieces(&fold::pieces(&markdown::plain(text)));
+pub(crate) fn of_message(room_id: i64, is_public: bool, sender: &str, text: &str) -> String {
+    let mut pieces = fold::pieces(&markdown::plain(text));
+    pieces.truncate(INDEXED_PIECES_MAX);
+    let mut terms = of_pieces(&pieces);
+    terms.extend(is_public.then(public_term));
     terms.push(room_term(room_id));
     terms.push(sender_term(sender));
     let mut out = String::with_capacity(terms.iter().map(|term| term.len() + 1).sum());
@@ -30,12 +41,16 @@ pub(crate) fn of_message(room_id: i64, sender: &str, text: &str) -> String {
     out
 }
 
-/// The terms of a text, each once: its words and emoji, its single characters, and each two of these that stand together.
+/// The terms of a text, each once: its words and how they begin, its emoji, its single characters, and each two of these that stand
+/// together.
 pub(super) fn of_pieces(pieces: &[Piece]) -> Vec<String> {
     let mut terms = Vec::with_capacity(2 * pieces.len());
     for (at, piece) in pieces.iter().enumerate() {
         if let Some(pair) = pieces.get(at + 1).and_then(|next| pair(piece, next)) {
             terms.push(pair);
+        }
+        if piece.kind == Kind::Word {
+            terms.extend(BEGINNINGS.iter().filter_map(|len| of_beginning(piece, *len)));
         }
         terms.push(single(piece));
     }
@@ -53,6 +68,22 @@ pub(super) fn pair(piece: &Piece, next: &Piece) -> Option<String> {
 /// A piece by itself; of a very long word the beginning.
 pub(super) fn single(piece: &Piece) -> String {
     piece.text.chars().take(SEARCH_WORD_CHARS_MAX).collect()
+}
+
+/// All words have it that begin with this one, and some others may; None: of one letter there is none.
+pub(super) fn beginning(word: &Piece) -> Option<String> {
+    BEGINNINGS.iter().rev().find_map(|len| of_beginning(word, *len))
+}
+
+/// None: the word is shorter.
+fn of_beginning(word: &Piece, len: usize) -> Option<String> {
+    let (last, c) = word.text.char_indices().nth(len - 1)?;
+    Some(format!("{BEGINNING}{}", &word.text[..last + c.len_utf8()]))
+}
+
+/// All messages of public rooms have it.
+pub(crate) fn public_term() -> String {
+    PUBLIC.to_string()
 }
 
 /// All messages of a room have it.

@@ -175,11 +175,11 @@ impl Writer {
         if matches!(new.what, What::React { .. }) || *deleted {
             return Ok(());
         }
-        search::remove(&self.connection, entry)?;
-        if let What::Edit { text, .. } = new.what {
-            search::add(&self.connection, Entry { text, ..entry })?;
-        }
-        Ok(())
+        let now = match new.what {
+            What::Edit { text, .. } => Some(Entry { text, ..entry }),
+            _ => None,
+        };
+        Ok(search::replace(&self.connection, entry, now)?)
     }
 
     /// Nothing of what was in a message stays.

@@ -20,8 +20,9 @@ use crate::limits::{PAGE_BYTES_MAX, SEARCH_MS_MAX};
 use crate::protocol::event::{Hits, Page};
 use crate::protocol::request::{PagePosition, Search};
 
-/// Steps of SQLite's machine after which a search looks at the clock: some ten microseconds.
-const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+/// Steps of SQLite's machine after which a search looks at the clock: less than a candidate takes, and than a piece of the rows in which there is
+/// none (see [`SEARCH_ROWS`](crate::limits::SEARCH_ROWS)).
+const STEPS_BETWEEN_LOOKS: i32 = 20;
 
 /// A page of history that somebody wants.
 #[derive(Clone, Debug)]

@@ -41,15 +41,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE messages ADD COLUMN person INTEGER;",
     conversations::TABLES,
     conversations::INDEXES,
-    search::TABLE,
+    search::FIRST_TABLE,
+    // The hub fills it.
+    search::TABLES,
     conversations::GONE,
 ];
 
 /// The version that has a register of names.
 const WITH_REGISTER: usize = 3;
-
-/// The version that has an index of what is in messages.
-const WITH_SEARCH: usize = 11;
 
 /// The number of entries that have been applied.
 pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
@@ -70,9 +69,6 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     if applied < WITH_REGISTER {
         register::fill(&transaction)?;
-    }
-    if applied < WITH_SEARCH {
-        search::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
     Ok(transaction.commit()?)

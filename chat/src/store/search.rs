@@ -3,25 +3,38 @@
 //! The index has no text, only which terms are in which message (`crate::search` says what terms are), and is written in the same
 //! transactions as the messages. Its entries are in the order of the messages' rows, so that the newest are found first, and a search
 //! ends when it has as many as were asked for.
+//!
+//! Messages that were there before the index was are put into it by the hub, some at a time ([`Writer::index_more`]): a start that waited for
+//! all of them would be taken for a failed one.
 
 use std::ops::Range;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, TransactionBehavior};
 
 use super::history::{self, Viewer, first_from};
 use super::reader::{ReadError, find_room};
+use super::writer::Writer;
 use super::{StoreError, conversations, integer, unsigned};
-use crate::limits::PAGE_BYTES_MAX;
+use crate::limits::{
+    INDEX_BYTES_MAX, INDEX_MESSAGES_MAX, PAGE_BYTES_MAX, PRIVATE_ROOMS_SEARCHED_MAX, SEARCH_ROWS,
+    SEARCH_ROWS_MAX,
+};
 use crate::markdown;
+use crate::protocol::conversation::Kind;
 use crate::protocol::event::Hits;
 use crate::protocol::request::{Cursor, Search};
-use crate::search::{context, of_message, room_term, sender_term};
+use crate::search::{context, exactly, of_message, public_term, room_term, sender_term};
 
-/// Part of the schema. What is deleted is gone from the index, too: without `secure-delete` it would stay until it is merged.
-pub(super) const TABLE: &str =
-    "CREATE VIRTUAL TABLE search USING fts5 (terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
-     INSERT INTO search (search, rank) VALUES ('secure-delete', 1);";
+/// Part of the schema, before terms told what is public.
+pub(super) const FIRST_TABLE: &str = "CREATE VIRTUAL TABLE search USING fts5 (terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');";
+
+/// Part of the schema. `below`: messages of smaller rows are not in the index yet. It is without `secure-delete`, which looks for each term of
+/// what is deleted by itself: for a long message that takes the hub as long as hundreds of others.
+pub(super) const TABLES: &str =
+    "DROP TABLE search;
+     CREATE VIRTUAL TABLE search USING fts5 (terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
+     CREATE TABLE not_indexed (id INTEGER PRIMARY KEY CHECK (id = 1), below INTEGER NOT NULL) STRICT;
+     INSERT INTO not_indexed (id, below) SELECT 1, coalesce(max(id), 0) + 1 FROM messages;";
 
 /// A message as the index knows it.
 #[derive(Clone, Copy, Debug)]
@@ -35,32 +48,77 @@ pub(super) struct Entry<'a> {
 /// As part of the open transaction, as what follows.
 pub(super) fn add(connection: &Connection, entry: Entry<'_>) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached("INSERT INTO search (rowid, terms) VALUES (?1, ?2)")?;
-    insert.execute((entry.row, entry.terms())).map(drop)
+    insert.execute((entry.row, entry.terms(connection)?)).map(drop)
 }
 
-/// `entry` is word for word what was added.
-pub(super) fn remove(connection: &Connection, entry: Entry<'_>) -> rusqlite::Result<()> {
+/// Instead of an entry, which is word for word what was added, there is another one for the same message, or none. A message that is not in
+/// the index yet will be put into it as it is then.
+pub(super) fn replace(
+    connection: &Connection,
+    old: Entry<'_>,
+    new: Option<Entry<'_>>,
+) -> rusqlite::Result<()> {
+    if old.row < not_indexed_below(connection)? {
+        return Ok(());
+    }
     let mut delete =
         connection.prepare_cached("INSERT INTO search (search, rowid, terms) VALUES ('delete', ?1, ?2)")?;
-    delete.execute((entry.row, entry.terms())).map(drop)
+    delete.execute((old.row, old.terms(connection)?))?;
+    new.map_or(Ok(()), |new| add(connection, new))
 }
 
-/// Adds all messages that there are: a part of the migration that makes the index. It holds one of them at a time, and SQLite some
-/// megabytes.
-pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
-    let mut read =
-        connection.prepare("SELECT id, room_id, sender, text FROM messages WHERE deleted = 0 ORDER BY id")?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let (sender, text): (String, String) = (row.get(2)?, row.get(3)?);
-        add(connection, Entry { row: row.get(0)?, room_id: row.get(1)?, sender: &sender, text: &text })?;
+/// Rows below it are not in the index.
+fn not_indexed_below(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT below FROM not_indexed")?.query_row([], |row| row.get(0))
+}
+
+impl Writer {
+    /// Puts some more messages into the index that were there before it was, the newest first, in a transaction of its own; none may be
+    /// open. False: there are no more.
+    pub(crate) fn index_more(&mut self) -> Result<bool, StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let end = not_indexed_below(&transaction)?;
+        if end == 0 {
+            return Ok(false);
+        }
+        let (messages, below) = next_to_index(&transaction, end)?;
+        // Ascending: whatever is not makes the index write what it has in memory.
+        for (row, room_id, sender, text) in messages.iter().rev() {
+            add(&transaction, Entry { row: *row, room_id: *room_id, sender, text })?;
+        }
+        transaction.execute("UPDATE not_indexed SET below = ?1", [below])?;
+        transaction.commit()?;
+        Ok(below > 0)
     }
-    Ok(())
+}
+
+type Unindexed = (i64, i64, String, String);
+
+/// The messages of the greatest rows below `end`, descending, and below which row there are more; 0: nowhere.
+fn next_to_index(connection: &Connection, end: i64) -> rusqlite::Result<(Vec<Unindexed>, i64)> {
+    let mut read = connection.prepare_cached(
+        "SELECT id, room_id, sender, text FROM messages WHERE deleted = 0 AND id < ?1 ORDER BY id DESC",
+    )?;
+    let mut rows = read.query([end])?;
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let message: Unindexed = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        bytes += message.3.len();
+        let id = message.0;
+        messages.push(message);
+        if messages.len() == INDEX_MESSAGES_MAX || bytes >= INDEX_BYTES_MAX {
+            return Ok((messages, id));
+        }
+    }
+    Ok((messages, 0))
 }
 
 impl Entry<'_> {
-    fn terms(&self) -> String {
-        of_message(self.room_id, self.sender, self.text)
+    fn terms(&self, connection: &Connection) -> rusqlite::Result<String> {
+        // Rooms never become of another kind.
+        let mut kind = connection.prepare_cached("SELECT kind FROM rooms WHERE id = ?1")?;
+        let kind = Kind::from_number(kind.query_row([self.room_id], |row| row.get(0))?);
+        Ok(of_message(self.room_id, kind == Kind::Public, self.sender, self.text))
     }
 }
 
@@ -93,7 +151,7 @@ fn is_interrupted(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
 }
 
-/// The rows that can be meant: those before the cursor, and of the right time.
+/// The rows that can be meant: those before the cursor, and of the right time; there are none at the end or after it.
 fn rows(connection: &Connection, search: &Search, asker: &Asker) -> Result<Range<i64>, ReadError> {
     let end = match &search.cursor {
         Some(cursor) => row_of(connection, cursor, asker)?.ok_or(ReadError::BadCursor)?,
@@ -115,7 +173,7 @@ fn rows(connection: &Connection, search: &Search, asker: &Asker) -> Result<Range
     };
     let from = search.after.map(&mut first).transpose()?.unwrap_or(0);
     let to = search.before.map(&mut first).transpose()?.unwrap_or(i64::MAX);
-    Ok(from..to.min(end))
+    Ok(from..to.min(end).min(last + 1))
 }
 
 /// Of a message that may be read.
@@ -128,30 +186,45 @@ fn row_of(connection: &Connection, cursor: &Cursor, asker: &Asker) -> Result<Opt
     Ok(row.map_err(StoreError::from)?)
 }
 
-/// In the language of the index; empty: there is nothing that it could tell.
+/// In the language of the index. Whoever asks is part of it: what others write where they may not read makes no candidates, so that how long
+/// a search takes does not tell of it.
 fn conditions(connection: &Connection, search: &Search, asker: &Asker) -> Result<String, ReadError> {
     let mut conditions = search.query.conditions();
-    if let Some(key) = &search.room {
-        let room = find_room(connection, key, asker.person)?.ok_or(ReadError::NoSuchRoom)?;
-        conditions.push(format!("\"{}\"", room_term(room.id)));
-    }
     if let Some(name) = &search.from {
-        conditions.push(format!("\"{}\"", sender_term(name)));
+        conditions.push(exactly(&sender_term(name)));
     }
+    conditions.push(match &search.room {
+        Some(key) => {
+            let room = find_room(connection, key, asker.person)?.ok_or(ReadError::NoSuchRoom)?;
+            exactly(&room_term(room.id))
+        }
+        None => may_read(connection, asker.person).map_err(StoreError::from)?,
+    });
     Ok(conditions.join(" AND "))
+}
+
+/// What is public, and what is of this person's own rooms.
+fn may_read(connection: &Connection, person: Option<i64>) -> rusqlite::Result<String> {
+    let mut terms = exactly(&public_term());
+    let mut rooms = connection.prepare_cached(
+        "SELECT o.room_id FROM memberships o JOIN rooms r ON r.id = o.room_id WHERE o.person = ?1 AND r.kind != 0
+         ORDER BY (SELECT id FROM messages WHERE room_id = o.room_id ORDER BY seq DESC LIMIT 1) DESC LIMIT ?2",
+    )?;
+    let mut rooms = rooms.query((person.unwrap_or(0), PRIVATE_ROOMS_SEARCHED_MAX as i64))?;
+    while let Some(room) = rooms.next()? {
+        terms.push_str(" OR ");
+        terms.push_str(&exactly(&room_term(room.get(0)?)));
+    }
+    Ok(format!("({terms})"))
 }
 
 /// Messages that may be meant, the newest first. ?1 and ?3: rows, from and before; ?2: a person; ?4: what they must have, in the
 /// language of the index.
-fn candidates(is_indexed: bool) -> String {
-    let (source, row, more) = match is_indexed {
-        true => ("search s CROSS JOIN messages m ON m.id = s.rowid", "s.rowid", "AND s.search MATCH ?4"),
-        false => ("messages m", "m.id", ""),
-    };
+fn candidates() -> String {
     format!(
-        "SELECT m.id, m.text, m.sender, r.key, m.room_id, m.seq, m.sent_ms FROM {source}
-         CROSS JOIN rooms r ON r.id = m.room_id
-         WHERE m.deleted = 0 AND {row} >= ?1 AND {row} < ?3 AND {} {more} ORDER BY {row} DESC",
+        "SELECT m.id, m.text, m.sender, r.key, m.room_id, m.seq, m.sent_ms
+         FROM search s CROSS JOIN messages m ON m.id = s.rowid CROSS JOIN rooms r ON r.id = m.room_id
+         WHERE m.deleted = 0 AND s.rowid >= ?1 AND s.rowid < ?3 AND {} AND s.search MATCH ?4 ORDER BY s.rowid DESC",
         conversations::MAY_READ
     )
 }
@@ -166,20 +239,22 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// Some rows after the other, for the clock is looked at between what the index finds, and it may look for long.
     fn walk(&mut self, conditions: &str, rows: Range<i64>) -> rusqlite::Result<()> {
-        let is_indexed = !conditions.is_empty();
         let person = self.asker.person.unwrap_or(0);
-        let mut values: Vec<Value> = vec![rows.start.into(), person.into(), rows.end.into()];
-        if is_indexed {
-            values.push(conditions.to_owned().into());
-        }
-        let mut statement = self.connection.prepare_cached(&candidates(is_indexed))?;
-        let mut candidates = statement.query(params_from_iter(values))?;
-        while let Some(candidate) = candidates.next()? {
-            if !self.take(candidate)? {
-                self.hits.more = true;
-                break;
+        let mut statement = self.connection.prepare_cached(&candidates())?;
+        let (mut end, mut count) = (rows.end, SEARCH_ROWS);
+        while end > rows.start {
+            let start = (end - count).max(rows.start);
+            let mut candidates = statement.query((start, person, end, conditions))?;
+            while let Some(candidate) = candidates.next()? {
+                if !self.take(candidate)? {
+                    self.hits.more = true;
+                    return Ok(());
+                }
             }
+            end = start;
+            count = (2 * count).min(SEARCH_ROWS_MAX);
         }
         Ok(())
     }

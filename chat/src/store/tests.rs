@@ -458,10 +458,10 @@ fn what_is_no_database_is_found_out_without_touching_it() {
 fn whoever_was_forgotten_before_names_were_kept_is_called_as_in_their_last_message() {
     let directory = TempDirectory::new();
     let connection = Connection::open(directory.database()).expect("opened");
-    for migration in &schema::MIGRATIONS[..11] {
+    for migration in &schema::MIGRATIONS[..12] {
         connection.execute_batch(migration).expect("an earlier version");
     }
-    connection.pragma_update(None, "user_version", 11).expect("changed");
+    connection.pragma_update(None, "user_version", 12).expect("changed");
     connection
         .execute_batch(
             "INSERT INTO rooms (id, key, title, created_ms, kind) VALUES (2, 'D7-8', '', 1, 2);

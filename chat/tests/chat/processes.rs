@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::search::{found, in_lobby, say};
 use crate::support::{Browser, Client, ProcessLine, Server, TempDirectory, until};
 
 /// Messages that a member of a crowd sends before it waits for its own to come back.
@@ -431,4 +432,34 @@ fn who_is_back_in_time_has_not_left_whatever_becomes_of_the_hub() {
     ann.send(json!({"type": "who", "room": "lobby"}));
     assert_eq!(ann.await_type("who")["members"], json!(["Ann", "Bob"]));
     ann.catch_up();
+}
+
+/// A database of before there was an index: the server is there at once, and finds more and more of it, whatever is killed meanwhile.
+#[test]
+fn what_is_not_indexed_yet_comes_by_and_by() {
+    let directory = TempDirectory::new();
+    drop(Server::on(directory.path(), [""; 0]));
+    let database = rusqlite::Connection::open(directory.path().join("chat.db")).expect("opened");
+    let put = "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+         INSERT INTO messages (room_id, seq, sent_ms, sender, text)
+             SELECT 1, i, i, 'Ann', 'the old number ' || i || ' of very many messages' FROM n;
+         UPDATE not_indexed SET below = 10001;";
+    database.execute_batch(put).expect("as if they had been there before");
+    let left = || -> i64 {
+        database.query_row("SELECT below FROM not_indexed", [], |row| row.get(0)).expect("a number")
+    };
+    let server = Server::on(directory.path(), [""; 0]);
+    let mut ann = Client::person(&server, "Ann", &["lobby"]);
+    say(&mut ann, &["the new number"]);
+    kill(&server, "hub");
+    say(&mut ann, &["another new number"]);
+    assert_eq!(
+        found(&mut ann, json!({"type": "search", "text": "\"new number\""})),
+        in_lobby(&[10_002, 10_001])
+    );
+    until("all are there", || (left() == 0).then_some(()));
+    for seq in [1, 5_000, 10_000] {
+        let text = format!("\"old number {seq}\"");
+        assert_eq!(found(&mut ann, json!({"type": "search", "text": text})), in_lobby(&[seq]));
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::search::put_many;
+use super::search::{index_all, put_many};
 use super::*;
 use crate::protocol::request::Search;
 use crate::search::{Query, of_message};
-use crate::store::search::{fill, find};
+use crate::store::search::find;
 
 const MANY: i64 = 1_000_000;
 
@@ -52,9 +52,7 @@ fn a_million_messages() {
         writer.connection().execute(talk, (number as i64, text)).expect("updated");
     }
     let before = size(&writer);
-    let snapshot = writer.connection_mut().transaction().expect("begun");
-    timed("the index of them", || fill(&snapshot).expect("filled"));
-    snapshot.commit().expect("committed");
+    timed("the index of them", || index_all(&mut writer));
     let after = size(&writer);
     println!("{before} bytes of messages, {} of the index", after - before);
 
@@ -130,11 +128,44 @@ fn what_the_index_adds_to_posting() {
             };
             let (with, without) = (cost(true), cost(false));
             let used = cpu();
-            let terms: usize = (0..10_000).map(|n| of_message(1, "Ann", TALK[n % 6]).len()).sum();
+            let terms: usize = (0..10_000).map(|n| of_message(1, true, "Ann", TALK[n % 6]).len()).sum();
             let cut = (cpu() - used) / 10_000;
             println!(
                 "round {round}, {at_a_time} at a time: {with} ns of CPU a message; without the index {without}, of which terms {cut} ({terms})"
             );
         }
     }
+}
+
+/// Texts of the greatest length, as many different characters as can be.
+fn long_han(number: u32) -> String {
+    (0..4_000)
+        .filter_map(|at| char::from_u32(0x4E00 + (at * 7 + at * at * 13 + number * 977) % 20_000))
+        .collect()
+}
+
+#[test]
+#[ignore = "it measures"]
+fn what_long_messages_cost() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let (posted, edited) = (100, 50);
+    post(&mut writer, 1_000, 5_000, 64);
+    let used = cpu();
+    for number in 0..posted {
+        writer.record(&message(7_000 + number, &long_han(number as u32))).expect("recorded");
+        writer.commit().expect("committed");
+    }
+    println!("a long message posted: {} µs of CPU", (cpu() - used) / posted / 1_000);
+    let used = cpu();
+    for number in 0..edited {
+        let target = writer.target(1, 7_000 + number).expect("read").expect("there");
+        let text = long_han(1_000 + number as u32);
+        let what = What::Edit { text: &text, now_ms: 9, mentions: &[] };
+        let ticket = ticket(100_000 + number);
+        let new = NewChange { ticket, conn: 7, request_id: None, room_id: 1, change: number + 1, what };
+        writer.change(&target, &new).expect("changed");
+        writer.commit().expect("committed");
+    }
+    println!("and edited: {} µs", (cpu() - used) / edited / 1_000);
 }

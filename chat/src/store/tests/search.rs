@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::limits::PRIVATE_ROOMS_SEARCHED_MAX;
 use crate::protocol::event::Hits;
 use crate::protocol::request::{Cursor, Search};
 use crate::search::Query;
@@ -92,6 +93,8 @@ fn what_is_edited_is_found_by_what_it_is_now_and_what_is_deleted_by_nothing() {
     assert_eq!(found(&writer, &query("zither")), [] as [u64; 0]);
     let of_ann = Search { from: Some("ann".into()), ..query("") };
     assert_eq!(found(&writer, &of_ann), [1], "what is deleted is nobody's");
+    let merge = "INSERT INTO search (search) VALUES ('optimize')";
+    writer.connection().execute(merge, []).expect("merged");
     writer.close().expect("closed");
     let bytes = std::fs::read(directory.database()).expect("read");
     for word in ["xylophone", "zither"] {
@@ -219,21 +222,71 @@ fn nobody_finds_what_they_may_not_read() {
     }
 }
 
-#[test]
-fn messages_of_before_there_was_an_index_are_in_it() {
-    let directory = TempDirectory::new();
+/// A database of before there was an index, with so many messages.
+fn without_index(directory: &TempDirectory, count: i64) {
     let mut connection = Connection::open(directory.database()).expect("opened");
     for migration in &schema::MIGRATIONS[..10] {
         connection.execute_batch(migration).expect("the tables of version 10");
     }
     connection.pragma_update(None, "user_version", 10).expect("changed");
-    put_many(&mut connection, 1, 300);
-    drop(connection);
-    let writer = Writer::open(&directory.database()).expect("opened");
-    assert_eq!(found(&writer, &query("number 299")), [299]);
-    assert_eq!(found(&writer, &query("数字")).len(), 20);
+    put_many(&mut connection, 1, count);
+}
+
+/// The newest first, while others write, edit and delete, and whenever the process is killed.
+#[test]
+fn messages_of_before_there_was_an_index_come_into_it_by_and_by() {
+    let directory = TempDirectory::new();
+    without_index(&directory, 1_800);
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    assert_eq!(found(&writer, &query("number")), [] as [u64; 0], "a start does not wait for them");
+    writer.record(&message(1_801, "the number of now")).expect("recorded");
+    writer.commit().expect("committed");
+    assert!(writer.index_more().expect("indexed"));
+    assert_eq!(found(&writer, &query("number"))[..3], [1_801, 1_800, 1_799]);
+    let old = |writer: &Writer| found(writer, &query("\"number 1000\""));
+    assert_eq!(old(&writer), [] as [u64; 0]);
+    // Some that are there, and some that are not yet.
+    for (deleted, edited) in [(1_700, 1_701), (700, 701)] {
+        change(&mut writer, deleted, What::Delete);
+        change(&mut writer, edited, What::Edit { text: "a bassoon", now_ms: 9, mentions: &[] });
+    }
+    assert_eq!(found(&writer, &query("bassoon")), [1_701]);
+    // Killed, while there was more in hand.
+    writer.connection().execute_batch("BEGIN IMMEDIATE; UPDATE not_indexed SET below = 0;").expect("begun");
+    drop(writer);
+    let mut writer = Writer::open(&directory.database()).expect("opened again");
+    assert_eq!(found(&writer, &query("bassoon")), [1_701]);
+    let mut portions = 0;
+    while writer.index_more().expect("indexed") {
+        portions += 1;
+        assert!(portions < 10, "it ends");
+    }
+    assert!(portions >= 2 && !writer.index_more().expect("indexed"));
+    assert_eq!(found(&writer, &query("bassoon")), [1_701, 701]);
+    assert_eq!(old(&writer), [1_000]);
+    for (seq, is_there) in
+        [(1, true), (1_700, false), (1_701, false), (700, false), (701, false), (1_800, true)]
+    {
+        let hits = found(&writer, &query(&format!("\"number {seq}\"")));
+        assert_eq!(hits, if is_there { vec![seq] } else { vec![] });
+    }
     let check = "INSERT INTO search (search, rank) VALUES ('integrity-check', 0)";
     writer.connection().execute(check, []).expect("it is whole");
+}
+
+/// Of the version that had another index.
+#[test]
+fn an_index_of_other_terms_is_made_anew() {
+    let directory = TempDirectory::new();
+    without_index(&directory, 10);
+    let connection = Connection::open(directory.database()).expect("opened");
+    connection.execute_batch(schema::MIGRATIONS[10]).expect("version 11");
+    connection.execute("INSERT INTO search (rowid, terms) VALUES (1, 'old')", []).expect("inserted");
+    connection.pragma_update(None, "user_version", 11).expect("changed");
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    while writer.index_more().expect("indexed") {}
+    assert_eq!(found(&writer, &query("number")).len(), 10);
+    assert_eq!(found(&writer, &query("old")), [] as [u64; 0]);
 }
 
 /// So many messages of a room, one in each second, by people of ten names.
@@ -244,11 +297,11 @@ pub(super) fn put_many(connection: &mut Connection, room: i64, count: i64) {
     connection.execute(put, (room, count)).expect("inserted");
 }
 
-/// As the migration does.
-fn fill_index(writer: &mut Writer) {
-    let transaction = writer.connection_mut().transaction().expect("begun");
-    crate::store::search::fill(&transaction).expect("filled");
-    transaction.commit().expect("committed");
+/// What was put there behind the writer's back.
+pub(super) fn index_all(writer: &mut Writer) {
+    let all = "UPDATE not_indexed SET below = (SELECT max(id) + 1 FROM messages)";
+    writer.connection().execute(all, []).expect("updated");
+    while writer.index_more().expect("indexed") {}
 }
 
 /// What SQLite's machine does for something.
@@ -328,18 +381,77 @@ fn a_long_history_costs_no_more_than_a_short_one() {
     }
 }
 
+#[test]
+fn whoever_has_many_conversations_finds_what_is_in_the_last_ones() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let count = PRIVATE_ROOMS_SEARCHED_MAX as i64 + 100;
+    let connection = writer.connection();
+    connection
+        .execute(
+            "WITH RECURSIVE n (i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n WHERE i <= ?1)
+             INSERT INTO rooms (id, key, title, created_ms, kind) SELECT i, 'D' || i, '', 0, 2 FROM n",
+            [count],
+        )
+        .expect("rooms");
+    let put = "INSERT INTO memberships (person, room_id, since_ms) SELECT 1, id, 0 FROM rooms WHERE kind = 2";
+    connection.execute(put, []).expect("memberships");
+    // The oldest one has been used last.
+    for room_id in (3..=count).chain([2]) {
+        let ticket = ticket(room_id as u64);
+        writer.record(&NewMessage { room_id, ticket, ..message(1, "tea") }).expect("recorded");
+    }
+    writer.commit().expect("committed");
+    let hits = found_by(&writer, &Search { limit: 50, ..query("tea") }, Some(1));
+    assert_eq!((hits.len(), hits[0].0.as_str()), (50, "D2"));
+    let of_long_ago = Search { room: Some("D3".into()), ..query("tea") };
+    assert_eq!(found_by(&writer, &of_long_ago, Some(1)).len(), 1, "asked for by itself");
+}
+
+/// What is written where somebody may not read makes their searches no slower: nobody can tell by the time whether a word was said there.
+#[test]
+fn a_search_costs_the_same_whatever_is_said_elsewhere() {
+    let directory = TempDirectory::new();
+    let mut writer = Writer::open(&directory.database()).expect("opened");
+    let secret = NewRoom { kind: Kind::Private, ..new_room(900, "secret") };
+    let secret = writer.create_room(&secret).expect("created").expect("new");
+    put_many(writer.connection_mut(), 1, 10);
+    let words = ["number", "数字", "num", "\"nothing more\""];
+    let of_then = Search { after: Some(1), ..query("") };
+    put_many(writer.connection_mut(), secret, 2_000);
+    let put = "INSERT INTO memberships (person, room_id, since_ms) VALUES (1, ?1, 0)";
+    writer.connection().execute(put, [secret]).expect("a member");
+    index_all(&mut writer);
+    let mut cost = |search: &Search, person: Option<i64>| {
+        let asker = Asker { person, viewer: nobody() };
+        let read = |connection: &Connection| find(connection, search, &asker).expect("found").messages.len();
+        steps(writer.connection_mut(), read);
+        steps(writer.connection_mut(), read)
+    };
+    for search in words.iter().map(|text| query(text)).chain([of_then]) {
+        let (steps, hits) = cost(&search, Some(2));
+        assert_eq!(hits, 10);
+        assert!(steps < 3_000, "{search:?}: {steps} steps");
+        assert_eq!(cost(&search, Some(1)).1, 20, "a member finds them");
+    }
+}
+
 /// A search walks along what has all its words, and not along the messages.
 #[test]
 fn a_search_costs_what_it_finds() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     put_many(writer.connection_mut(), 1, 5_000);
-    fill_index(&mut writer);
+    index_all(&mut writer);
     let asker = Asker::default();
     for search in [
         query("number"),
         query("数字"),
         query("5000"),
+        query("\"5000\""),
+        query("nu"),
+        query("numb"),
+        query("1"),
         Search { from: Some("person 3".into()), ..query("") },
         Search { after: Some(1_000_000), before: Some(1_100_000), ..query("number") },
     ] {
@@ -355,7 +467,7 @@ fn a_search_that_takes_too_long_ends_with_what_it_has() {
     let directory = TempDirectory::new();
     let mut writer = Writer::open(&directory.database()).expect("opened");
     put_many(writer.connection_mut(), 1, 3_000);
-    fill_index(&mut writer);
+    index_all(&mut writer);
     // All messages have both words, and only one has them side by side.
     let change = |writer: &mut Writer, seq: i64| {
         let (row, text) = (seq, "nothing number");
