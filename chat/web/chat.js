@@ -37,11 +37,14 @@ export class Chat {
     newId,
     clock: () => Date.now(),
     onNobody: () => this.#becomeSomebody(),
+    onEnd: () => this.#ended(),
   });
   build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
   notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
+  /** It is this page that signs out. */
+  #signsOut = false;
   /** What is written and not sent. */
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
   /** What the drafts answer, by room. @type {Map<string, Message>} */
@@ -79,7 +82,9 @@ export class Chat {
       // The connection will tell when there is a server again.
     }
     if (store.self !== null) session.comeBack(store.self.name);
+    else if (memory.signedOut) session.refuseName({ code: 'signed_out', sentence: '' });
     else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
+    memory.signedOut = false;
     store.changed();
   }
 
@@ -120,9 +125,30 @@ export class Chat {
 
   /** @param {{ everywhere: boolean }} options */
   async signOut(options) {
-    await this.account.signOut(options);
+    this.#signsOut = true;
+    try {
+      await this.account.signOut(options);
+    } catch (error) {
+      // The connection may have told it before the answer was lost.
+      if (this.store.nameProblem?.code !== 'signed_out') throw error;
+    } finally {
+      this.#signsOut = false;
+    }
+    this.#beginAnew();
+  }
+
+  /** The session has ended elsewhere, or is somebody else's now. */
+  #ended() {
+    if (this.#signsOut) return;
+    this.#beginAnew();
+    this.memory.signedOut = this.store.nameProblem?.code === 'signed_out';
+  }
+
+  /** Rooms, drafts, what waits to be sent: nothing of it is for the eyes of whoever comes next. */
+  #beginAnew() {
     this.drafts.save();
     this.memory.forgetPerson();
+    document.body.replaceChildren();
     location.replace(location.pathname);
   }
 

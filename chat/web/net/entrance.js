@@ -207,8 +207,8 @@ export class Entrance {
     }
     if (code === 'no_such_room' || code === 'bad_room' || code === 'bad_value') {
       room.problem.code = 'no_such_room';
-      room.wanted = false;
-      room.member = false;
+      room.unload();
+      Object.assign(room, { wanted: false, member: false, topic: '', persons: [] });
       this.#memory.forgetRoom(room.key);
     }
   }

@@ -37,6 +37,7 @@ const SIGNED_OUT = 3501;
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
  * @property {() => void} onNobody called when the server knows one's name alone
+ * @property {() => void} onEnd called when nothing here is of whoever comes next: the session has ended, or is somebody else's
  */
 
 export class Session {
@@ -63,7 +64,7 @@ export class Session {
   reads;
 
   /** @param {SessionParts} parts */
-  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
+  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody, onEnd }) {
     this.#store = store;
     this.#memory = memory;
     this.#outbox = outbox;
@@ -72,7 +73,7 @@ export class Session {
     this.#surroundings = surroundings;
     const ask = (/** @type {Request} */ request, id = newId()) => this.#ask(request, id);
     this.#introduction = new Introduction({
-      store, memory, surroundings, client: memory.client(newId), onNobody, ask,
+      store, memory, surroundings, client: memory.client(newId), onNobody, onEnd, ask,
       again: () => {
         if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
       },
@@ -274,7 +275,10 @@ export class Session {
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
     const { link } = this.#store;
-    this.#introduction.welcomed(frame);
+    if (!this.#introduction.welcomed(frame)) {
+      this.#connection.end();
+      return;
+    }
     this.#store.limits = frame.limits;
     link.ready = true;
     link.wasReady = true;

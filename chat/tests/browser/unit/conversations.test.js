@@ -21,6 +21,7 @@ let memory;
 let session;
 let news;
 let local;
+let ends;
 
 beforeEach(() => {
   local = new FakeStorage();
@@ -29,11 +30,12 @@ beforeEach(() => {
 
 function sitDown() {
   world = new FakeWorld();
+  ends = 0;
   store = new Store(() => {});
   store.self = ANN;
   memory = new Memory(() => local, () => new FakeStorage());
   let ids = 0;
-  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {} });
+  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {}, onEnd: () => { ends += 1; } });
   news = [];
   store.onNews((room, all) => news.push(...all.map(({ data, mentions = [] }) => [room.key, data, mentions.length])));
 }
@@ -72,6 +74,40 @@ test('one is in the rooms that the server says, on whatever device they were ent
   assert.deepEqual(store.wanted().map(({ key }) => key), ['tea', 'entered elsewhere', SECRET]);
   assert.deepEqual(asked('join').map(({ room }) => room), ['tea', 'entered elsewhere'], 'what is not public is entered when it is shown');
   assert.deepEqual([...memory.rooms.keys()], ['tea', 'entered elsewhere'], 'and is not written down');
+});
+
+test('what is of one person is not shown to another: everything begins anew when the session ends, or is somebody else’s', () => {
+  comeIn(member(SECRET, 3, 3, { kind: 'private', title: 'Budget' }));
+  world.socket.lose(3001);
+  world.pass(1_000);
+  world.socket.open();
+  const BOB = { ...ANN, id: 8, name: 'Bob' };
+  receive({ type: 'welcome', id: asked('connect')[0].id, name: 'Bob', person: BOB, rooms: [member('his', 1, 1)], limits: LIMITS });
+  assert.equal(ends, 1);
+  assert.equal(store.name, 'Ann', 'he is not let in among her rooms');
+  assert.deepEqual([world.socket.closed.reason, store.link.ready], ['ended', false]);
+
+  sitDown();
+  memory.member = BOB.id;
+  session.comeBack('Ann');
+  welcome();
+  assert.equal(ends, 1, 'who has been here before the page was opened counts, too');
+
+  sitDown();
+  comeIn();
+  world.socket.lose(3501);
+  assert.deepEqual([ends, store.self, store.nameProblem.code], [1, null, 'signed_out']);
+});
+
+test('nothing stays of a private room that one is not in any more', async () => {
+  comeIn(member(SECRET, 3, 3, { kind: 'private', title: 'Budget' }));
+  session.show(SECRET);
+  await joined(SECRET, messages(1, 3, SECRET));
+  world.socket.lose();
+  world.pass(1_000);
+  world.socket.open();
+  receive({ type: 'error', id: asked('resume')[0].id, code: 'no_such_room', data: 'No.', room: SECRET });
+  assert.deepEqual(store.rooms.get(SECRET).messages, []);
 });
 
 test('the rooms of a browser that the server knows nothing of are entered, once', () => {
