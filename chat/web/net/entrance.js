@@ -152,20 +152,25 @@ export class Entrance {
     } finally {
       room.leaving = false;
     }
+    const wasShown = this.#store.current === room.key;
     this.forget(room);
+    const next = this.#store.wanted()[0];
+    if (wasShown && next !== undefined) this.show(next.key);
   }
 
-  /** The room is not ours any more; it stays in the list, if it is public. @param {Room} room */
+  /**
+   * The room is not ours any more; it stays in the list, if it is public. No other is shown in its place: what is being typed
+   * is not for the people there.
+   * @param {Room} room
+   */
   forget(room) {
     room.unload();
     Object.assign(room, { wanted: false, member: false, read: null, confirmed: null, held: false, problem: null, invitedBy: null });
     this.#memory.forgetRoom(room.key);
     if (room.kind !== 'public') this.#store.drop(room.key);
     if (this.#store.current === room.key) {
-      const next = this.#store.wanted()[0];
       this.#store.current = null;
       this.#memory.room = null;
-      if (next !== undefined) this.show(next.key);
     }
     this.#store.changed();
   }

@@ -266,7 +266,7 @@ test('who writes says so every three seconds at most, and no answer is waited fo
   assert.equal(world.sockets.length, 1, 'silence is no sign of a dead connection');
 });
 
-test('an invitation is in the list at once; who is taken out is told, and shown another room', async () => {
+test('an invitation is in the list at once; who is taken out is told, and shown none in its place', async () => {
   comeIn(member('lobby', 0, 0));
   session.show('lobby');
   await joined('lobby');
@@ -280,7 +280,7 @@ test('an invitation is in the list at once; who is taken out is told, and shown 
   assert.deepEqual(secret.persons.map(({ name }) => name), ['李雷']);
   receive({ type: 'gone', room: SECRET });
   assert.equal(store.rooms.has(SECRET), false);
-  assert.equal(store.current, 'lobby');
+  assert.equal(store.current, null, 'what is being typed goes to nobody else');
   assert.deepEqual([store.problem.code, store.problem.name], ['out_of_room', 'Budget']);
 });
 
