@@ -279,9 +279,10 @@ export class MessageList extends ChatElement {
     else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.pages.newer(room);
   }
 
-  /** Who looks at the bottom of a room has read it. @param {Room} room */
+  /** Who looks at the bottom of a room has read it; who is only on the way to a message has not. @param {Room} room */
   #sees(room) {
-    return document.visibilityState === 'visible' && this.#place.atBottom && room.atTail;
+    const isOnTheWay = this.#goesTo !== null || this.chat.sought !== null;
+    return document.visibilityState === 'visible' && this.#place.atBottom && room.atTail && !isOnTheWay;
   }
 
   /** @param {Room} room */
