@@ -49,7 +49,7 @@ export class Chat {
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
   /** What the drafts answer, by room. @type {Map<string, Message>} */
   replies = new Map();
-  /** The `seq` of the message to which a link, or a search, has led. @type {number | null} */
+  /** The message to which a link, or a search, has led; until it, or another room, is shown. @type {{ room: string, seq: number } | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
   onLanguage = () => {};
@@ -57,10 +57,8 @@ export class Chat {
   constructor() {
     applyTheme(this.theme);
     const sought = Number(new URLSearchParams(location.search).get('m'));
-    if (Number.isSafeInteger(sought) && sought > 0) {
-      this.sought = sought;
-      history.replaceState(null, '', location.pathname + location.hash);
-    }
+    const isSought = Number.isSafeInteger(sought) && sought > 0;
+    if (isSought) history.replaceState(null, '', location.pathname + location.hash);
     this.#speak(pickLanguage(this.memory.language, navigator.languages));
     for (const [key, read] of this.memory.rooms ?? [[LOBBY, null]]) {
       const room = this.store.room(key);
@@ -71,6 +69,7 @@ export class Chat {
     const known = roomFromHash(location.hash) !== null || isHidden(first) || this.store.rooms.get(first)?.wanted === true;
     const key = known ? first : this.store.wanted()[0]?.key;
     if (key !== undefined) this.session.show(key);
+    if (key !== undefined && isSought) this.sought = { room: key, seq: sought };
   }
 
   /** Who has been here before comes in again. */
@@ -204,7 +203,7 @@ export class Chat {
    * @param {number} seq
    */
   seek(key, seq) {
-    this.sought = seq;
+    this.sought = { room: key, seq };
     // Who is there already stays, wherever in the conversation that is.
     if (this.store.current === key) this.store.changed();
     else this.session.show(key);

@@ -104,6 +104,7 @@ export class MessageList extends ChatElement {
     const room = store.currentRoom;
     this.#connected = store.link.ready;
     if (room !== this.#room) this.#change(room);
+    if (this.chat.sought !== null && this.chat.sought.room !== room?.key) this.chat.sought = null;
     this.#scroller.setAttribute('aria-label', room === null ? t.noRoom : t.messagesIn(this.chat.titleOf(room)));
     this.#scroller.setAttribute('aria-busy', String(room !== null && !room.loaded));
     if (room === null) {
@@ -124,7 +125,7 @@ export class MessageList extends ChatElement {
     const { sought } = this.chat;
     if (sought !== null && room.loaded && room.loading === null) {
       this.chat.sought = null;
-      this.#goesTo = { seq: sought, asked: holds(room, sought), isSought: true };
+      this.#goesTo = { seq: sought.seq, asked: holds(room, sought.seq), isSought: true };
     }
     this.#goOn(room);
     this.#afterMoving(room);
