@@ -40,6 +40,8 @@ export class Entrance {
   #latest;
   #renew;
   #resumeId = '';
+  /** The rooms of that request. @type {Room[]} */
+  #resumed = [];
 
   /** @param {EntranceParts} parts */
   constructor({ store, memory, outbox, surroundings, newId, ask, latest, renew }) {
@@ -63,6 +65,7 @@ export class Entrance {
       // Of the others the server says whether they are still one's own.
       else if (self === null || room.key === current) this.join(room);
     }
+    this.#resumed = this.#store.wanted().filter(({ key }) => resume.has(key));
     if (resume.size === 0) return;
     this.#resumeId = this.#newId();
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
@@ -184,8 +187,9 @@ export class Entrance {
   refused({ id, room: key, code }, problem) {
     if (id === undefined || id !== this.#resumeId) return false;
     if (key !== undefined) this.#notAdmitted(this.#store.room(key), problem);
-    else if (code === 'rate_limited') for (const room of this.#store.wanted()) this.#notAdmitted(room, problem);
-    else for (const room of this.#store.wanted()) this.join(room);
+    else if (code === 'rate_limited') for (const room of this.#resumed) this.#notAdmitted(room, problem);
+    // The one that is shown is on its way already, if it was not among them.
+    else for (const room of this.#resumed) this.join(room);
     return true;
   }
 

@@ -119,6 +119,17 @@ test('the rooms of a browser that the server knows nothing of are entered, once'
   assert.equal(memory.member, ANN.id);
 });
 
+test('a resume that is refused as a whole becomes joins of its rooms, not of all', async () => {
+  comeIn(member('tea', 1, 1), member(SECRET, 1, 1, { kind: 'private' }), member(DIRECT, 1, 1, { kind: 'direct', people: [ANN] }));
+  await joined('tea', messages(1, 1, 'tea'));
+  world.socket.lose();
+  await settled();
+  world.pass(1_000);
+  world.socket.open();
+  receive({ type: 'error', id: asked('resume')[0].id, code: 'bad_value', data: 'No.' });
+  assert.deepEqual(asked('join').map(({ room }) => room), ['tea']);
+});
+
 test('only so many rooms are entered unasked', () => {
   comeIn(...Array.from({ length: 60 }, (_, i) => member(`room ${i}`, 1, 1)));
   assert.equal(asked('join').length, 30);
