@@ -1,5 +1,6 @@
 /** Everything that the elements need, put together once. */
 
+import { Attention } from './elements/attention.js';
 import { Notifier } from './elements/notifier.js';
 import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
@@ -40,6 +41,7 @@ export class Chat {
     onEnd: () => this.#ended(),
   });
   build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
+  attention = new Attention();
   notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
@@ -55,6 +57,7 @@ export class Chat {
   onLanguage = () => {};
 
   constructor() {
+    this.attention.onChange(() => this.store.changed());
     applyTheme(this.theme);
     const sought = Number(new URLSearchParams(location.search).get('m'));
     const isSought = Number.isSafeInteger(sought) && sought > 0;

@@ -83,7 +83,6 @@ export class MessageList extends ChatElement {
   attached() {
     new MessageKeys(this.#timeline).attach((target, type, listener) => this.listen(target, type, listener));
     this.listen(this.#scroller, 'scroll', () => this.#scrolled(), { passive: true });
-    this.listen(document, 'visibilitychange', () => this.update());
     this.whileConnected(this.chat.store.onNews((room, messages) => {
       if (room === this.#room) this.#announcer.tell(messages);
     }));
@@ -283,7 +282,7 @@ export class MessageList extends ChatElement {
   /** Who looks at the bottom of a room has read it; who is only on the way to a message has not. @param {Room} room */
   #sees(room) {
     const isOnTheWay = this.#goesTo !== null || this.chat.sought !== null;
-    return document.visibilityState === 'visible' && this.#place.atBottom && room.atTail && !isOnTheWay;
+    return this.chat.attention.sees && this.#place.atBottom && room.atTail && !isOnTheWay;
   }
 
   /** @param {Room} room */
@@ -293,7 +292,7 @@ export class MessageList extends ChatElement {
     this.#pill.hidden = unread === 0 && !far;
     this.#pill.classList.toggle('bare', unread === 0);
     say(this.#pill, unread === 0 ? t.toLatest : t.newMessages(unread), unread);
-    const missed = document.visibilityState === 'visible' && room.loaded ? this.#line.above(room, this.#place.sideOf('new')) : 0;
+    const missed = document.visibilityState === 'visible' && room.loaded ? this.#line.above(room, this.#place.sideOf('new'), this.chat.attention.sees) : 0;
     this.#newPill.hidden = missed === 0;
     say(this.#newPill, t.toFirstNew(missed), missed);
   }
