@@ -134,6 +134,7 @@ export class MessageList extends ChatElement {
   goToLatest() {
     const room = this.#room;
     if (room === null) return;
+    room.held = false;
     if (room.atTail) {
       room.anchor = null;
       this.#place.toBottom();
@@ -189,7 +190,6 @@ export class MessageList extends ChatElement {
 
   /** Everything here counts as read: the line goes, and so does one, to the bottom. */
   markRead() {
-    if (this.#room !== null) this.#room.held = false;
     this.#line.clear();
     this.goToLatest();
     this.chat.store.changed();
@@ -234,7 +234,6 @@ export class MessageList extends ChatElement {
   #change(room) {
     this.#menu.close(false);
     this.#room = room;
-    if (room !== null) room.held = false;
     this.#goesToLatest = false;
     this.#goesTo = null;
     this.#line.begin();

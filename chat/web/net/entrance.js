@@ -95,6 +95,7 @@ export class Entrance {
     this.#memory.room = key;
     room.anchor = null;
     room.invitedBy = null;
+    room.held = false;
     if (!room.wanted) this.want(room);
     if (room.problem?.about === 'join') room.problem = null;
     if (!room.joined) this.join(room);

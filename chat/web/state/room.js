@@ -129,6 +129,8 @@ export class Room {
   stand({ member, read, mentions }) {
     this.member = member;
     if (read === null) return;
+    // Marked as unread here, and the server does not know it yet: nothing has come of it to know.
+    if (this.held && read === this.confirmed && this.read !== null && this.read < read) return;
     this.held = this.confirmed !== null && (read < this.confirmed || (this.held && read === this.confirmed));
     if (this.read === null || this.confirmed === null || read >= this.read || read < this.confirmed) Object.assign(this, { read, mentions });
     this.confirmed = read;

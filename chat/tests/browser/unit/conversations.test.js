@@ -228,6 +228,25 @@ test('a message marked as unread is told as such', async () => {
   assert.deepEqual(asked('read').map(({ seq }) => seq), [3]);
 });
 
+test('a message that is marked as unread without a connection is so afterwards, and can be read', async () => {
+  comeIn(member('tea', 5, 5));
+  await joined('tea', messages(1, 5, 'tea'), { read: 5, unread: 0 });
+  const tea = store.rooms.get('tea');
+  world.socket.lose();
+  await settled();
+  session.reads.markUnread(tea, 4);
+  world.pass(1_000);
+  welcome(member('tea', 5, 5));
+  receive({ type: 'resumed', id: asked('resume')[0].id, room: 'tea', complete: true, messages: [], seq: 5, members: ['Ann'], member: true, read: 5, unread: 0, mentions: 0 });
+  assert.equal(tea.unread, 2);
+  assert.deepEqual(asked('read').map(({ seq }) => seq), [3]);
+  receive({ type: 'read', id: asked('read')[0].id, room: 'tea', seq: 3, unread: 2, mentions: 0 });
+  session.show('tea');
+  session.markRead(tea);
+  world.pass(1_500);
+  assert.deepEqual([tea.unread, asked('read').map(({ seq }) => seq)], [0, [3, 5]]);
+});
+
 test('how far the others have read stands under one\'s own last message that they have', async () => {
   comeIn(member(DIRECT, 3, 3, { kind: 'direct', people: [ANN, { id: 9, name: '李雷' }] }));
   session.show(DIRECT);
