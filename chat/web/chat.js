@@ -237,8 +237,8 @@ export class Chat {
    * @param {Room | null} seen the room that is looked at
    */
   unread(seen) {
-    const rooms = this.store.wanted().filter((room) => (room !== seen || room.held) && !room.muted && !room.archived);
-    return { forMe: rooms.reduce((sum, { forMe }) => sum + forMe, 0), any: rooms.some(({ unread, invitedBy }) => unread > 0 || invitedBy !== null) };
+    const rooms = this.store.wanted().filter((room) => (room !== seen || room.held) && !room.archived);
+    return { forMe: rooms.reduce((sum, { forMe }) => sum + forMe, 0), any: rooms.some(({ unread, forMe, muted, invitedBy }) => (muted ? forMe : unread) > 0 || invitedBy !== null) };
   }
 
   /**

@@ -109,10 +109,9 @@ export class Room {
     return this.read === null ? 0 : Math.max(0, this.seq - this.read);
   }
 
-  /** Unread messages that are meant for this person. */
+  /** Unread messages that are meant for this person: of a muted room, those that speak of them. */
   get forMe() {
-    if (this.muted) return 0;
-    return this.kind === 'direct' ? this.unread : Math.min(this.mentions, this.unread);
+    return this.kind === 'direct' && !this.muted ? this.unread : Math.min(this.mentions, this.unread);
   }
 
   /** What the server says of it. @param {RoomSummary} summary */

@@ -153,9 +153,10 @@ test('whoever follows a link to a message has read no more than before', async (
   await badge(one, key).getByText('90', { exact: true }).waitFor();
 });
 
-test('a muted room is quiet: no number in the title, and a paler one in the list', async () => {
+test('a muted room is quiet: no number in the title but for mentions, and a paler one in the list', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
-  const one = await sitDown(fresh('Ann'));
+  const ann = fresh('Ann');
+  const one = await sitDown(ann);
   await enter(one, key);
   await one.page.locator('.open-details').click();
   await one.page.locator('[data-act=mute]').check();
@@ -165,6 +166,8 @@ test('a muted room is quiet: no number in the title, and a paler one in the list
   await bob.say(key, 'psst');
   await one.page.locator(`[data-room="${key}"] .badge.quiet`).waitFor();
   assert.match(await one.page.title(), /^Lobby/);
+  await bob.say(key, `psst @${ann}`);
+  await titleBegins(one, '(1) ');
 });
 
 for (const [language, typed, everybody] of /** @type {const} */ ([['en', 'ei', 'everybody'], ['zh-CN', '雷', '所有']])) {

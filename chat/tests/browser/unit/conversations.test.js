@@ -172,11 +172,12 @@ test('unread and mentions are what the server says, then what comes: messages wh
   assert.deepEqual([tea.unread, tea.mentions], [0, 0], 'who says something has read what was said before');
 });
 
-test('a muted room asks for no attention', () => {
-  comeIn(member('tea', 5, 3, { mentions: 1, muted: true }));
-  assert.equal(store.rooms.get('tea').forMe, 0);
-  receive({ type: 'quiet', room: 'tea', on: false });
-  assert.equal(store.rooms.get('tea').forMe, 1);
+test('a muted room asks for attention only when one is mentioned', () => {
+  const people = [ANN, { id: 9, name: '李雷' }];
+  comeIn(member('tea', 5, 3, { mentions: 1, muted: true }), member(DIRECT, 4, 1, { kind: 'direct', people, muted: true }));
+  assert.deepEqual(['tea', DIRECT].map((key) => store.rooms.get(key).forMe), [1, 0]);
+  receive({ type: 'quiet', room: DIRECT, on: false });
+  assert.equal(store.rooms.get(DIRECT).forMe, 3);
 });
 
 test('what is read is told: at once, then not too often, and the last word counts; again after a reconnect', async () => {
