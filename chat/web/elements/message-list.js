@@ -273,7 +273,7 @@ export class MessageList extends ChatElement {
     room.anchor = atBottom ? null : this.#place.seq();
     if (this.#sees(room)) this.chat.session.markRead(room);
     this.#showPills(room);
-    if (!room.loaded || !room.joined || room.loading !== null || room.problem !== null) return;
+    if (!room.loaded || !room.joined || room.loading !== null || (room.problem !== null && room.problem.about !== 'leave')) return;
     if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.pages.older(room);
     else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.pages.newer(room);
   }

@@ -77,7 +77,7 @@ export class Entrance {
     const wanted = this.#store.wanted();
     let count = wanted.filter(({ loaded, joined, joining }) => loaded || joined || joining).length;
     for (const room of wanted) {
-      if (room.kind === 'public' && !room.archived && !room.loaded && !room.joined && !room.joining && room.problem === null && count < UNASKED_MAX) {
+      if (room.kind === 'public' && !room.archived && !room.loaded && !room.joined && !room.joining && room.problem?.about !== 'join' && count < UNASKED_MAX) {
         count += 1;
         this.join(room);
       }
@@ -97,7 +97,7 @@ export class Entrance {
     room.invitedBy = null;
     room.held = false;
     if (!room.wanted) this.want(room);
-    if (room.problem?.about === 'join') room.problem = null;
+    if (room.problem !== null && room.problem.about !== 'older') room.problem = null;
     if (!room.joined) this.join(room);
     else if (!room.atTail) this.#latest(room);
     this.#store.changed();
@@ -133,29 +133,32 @@ export class Entrance {
     }
     if (member) room.stand({ member, read, mentions });
     room.joined = true;
-    room.problem = null;
+    // That it could not be left stands there until one goes on, or tries again.
+    if (room.problem?.about !== 'leave') room.problem = null;
     this.#memory.rememberRoom(room.key, room.read);
     return true;
   }
 
   /** @param {Room} room */
   async leave(room) {
-    this.#outbox.discardRoom(room.key);
     room.wanted = false;
     room.leaving = true;
     this.#memory.forgetRoom(room.key);
     try {
       if (room.joined || room.member) await this.#ask({ type: 'leave', room: room.key });
     } catch (error) {
-      if (error instanceof Refusal && error.code !== 'not_joined') {
+      // Whoever has no session is in rooms for as long as they are connected.
+      const isLeft = error instanceof Refusal ? error.code === 'not_joined' : !room.member;
+      if (!isLeft) {
         this.want(room);
-        room.problem = { about: 'leave', ...error.problem };
+        room.problem = { about: 'leave', ...(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }) };
         this.#store.changed();
         return;
       }
     } finally {
       room.leaving = false;
     }
+    this.#outbox.discardRoom(room.key);
     const wasShown = this.#store.current === room.key;
     this.forget(room);
     const next = this.#store.wanted()[0];

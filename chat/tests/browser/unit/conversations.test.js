@@ -315,6 +315,27 @@ test('an invitation is in the list at once; who is taken out is told, and shown 
   assert.deepEqual([store.problem.code, store.problem.name], ['out_of_room', 'Budget']);
 });
 
+test('a room that one leaves without a connection is kept, with what waits for it, and one is told', async () => {
+  comeIn(member('tea', 1, 1));
+  await joined('tea', messages(1, 1, 'tea'));
+  const tea = store.rooms.get('tea');
+  session.show('tea');
+  world.socket.lose();
+  await settled();
+  session.post('tea', 'waits');
+  await session.leave(tea);
+  assert.deepEqual([tea.wanted, tea.problem.about, tea.problem.code, store.current], [true, 'leave', 'unanswered', 'tea']);
+  world.pass(1_000);
+  welcome(member('tea', 1, 1));
+  receive({ type: 'resumed', id: asked('resume')[0].id, room: 'tea', complete: true, messages: [], seq: 1, members: ['Ann'], member: true, read: 1, unread: 0, mentions: 0 });
+  assert.equal(tea.problem.about, 'leave', 'that it was not done stays to be read');
+  assert.deepEqual(asked('message').map(({ text }) => text), ['waits']);
+  const leaving = session.leave(tea);
+  receive({ type: 'left', id: asked('leave')[0].id, room: 'tea' });
+  await leaving;
+  assert.deepEqual([tea.wanted, tea.problem], [false, null]);
+});
+
 test('an event that is for everybody changes nothing of how one stands to the room', () => {
   comeIn(member('tea', 5, 3, { muted: true, manage: true, mentions: 1 }));
   receive({ type: 'room', room: 'tea', title: 'Tea time', seq: 5, members: 2, change: 0, topic: 'Green', archived: true });
