@@ -382,9 +382,13 @@ export class Session {
     const room = this.#store.rooms.get(frame.room);
     if (room === undefined) return;
     room.members = frame.members;
-    if (frame.type === 'join') this.#store.turn(frame.from, false);
-    if (frame.type === 'join') room.enter(frame.from);
-    else room.exit(frame.from);
+    if (frame.type === 'join') {
+      this.#store.turn(frame.from, false);
+      room.enter(frame.from);
+    } else {
+      room.exit(frame.from);
+      this.#store.left(frame.from);
+    }
     // Where people belong, it says nothing that they look in.
     if (room.kind === 'public') room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
     else this.conversations.peopleChanged(room);

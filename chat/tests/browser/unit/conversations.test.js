@@ -354,6 +354,15 @@ test('a conversation with people is there or made; who cannot be reached is name
   await assert.rejects(nobody, { code: 'not_reachable' });
 });
 
+test('who has left is not away any more, unless they are in another room', async () => {
+  comeIn(member('tea', 0, 0), member('cake', 0, 0));
+  for (const key of ['tea', 'cake']) await joined(key, [], { members: ['Ann', 'Bob'], people: [{ id: 8, name: 'Bob', presence: 'away' }] });
+  receive({ type: 'leave', room: 'tea', from: 'Bob', members: 1 });
+  assert.deepEqual([...store.away], ['Bob']);
+  receive({ type: 'leave', room: 'cake', from: 'Bob', members: 1 });
+  assert.deepEqual([...store.away], []);
+});
+
 test('who looks into a private room comes and goes without a word', async () => {
   comeIn(member(SECRET, 0, 0, { kind: 'private' }));
   session.show(SECRET);
