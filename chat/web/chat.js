@@ -38,7 +38,7 @@ export class Chat {
     newId,
     clock: () => Date.now(),
     onNobody: () => this.#becomeSomebody(),
-    onEnd: () => this.#ended(),
+    onEnd: (next) => this.#ended(next),
   });
   build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
   attention = new Attention();
@@ -139,17 +139,19 @@ export class Chat {
     this.#beginAnew();
   }
 
-  /** The session has ended elsewhere, or is somebody else's now. */
-  #ended() {
+  /** The session has ended elsewhere, or is somebody else's now. @param {number | null} next the number of that person */
+  #ended(next) {
     if (this.#signsOut) return;
-    this.#beginAnew();
+    this.#beginAnew(next);
     this.memory.signedOut = this.store.nameProblem?.code === 'signed_out';
   }
 
-  /** Rooms, drafts, what waits to be sent: nothing of it is for the eyes of whoever comes next. */
-  #beginAnew() {
-    this.drafts.save();
-    this.memory.forgetPerson();
+  /** Rooms, drafts, what waits to be sent: nothing of it is for the eyes of whoever comes next. @param {number | null} [next] */
+  #beginAnew(next) {
+    this.drafts.forget();
+    // Whoever is here in another tab already keeps what they have written there.
+    if (this.memory.member === next) this.memory.forgetTab();
+    else this.memory.forgetPerson();
     document.body.replaceChildren();
     location.replace(location.pathname);
   }

@@ -20,7 +20,7 @@ const RETRY_MS = 2_000;
  * @property {(request: Request) => Promise<Frame>} ask
  * @property {() => void} again called when it is time to say it again
  * @property {() => void} onNobody called when the server knows one's name alone
- * @property {() => void} onEnd called when nothing here is of whoever comes next
+ * @property {(next: number | null) => void} onEnd called when nothing here is of whoever comes next: the number of that person, where it is known
  */
 
 export class Introduction {
@@ -75,7 +75,7 @@ export class Introduction {
   signedOut() {
     this.#store.self = null;
     this.refused({ code: 'signed_out', sentence: '' });
-    this.#onEnd();
+    this.#onEnd(null);
   }
 
   /**
@@ -85,7 +85,7 @@ export class Introduction {
   welcomed(frame) {
     const before = this.#person ?? this.#memory.member;
     if (frame.person !== null && !Number.isNaN(before) && before !== frame.person.id) {
-      this.#onEnd();
+      this.#onEnd(frame.person.id);
       return false;
     }
     this.#person = frame.person?.id ?? this.#person;

@@ -37,7 +37,7 @@ const SIGNED_OUT = 3501;
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
  * @property {() => void} onNobody called when the server knows one's name alone
- * @property {() => void} onEnd called when nothing here is of whoever comes next: the session has ended, or is somebody else's
+ * @property {(next: number | null) => void} onEnd called when nothing here is of whoever comes next: the session has ended, or is the person's of this number
  */
 
 export class Session {

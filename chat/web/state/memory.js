@@ -56,6 +56,11 @@ export class Memory {
   /** Whoever comes next in this browser is somebody else. */
   forgetPerson() {
     for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts']) this.#local.write(key, null);
+    this.forgetTab();
+  }
+
+  /** Whoever comes next in this tab is somebody else, who has been in another one already. */
+  forgetTab() {
     for (const key of ['room', 'client', 'outbox']) this.#tab.write(key, null);
   }
 

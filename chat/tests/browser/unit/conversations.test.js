@@ -30,12 +30,12 @@ beforeEach(() => {
 
 function sitDown() {
   world = new FakeWorld();
-  ends = 0;
+  ends = [];
   store = new Store(() => {});
   store.self = ANN;
   memory = new Memory(() => local, () => new FakeStorage());
   let ids = 0;
-  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {}, onEnd: () => { ends += 1; } });
+  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {}, onEnd: (next) => ends.push(next) });
   news = [];
   store.onNews((room, all) => news.push(...all.map(({ data, mentions = [] }) => [room.key, data, mentions.length])));
 }
@@ -83,7 +83,7 @@ test('what is of one person is not shown to another: everything begins anew when
   world.socket.open();
   const BOB = { ...ANN, id: 8, name: 'Bob' };
   receive({ type: 'welcome', id: asked('connect')[0].id, name: 'Bob', person: BOB, rooms: [member('his', 1, 1)], limits: LIMITS });
-  assert.equal(ends, 1);
+  assert.deepEqual(ends, [BOB.id]);
   assert.equal(store.name, 'Ann', 'he is not let in among her rooms');
   assert.deepEqual([world.socket.closed.reason, store.link.ready], ['ended', false]);
 
@@ -91,12 +91,12 @@ test('what is of one person is not shown to another: everything begins anew when
   memory.member = BOB.id;
   session.comeBack('Ann');
   welcome();
-  assert.equal(ends, 1, 'who has been here before the page was opened counts, too');
+  assert.deepEqual(ends, [ANN.id], 'who has been here before the page was opened counts, too');
 
   sitDown();
   comeIn();
   world.socket.lose(3501);
-  assert.deepEqual([ends, store.self, store.nameProblem.code], [1, null, 'signed_out']);
+  assert.deepEqual([ends, store.self, store.nameProblem.code], [[null], null, 'signed_out']);
 });
 
 test('nothing stays of a private room that one is not in any more', async () => {
