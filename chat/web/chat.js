@@ -1,5 +1,6 @@
 /** Everything that the elements need, put together once. */
 
+import { Attention } from './elements/attention.js';
 import { Notifier } from './elements/notifier.js';
 import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
@@ -37,27 +38,30 @@ export class Chat {
     newId,
     clock: () => Date.now(),
     onNobody: () => this.#becomeSomebody(),
+    onEnd: (next) => this.#ended(next),
   });
   build = new BuildWatch(ownBuild(), serverBuild, () => performance.now());
+  attention = new Attention();
   notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
+  /** It is this page that signs out. */
+  #signsOut = false;
   /** What is written and not sent. */
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
   /** What the drafts answer, by room. @type {Map<string, Message>} */
   replies = new Map();
-  /** The `seq` of the message to which a link, or a search, has led. @type {number | null} */
+  /** The message to which a link, or a search, has led; until it, or another room, is shown. @type {{ room: string, seq: number } | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
   onLanguage = () => {};
 
   constructor() {
+    this.attention.onChange(() => this.store.changed());
     applyTheme(this.theme);
     const sought = Number(new URLSearchParams(location.search).get('m'));
-    if (Number.isSafeInteger(sought) && sought > 0) {
-      this.sought = sought;
-      history.replaceState(null, '', location.pathname + location.hash);
-    }
+    const isSought = Number.isSafeInteger(sought) && sought > 0;
+    if (isSought) history.replaceState(null, '', location.pathname + location.hash);
     this.#speak(pickLanguage(this.memory.language, navigator.languages));
     for (const [key, read] of this.memory.rooms ?? [[LOBBY, null]]) {
       const room = this.store.room(key);
@@ -68,6 +72,7 @@ export class Chat {
     const known = roomFromHash(location.hash) !== null || isHidden(first) || this.store.rooms.get(first)?.wanted === true;
     const key = known ? first : this.store.wanted()[0]?.key;
     if (key !== undefined) this.session.show(key);
+    if (key !== undefined && isSought) this.sought = { room: key, seq: sought };
   }
 
   /** Who has been here before comes in again. */
@@ -79,7 +84,9 @@ export class Chat {
       // The connection will tell when there is a server again.
     }
     if (store.self !== null) session.comeBack(store.self.name);
+    else if (memory.signedOut) session.refuseName({ code: 'signed_out', sentence: '' });
     else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
+    memory.signedOut = false;
     store.changed();
   }
 
@@ -120,9 +127,32 @@ export class Chat {
 
   /** @param {{ everywhere: boolean }} options */
   async signOut(options) {
-    await this.account.signOut(options);
-    this.drafts.save();
-    this.memory.forgetPerson();
+    this.#signsOut = true;
+    try {
+      await this.account.signOut(options);
+    } catch (error) {
+      // The connection may have told it before the answer was lost.
+      if (this.store.nameProblem?.code !== 'signed_out') throw error;
+    } finally {
+      this.#signsOut = false;
+    }
+    this.#beginAnew();
+  }
+
+  /** The session has ended elsewhere, or is somebody else's now. @param {number | null} next the number of that person */
+  #ended(next) {
+    if (this.#signsOut) return;
+    this.#beginAnew(next);
+    this.memory.signedOut = this.store.nameProblem?.code === 'signed_out';
+  }
+
+  /** Rooms, drafts, what waits to be sent: nothing of it is for the eyes of whoever comes next. @param {number | null} [next] */
+  #beginAnew(next) {
+    this.drafts.forget();
+    // Whoever is here in another tab already keeps what they have written there.
+    if (this.memory.member === next) this.memory.forgetTab();
+    else this.memory.forgetPerson();
+    document.body.replaceChildren();
     location.replace(location.pathname);
   }
 
@@ -178,7 +208,7 @@ export class Chat {
    * @param {number} seq
    */
   seek(key, seq) {
-    this.sought = seq;
+    this.sought = { room: key, seq };
     // Who is there already stays, wherever in the conversation that is.
     if (this.store.current === key) this.store.changed();
     else this.session.show(key);
@@ -209,8 +239,8 @@ export class Chat {
    * @param {Room | null} seen the room that is looked at
    */
   unread(seen) {
-    const rooms = this.store.wanted().filter((room) => (room !== seen || room.held) && !room.muted && !room.archived);
-    return { forMe: rooms.reduce((sum, { forMe }) => sum + forMe, 0), any: rooms.some(({ unread, invitedBy }) => unread > 0 || invitedBy !== null) };
+    const rooms = this.store.wanted().filter((room) => (room !== seen || room.held) && !room.archived);
+    return { forMe: rooms.reduce((sum, { forMe }) => sum + forMe, 0), any: rooms.some(({ unread, forMe, muted, invitedBy }) => (muted ? forMe : unread) > 0 || invitedBy !== null) };
   }
 
   /**

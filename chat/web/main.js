@@ -59,6 +59,9 @@ chat.store.subscribe(() => {
 });
 
 followKeyboard();
-watchIdle((isAway) => chat.session.setAway(isAway));
+watchIdle((isAway) => {
+  chat.attention.isAway = isAway;
+  chat.session.setAway(isAway);
+});
 window.addEventListener('load', keepShell);
 chat.comeBack();

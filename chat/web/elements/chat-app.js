@@ -20,7 +20,6 @@ export class ChatApp extends ChatElement {
 
   attached() {
     this.listen(window, 'hashchange', () => this.#followAddress());
-    this.listen(document, 'visibilitychange', () => this.#showTitle());
     this.#showAddress('replace');
   }
 
@@ -63,7 +62,7 @@ export class ChatApp extends ChatElement {
   #showTitle() {
     const { store } = this.chat;
     const room = store.currentRoom;
-    const { forMe, any } = this.chat.unread(document.visibilityState === 'visible' ? room : null);
+    const { forMe, any } = this.chat.unread(this.chat.attention.sees ? room : null);
     const place = room === null || this.#shown instanceof NameGate ? '' : `${this.chat.titleOf(room)} · `;
     const badge = forMe > 0 ? `(${forMe > 99 ? '99+' : forMe}) ` : any ? '• ' : '';
     const title = badge + place + t.appName;

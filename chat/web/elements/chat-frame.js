@@ -64,7 +64,7 @@ export class ChatFrame extends ChatElement {
     const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, make(TypingNote, chat), composer);
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
-    const drawers = new Drawers(this, panels, [skip, conversation]);
+    const drawers = new Drawers(this, panels, [skip, conversation], (isCovered) => { chat.attention.isCovered = isCovered; });
     this.#parts = { rooms, list, composer, drawers, switcher, search, keys };
     this.append(skip, panels.rooms, conversation, panels.people, backdrop, switcher, search, date, keys, details, picker);
 

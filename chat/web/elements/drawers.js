@@ -18,6 +18,7 @@ export class Drawers {
   #host;
   #panels;
   #behind;
+  #cover;
   /** What had the focus before. @type {Element | null} */
   #opener = null;
   #queries = {
@@ -29,11 +30,13 @@ export class Drawers {
    * @param {HTMLElement} host gets `data-drawer`
    * @param {Record<Drawer, HTMLElement>} panels
    * @param {HTMLElement[]} behind what lies under an open drawer
+   * @param {(isCovered: boolean) => void} cover told whether there is an open drawer over it
    */
-  constructor(host, panels, behind) {
+  constructor(host, panels, behind, cover) {
     this.#host = host;
     this.#panels = panels;
     this.#behind = behind;
+    this.#cover = cover;
     this.#apply();
   }
 
@@ -70,6 +73,7 @@ export class Drawers {
   #apply() {
     if (this.open !== null && !this.#queries[this.open].matches) this.open = null; // there is space beside the conversation now
     this.#host.dataset.drawer = this.open ?? 'none';
+    this.#cover(this.open !== null);
     for (const element of this.#behind) element.inert = this.open !== null;
     for (const drawer of /** @type {const} */ (['rooms', 'people'])) {
       this.#panels[drawer].inert = this.open === null ? this.#queries[drawer].matches : this.open !== drawer;

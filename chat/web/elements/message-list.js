@@ -83,7 +83,6 @@ export class MessageList extends ChatElement {
   attached() {
     new MessageKeys(this.#timeline).attach((target, type, listener) => this.listen(target, type, listener));
     this.listen(this.#scroller, 'scroll', () => this.#scrolled(), { passive: true });
-    this.listen(document, 'visibilitychange', () => this.update());
     this.whileConnected(this.chat.store.onNews((room, messages) => {
       if (room === this.#room) this.#announcer.tell(messages);
     }));
@@ -104,6 +103,7 @@ export class MessageList extends ChatElement {
     const room = store.currentRoom;
     this.#connected = store.link.ready;
     if (room !== this.#room) this.#change(room);
+    if (this.chat.sought !== null && this.chat.sought.room !== room?.key) this.chat.sought = null;
     this.#scroller.setAttribute('aria-label', room === null ? t.noRoom : t.messagesIn(this.chat.titleOf(room)));
     this.#scroller.setAttribute('aria-busy', String(room !== null && !room.loaded));
     if (room === null) {
@@ -124,7 +124,7 @@ export class MessageList extends ChatElement {
     const { sought } = this.chat;
     if (sought !== null && room.loaded && room.loading === null) {
       this.chat.sought = null;
-      this.#goesTo = { seq: sought, asked: holds(room, sought), isSought: true };
+      this.#goesTo = { seq: sought.seq, asked: holds(room, sought.seq), isSought: true };
     }
     this.#goOn(room);
     this.#afterMoving(room);
@@ -134,6 +134,7 @@ export class MessageList extends ChatElement {
   goToLatest() {
     const room = this.#room;
     if (room === null) return;
+    room.held = false;
     if (room.atTail) {
       room.anchor = null;
       this.#place.toBottom();
@@ -189,7 +190,6 @@ export class MessageList extends ChatElement {
 
   /** Everything here counts as read: the line goes, and so does one, to the bottom. */
   markRead() {
-    if (this.#room !== null) this.#room.held = false;
     this.#line.clear();
     this.goToLatest();
     this.chat.store.changed();
@@ -234,7 +234,6 @@ export class MessageList extends ChatElement {
   #change(room) {
     this.#menu.close(false);
     this.#room = room;
-    if (room !== null) room.held = false;
     this.#goesToLatest = false;
     this.#goesTo = null;
     this.#line.begin();
@@ -274,14 +273,15 @@ export class MessageList extends ChatElement {
     room.anchor = atBottom ? null : this.#place.seq();
     if (this.#sees(room)) this.chat.session.markRead(room);
     this.#showPills(room);
-    if (!room.loaded || !room.joined || room.loading !== null || room.problem !== null) return;
+    if (!room.loaded || !room.joined || room.loading !== null || (room.problem !== null && room.problem.about !== 'leave')) return;
     if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.pages.older(room);
     else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.pages.newer(room);
   }
 
-  /** Who looks at the bottom of a room has read it. @param {Room} room */
+  /** Who looks at the bottom of a room has read it; who is only on the way to a message has not. @param {Room} room */
   #sees(room) {
-    return document.visibilityState === 'visible' && this.#place.atBottom && room.atTail;
+    const isOnTheWay = this.#goesTo !== null || this.chat.sought !== null;
+    return this.chat.attention.sees && this.#place.atBottom && room.atTail && !isOnTheWay;
   }
 
   /** @param {Room} room */
@@ -291,7 +291,7 @@ export class MessageList extends ChatElement {
     this.#pill.hidden = unread === 0 && !far;
     this.#pill.classList.toggle('bare', unread === 0);
     say(this.#pill, unread === 0 ? t.toLatest : t.newMessages(unread), unread);
-    const missed = document.visibilityState === 'visible' && room.loaded ? this.#line.above(room, this.#place.sideOf('new')) : 0;
+    const missed = document.visibilityState === 'visible' && room.loaded ? this.#line.above(room, this.#place.sideOf('new'), this.chat.attention.sees) : 0;
     this.#newPill.hidden = missed === 0;
     say(this.#newPill, t.toFirstNew(missed), missed);
   }

@@ -46,11 +46,12 @@ export class NewLine {
   /**
    * @param {Room} room
    * @param {'above' | 'here' | 'below' | null} side where the line is, null if it is not in the part of the room that is held
+   * @param {boolean} sees whether somebody looks
    * @returns {number} how many new messages begin above the screen, and have not been looked at yet
    */
-  above(room, side) {
+  above(room, side, sees) {
     if (this.after === null || this.#seen) return 0;
-    if (side === 'here') this.#seen = true;
+    if (side === 'here' && sees) this.#seen = true;
     const isAbove = side === null ? (room.messages[0]?.seq ?? 0) > this.after + 1 : side === 'above';
     return isAbove ? this.#upTo - this.after : 0;
   }

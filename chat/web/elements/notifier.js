@@ -49,7 +49,7 @@ export class Notifier {
     if (!canNotify()) return;
     navigator.locks.request(LOCK_NOTIFIES, () => new Promise(() => { this.#isChosen = true; })).catch(() => {});
     chat.store.onNews((room, messages) => this.#tell(room, messages));
-    document.addEventListener('visibilitychange', () => this.#showSeen());
+    chat.attention.onChange(() => this.#showSeen());
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {
       if (typeof data?.address === 'string' && data.address.startsWith('#')) location.hash = data.address;
     });
@@ -59,7 +59,7 @@ export class Notifier {
   #showSeen() {
     this.#unsee();
     this.#unsee = () => {};
-    if (document.visibilityState !== 'visible') return;
+    if (!this.#chat.attention.sees) return;
     const hold = new Promise((resolve) => { this.#unsee = () => resolve(undefined); });
     navigator.locks.request(LOCK_SEEN, { mode: 'shared' }, () => hold).catch(() => {});
   }
@@ -70,7 +70,7 @@ export class Notifier {
    */
   async #tell(room, messages) {
     const { memory, store } = this.#chat;
-    if (!this.#isChosen || document.visibilityState === 'visible' || memory.notify === 'off') return;
+    if (!this.#isChosen || this.#chat.attention.sees || memory.notify === 'off') return;
     const concerns = (/** @type {Message} */ message) => speaksOf(message, store.self) || mentions(message.data, store.name);
     const message = messages.findLast((each) => concerns(each) || (!room.muted && (memory.notify === 'all' || room.kind === 'direct')));
     if (message === undefined) return;

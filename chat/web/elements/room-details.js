@@ -98,7 +98,7 @@ export class RoomDetails extends ChatElement {
       h(
         'div',
         { class: 'details-acts' },
-        member && h('label', { class: 'menu-item check-item' }, icon('bellOff'), h('span', {}, t.mute, h('span', { class: 'hint' }, t.muteHint)), h('input', { type: 'checkbox', role: 'switch', 'data-act': 'mute', checked: muted, change: (event) => this.#try((session) => session.mute(room, event.target.checked)) })),
+        member && h('label', { class: 'menu-item check-item' }, icon('bellOff'), h('span', {}, t.mute, h('span', { class: 'hint' }, t.muteHint)), h('input', { type: 'checkbox', role: 'switch', 'data-act': 'mute', checked: muted, change: (event) => this.#mute(room, event.target) })),
         room.seq > 0 && act('date', 'calendar', t.jumpToDate, () => this.#hand('ask-date', room)),
         kind === 'private' && member && !archived && act('invite', 'person', t.invite, () => this.#hand('pick', room)),
         manage && kind !== 'direct' && act('edit', 'pencil', isLobby ? t.editTopic : t.editRoom, () => { this.#go('edit'); this.#focusFirst(); }),
@@ -172,6 +172,13 @@ export class RoomDetails extends ChatElement {
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
     }
+  }
+
+  /** @param {Room} room @param {HTMLInputElement} toggle */
+  async #mute(room, toggle) {
+    await this.#try((session) => session.mute(room, toggle.checked));
+    // Where the server did not take it, it is as it was.
+    toggle.checked = room.muted;
   }
 
   /** @param {Room} room */

@@ -179,7 +179,7 @@ export class RoomList extends ChatElement {
 
   /** The room that is looked at has its own way of saying what is new. @param {Room} room */
   #unread(room) {
-    const seen = room.key === this.chat.store.current && document.visibilityState === 'visible' && !room.held;
+    const seen = room.key === this.chat.store.current && this.chat.attention.sees && !room.held;
     return room.wanted && !seen ? room.unread : 0;
   }
 

@@ -86,6 +86,8 @@ export class SearchDialog extends ChatElement {
     this.#dialog.showModal();
     this.#input.focus();
     this.#input.select();
+    // What was found when it was open the last time may be old.
+    if (this.#wanted() !== null) this.#look(0);
   }
 
   close() {

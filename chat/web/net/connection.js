@@ -31,6 +31,9 @@ const CLOSE_NO_ANSWER = 3000;
 /** The one with which it leaves to come back as somebody else. */
 const CLOSE_RENEWED = 3003;
 
+/** The code with which we leave a connection that has come to be somebody else's. */
+const CLOSE_ENDED = 3004;
+
 /**
  * `idle`: not started. `connecting`: an attempt is under way. `open`: frames go both ways.
  * `waiting`: the next attempt comes by itself. `stopped`: the server asked us to stay away.
@@ -124,6 +127,14 @@ export class Connection {
     this.#detach();
     socket.close(CLOSE_NO_ANSWER, 'no answer');
     this.#waitAndConnect();
+  }
+
+  /** Leaves, and does not come back by itself. */
+  end() {
+    const socket = this.#socket;
+    this.#detach();
+    socket?.close(CLOSE_ENDED, 'ended');
+    this.#setPhase('idle');
   }
 
   /** Comes anew at once: what is shown with the handshake has changed. */

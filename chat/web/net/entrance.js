@@ -40,6 +40,8 @@ export class Entrance {
   #latest;
   #renew;
   #resumeId = '';
+  /** The rooms of that request. @type {Room[]} */
+  #resumed = [];
 
   /** @param {EntranceParts} parts */
   constructor({ store, memory, outbox, surroundings, newId, ask, latest, renew }) {
@@ -63,6 +65,7 @@ export class Entrance {
       // Of the others the server says whether they are still one's own.
       else if (self === null || room.key === current) this.join(room);
     }
+    this.#resumed = this.#store.wanted().filter(({ key }) => resume.has(key));
     if (resume.size === 0) return;
     this.#resumeId = this.#newId();
     this.#ask({ type: 'resume', rooms: Object.fromEntries(resume) }, this.#resumeId).catch(ignore);
@@ -74,7 +77,7 @@ export class Entrance {
     const wanted = this.#store.wanted();
     let count = wanted.filter(({ loaded, joined, joining }) => loaded || joined || joining).length;
     for (const room of wanted) {
-      if (room.kind === 'public' && !room.archived && !room.loaded && !room.joined && !room.joining && room.problem === null && count < UNASKED_MAX) {
+      if (room.kind === 'public' && !room.archived && !room.loaded && !room.joined && !room.joining && room.problem?.about !== 'join' && count < UNASKED_MAX) {
         count += 1;
         this.join(room);
       }
@@ -92,8 +95,9 @@ export class Entrance {
     this.#memory.room = key;
     room.anchor = null;
     room.invitedBy = null;
+    room.held = false;
     if (!room.wanted) this.want(room);
-    if (room.problem?.about === 'join') room.problem = null;
+    if (room.problem !== null && room.problem.about !== 'older') room.problem = null;
     if (!room.joined) this.join(room);
     else if (!room.atTail) this.#latest(room);
     this.#store.changed();
@@ -129,43 +133,51 @@ export class Entrance {
     }
     if (member) room.stand({ member, read, mentions });
     room.joined = true;
-    room.problem = null;
+    // That it could not be left stands there until one goes on, or tries again.
+    if (room.problem?.about !== 'leave') room.problem = null;
     this.#memory.rememberRoom(room.key, room.read);
     return true;
   }
 
   /** @param {Room} room */
   async leave(room) {
-    this.#outbox.discardRoom(room.key);
     room.wanted = false;
     room.leaving = true;
     this.#memory.forgetRoom(room.key);
     try {
       if (room.joined || room.member) await this.#ask({ type: 'leave', room: room.key });
     } catch (error) {
-      if (error instanceof Refusal && error.code !== 'not_joined') {
+      // Whoever has no session is in rooms for as long as they are connected.
+      const isLeft = error instanceof Refusal ? error.code === 'not_joined' : !room.member;
+      if (!isLeft) {
         this.want(room);
-        room.problem = { about: 'leave', ...error.problem };
+        room.problem = { about: 'leave', ...(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }) };
         this.#store.changed();
         return;
       }
     } finally {
       room.leaving = false;
     }
+    this.#outbox.discardRoom(room.key);
+    const wasShown = this.#store.current === room.key;
     this.forget(room);
+    const next = this.#store.wanted()[0];
+    if (wasShown && next !== undefined) this.show(next.key);
   }
 
-  /** The room is not ours any more; it stays in the list, if it is public. @param {Room} room */
+  /**
+   * The room is not ours any more; it stays in the list, if it is public. No other is shown in its place: what is being typed
+   * is not for the people there.
+   * @param {Room} room
+   */
   forget(room) {
     room.unload();
     Object.assign(room, { wanted: false, member: false, read: null, confirmed: null, held: false, problem: null, invitedBy: null });
     this.#memory.forgetRoom(room.key);
     if (room.kind !== 'public') this.#store.drop(room.key);
     if (this.#store.current === room.key) {
-      const next = this.#store.wanted()[0];
       this.#store.current = null;
       this.#memory.room = null;
-      if (next !== undefined) this.show(next.key);
     }
     this.#store.changed();
   }
@@ -179,8 +191,9 @@ export class Entrance {
   refused({ id, room: key, code }, problem) {
     if (id === undefined || id !== this.#resumeId) return false;
     if (key !== undefined) this.#notAdmitted(this.#store.room(key), problem);
-    else if (code === 'rate_limited') for (const room of this.#store.wanted()) this.#notAdmitted(room, problem);
-    else for (const room of this.#store.wanted()) this.join(room);
+    else if (code === 'rate_limited') for (const room of this.#resumed) this.#notAdmitted(room, problem);
+    // The one that is shown is on its way already, if it was not among them.
+    else for (const room of this.#resumed) this.join(room);
     return true;
   }
 
@@ -207,8 +220,8 @@ export class Entrance {
     }
     if (code === 'no_such_room' || code === 'bad_room' || code === 'bad_value') {
       room.problem.code = 'no_such_room';
-      room.wanted = false;
-      room.member = false;
+      room.unload();
+      Object.assign(room, { wanted: false, member: false, topic: '', persons: [] });
       this.#memory.forgetRoom(room.key);
     }
   }

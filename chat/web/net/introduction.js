@@ -20,6 +20,7 @@ const RETRY_MS = 2_000;
  * @property {(request: Request) => Promise<Frame>} ask
  * @property {() => void} again called when it is time to say it again
  * @property {() => void} onNobody called when the server knows one's name alone
+ * @property {(next: number | null) => void} onEnd called when nothing here is of whoever comes next: the number of that person, where it is known
  */
 
 export class Introduction {
@@ -33,9 +34,12 @@ export class Introduction {
   #ask;
   #again;
   #onNobody;
+  #onEnd;
+  /** The number of the person who is at this page. @type {number | null} */
+  #person = null;
 
   /** @param {IntroductionParts} parts */
-  constructor({ store, memory, surroundings, client, ask, again, onNobody }) {
+  constructor({ store, memory, surroundings, client, ask, again, onNobody, onEnd }) {
     this.#store = store;
     this.#memory = memory;
     this.#surroundings = surroundings;
@@ -43,6 +47,7 @@ export class Introduction {
     this.#ask = ask;
     this.#again = again;
     this.#onNobody = onNobody;
+    this.#onEnd = onEnd;
   }
 
   /** @param {string} text the name; empty: the session's */
@@ -66,18 +71,29 @@ export class Introduction {
     this.#store.changed();
   }
 
-  /** The session has ended: here, or elsewhere. */
+  /** The session has ended: here, or elsewhere. Whoever comes next may be somebody else. */
   signedOut() {
     this.#store.self = null;
     this.refused({ code: 'signed_out', sentence: '' });
+    this.#onEnd(null);
   }
 
-  /** @param {WelcomeFrame} frame */
+  /**
+   * @param {WelcomeFrame} frame
+   * @returns {boolean} false: it is for somebody else than was here before
+   */
   welcomed(frame) {
+    const before = this.#person ?? this.#memory.member;
+    if (frame.person !== null && !Number.isNaN(before) && before !== frame.person.id) {
+      this.#onEnd(frame.person.id);
+      return false;
+    }
+    this.#person = frame.person?.id ?? this.#person;
     this.become(frame.name, frame.person);
     this.isNewName = false;
     this.#store.nameProblem = null;
     if (frame.person === null) this.#onNobody();
+    return true;
   }
 
   /** @param {string} name @param {Self | null} self */

@@ -45,10 +45,10 @@ export class Searcher {
 
   /**
    * @param {Wanted | null} wanted null: nothing
-   * @param {number} [delay] milliseconds in which something else may be wanted
+   * @param {number} [delay] milliseconds in which something else may be wanted; at once the same is looked for again, too: there may be more by now
    */
   look(wanted, delay = 0) {
-    if (JSON.stringify(wanted) === JSON.stringify(this.#wanted) && this.state !== 'failed' && (delay > 0 || this.state === 'done')) return;
+    if (JSON.stringify(wanted) === JSON.stringify(this.#wanted) && this.state !== 'failed' && delay > 0) return;
     this.#wanted = wanted;
     this.#round += 1;
     this.#surroundings.clearTimer(this.#timer);

@@ -40,6 +40,7 @@ const MENTIONS_COUNTED_MAX = 100;
  * @property {() => string} newId a string that never comes again, 1 … 64 bytes
  * @property {() => number} clock the time of day, in milliseconds since 1970
  * @property {() => void} onNobody called when the server knows one's name alone
+ * @property {(next: number | null) => void} onEnd called when nothing here is of whoever comes next: the session has ended, or is the person's of this number
  */
 
 export class Session {
@@ -66,7 +67,7 @@ export class Session {
   reads;
 
   /** @param {SessionParts} parts */
-  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody }) {
+  constructor({ store, memory, outbox, surroundings, newId, clock, onNobody, onEnd }) {
     this.#store = store;
     this.#memory = memory;
     this.#outbox = outbox;
@@ -75,7 +76,7 @@ export class Session {
     this.#surroundings = surroundings;
     const ask = (/** @type {Request} */ request, id = newId()) => this.#ask(request, id);
     this.#introduction = new Introduction({
-      store, memory, surroundings, client: memory.client(newId), onNobody, ask,
+      store, memory, surroundings, client: memory.client(newId), onNobody, onEnd, ask,
       again: () => {
         if (this.#connection.phase === 'open' && !store.link.ready) this.#introduce();
       },
@@ -277,7 +278,10 @@ export class Session {
   /** @param {WelcomeFrame} frame */
   #welcomed(frame) {
     const { link } = this.#store;
-    this.#introduction.welcomed(frame);
+    if (!this.#introduction.welcomed(frame)) {
+      this.#connection.end();
+      return;
+    }
     this.#store.limits = frame.limits;
     link.ready = true;
     link.wasReady = true;
@@ -381,9 +385,13 @@ export class Session {
     const room = this.#store.rooms.get(frame.room);
     if (room === undefined) return;
     room.members = frame.members;
-    if (frame.type === 'join') this.#store.turn(frame.from, false);
-    if (frame.type === 'join') room.enter(frame.from);
-    else room.exit(frame.from);
+    if (frame.type === 'join') {
+      this.#store.turn(frame.from, false);
+      room.enter(frame.from);
+    } else {
+      room.exit(frame.from);
+      this.#store.left(frame.from);
+    }
     // Where people belong, it says nothing that they look in.
     if (room.kind === 'public') room.notices.add(frame.type === 'join' ? 'joined' : 'left', frame.from, room.seq, this.#clock());
     else this.conversations.peopleChanged(room);

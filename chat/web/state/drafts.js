@@ -41,6 +41,11 @@ export class Drafts {
     this.#changed.add(room);
   }
 
+  /** What was not stored yet is not to be. */
+  forget() {
+    this.#changed.clear();
+  }
+
   /** Other tabs keep theirs in the same place: only what was written here is written anew. */
   save() {
     if (this.#changed.size === 0) return;

@@ -44,9 +44,23 @@ export class Memory {
     this.#local.write('name', name);
   }
 
+  /** The page was begun anew because the session had ended: that is said once. */
+  get signedOut() {
+    return this.#tab.text('signedOut') !== null;
+  }
+
+  set signedOut(signedOut) {
+    this.#tab.write('signedOut', signedOut ? 'yes' : null);
+  }
+
   /** Whoever comes next in this browser is somebody else. */
   forgetPerson() {
     for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts']) this.#local.write(key, null);
+    this.forgetTab();
+  }
+
+  /** Whoever comes next in this tab is somebody else, who has been in another one already. */
+  forgetTab() {
     for (const key of ['room', 'client', 'outbox']) this.#tab.write(key, null);
   }
 

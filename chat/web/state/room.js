@@ -109,10 +109,9 @@ export class Room {
     return this.read === null ? 0 : Math.max(0, this.seq - this.read);
   }
 
-  /** Unread messages that are meant for this person. */
+  /** Unread messages that are meant for this person: of a muted room, those that speak of them. */
   get forMe() {
-    if (this.muted) return 0;
-    return this.kind === 'direct' ? this.unread : Math.min(this.mentions, this.unread);
+    return this.kind === 'direct' && !this.muted ? this.unread : Math.min(this.mentions, this.unread);
   }
 
   /** What the server says of it. @param {RoomSummary} summary */
@@ -129,6 +128,8 @@ export class Room {
   stand({ member, read, mentions }) {
     this.member = member;
     if (read === null) return;
+    // Marked as unread here, and the server does not know it yet: nothing has come of it to know.
+    if (this.held && read === this.confirmed && this.read !== null && this.read < read) return;
     this.held = this.confirmed !== null && (read < this.confirmed || (this.held && read === this.confirmed));
     if (this.read === null || this.confirmed === null || read >= this.read || read < this.confirmed) Object.assign(this, { read, mentions });
     this.confirmed = read;

@@ -90,7 +90,14 @@ export class Store {
   /** Of those who are in a room. @param {string[]} names @param {string[]} away */
   countAway(names, away) {
     const here = new Set(names);
-    this.away = new Set([...[...this.away].filter((name) => !here.has(name)), ...away]);
+    const others = [...this.away].filter((name) => !here.has(name));
+    const known = new Set(others.length === 0 ? [] : this.names());
+    this.away = new Set([...others.filter((name) => known.has(name)), ...away]);
+  }
+
+  /** Somebody has left a room: who is in none of the others that this person is in is not known of any more. @param {string} name */
+  left(name) {
+    if (this.away.has(name) && !this.wanted().some(({ joined, people }) => joined && people.includes(name))) this.turn(name, false);
   }
 
   /**

@@ -101,11 +101,16 @@ test('who manages a private room takes somebody out of it; they are told, and se
   await invite(one, bob);
   await row(other, title).click();
   await isIn(other, title);
+  await other.box.fill('for those in here');
   await one.page.locator('.person-button', { hasText: bob }).click();
   await one.page.locator('[data-act=remove]').click();
   await other.page.locator('.server-problem', { hasText: title }).waitFor();
   await row(other, title).waitFor({ state: 'detached' });
+  await other.page.locator('room-state[data-state=none]').waitFor();
+  assert.equal(await other.box.isVisible(), false, 'what was being typed goes to nobody else');
+  await other.page.locator('room-state').getByRole('button', { name: 'lobby' }).click();
   await isIn(other, 'Lobby');
+  assert.equal(await other.box.inputValue(), '');
   await one.page.locator('.person', { hasText: bob }).waitFor({ state: 'detached' });
 });
 

@@ -118,6 +118,7 @@ test('a page of somebody who is signed out elsewhere says so, and lets them in a
   await other.locator('.settings-exits button').last().click();
   await other.locator('name-gate').waitFor();
   await ann.page.locator('name-gate .problem', { hasText: 'signed out' }).waitFor();
+  assert.deepEqual(await ann.page.evaluate(() => ['name', 'rooms', 'drafts', 'member'].map((key) => localStorage.getItem(`switchboard.${key}`))), [null, null, null, null], 'and keeps nothing of theirs');
   await signIn(ann, name, PASSWORD);
   await ann.page.locator('chat-frame').waitFor();
   await ann.joined();

@@ -117,9 +117,46 @@ test('the line of what is new stands where one has read to, on whatever device, 
   assert.equal(await other.page.locator('.new-line').count(), 1);
 });
 
-test('a muted room is quiet: no number in the title, and a paler one in the list', async () => {
+test('a page that is visible beside another window has read nothing, nor has one under a drawer', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  const phone = await sitDown('', { as: one, phone: true, hash: `#${key}` });
+  await phone.page.locator('.open-rooms').click();
+  await one.page.evaluate(() => {
+    document.hasFocus = () => false;
+    window.dispatchEvent(new Event('blur'));
+  });
+  await bob.say(key, 'one', 'two');
+  for (const person of [one, phone]) await badge(person, key).getByText('2', { exact: true }).waitFor();
+  await titleBegins(one, '• ');
+  await one.page.locator('.new-line + .message', { hasText: 'one' }).waitFor();
+  await phone.page.keyboard.press('Escape');
+  for (const person of [one, phone]) await badge(person, key).waitFor({ state: 'detached' });
+  await one.page.evaluate(() => { document.hasFocus = () => false; });
+  await bob.say(key, 'three');
+  await phone.stored('three');
+  await until('it is read where somebody looks', async () => await badge(one, key).count() === 0);
+});
+
+test('whoever follows a link to a message has read no more than before', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const one = await sitDown(fresh('Ann'));
+  await enter(one, key);
+  await enter(one, 'lobby');
+  for (let i = 0; i < 3; i += 1) await bob.say(key, ...Array.from({ length: 30 }, (_, j) => `message ${i * 30 + j}`));
+  await badge(one, key).getByText('90', { exact: true }).waitFor();
+  const other = await sitDown('', { as: one, hash: `?m=5#${key}` });
+  await other.page.locator('.message.sought[data-seq="5"]').waitFor();
+  await other.page.locator('[data-room=lobby]').click();
+  await badge(other, key).getByText('90', { exact: true }).waitFor();
+  await badge(one, key).getByText('90', { exact: true }).waitFor();
+});
+
+test('a muted room is quiet: no number in the title but for mentions, and a paler one in the list', async () => {
+  const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
+  const ann = fresh('Ann');
+  const one = await sitDown(ann);
   await enter(one, key);
   await one.page.locator('.open-details').click();
   await one.page.locator('[data-act=mute]').check();
@@ -129,6 +166,8 @@ test('a muted room is quiet: no number in the title, and a paler one in the list
   await bob.say(key, 'psst');
   await one.page.locator(`[data-room="${key}"] .badge.quiet`).waitFor();
   assert.match(await one.page.title(), /^Lobby/);
+  await bob.say(key, `psst @${ann}`);
+  await titleBegins(one, '(1) ');
 });
 
 for (const [language, typed, everybody] of /** @type {const} */ ([['en', 'ei', 'everybody'], ['zh-CN', '雷', '所有']])) {

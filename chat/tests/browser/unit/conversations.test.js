@@ -21,6 +21,7 @@ let memory;
 let session;
 let news;
 let local;
+let ends;
 
 beforeEach(() => {
   local = new FakeStorage();
@@ -29,11 +30,12 @@ beforeEach(() => {
 
 function sitDown() {
   world = new FakeWorld();
+  ends = [];
   store = new Store(() => {});
   store.self = ANN;
   memory = new Memory(() => local, () => new FakeStorage());
   let ids = 0;
-  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {} });
+  session = new Session({ store, memory, outbox: new Outbox([], () => {}), surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {}, onEnd: (next) => ends.push(next) });
   news = [];
   store.onNews((room, all) => news.push(...all.map(({ data, mentions = [] }) => [room.key, data, mentions.length])));
 }
@@ -74,6 +76,40 @@ test('one is in the rooms that the server says, on whatever device they were ent
   assert.deepEqual([...memory.rooms.keys()], ['tea', 'entered elsewhere'], 'and is not written down');
 });
 
+test('what is of one person is not shown to another: everything begins anew when the session ends, or is somebody else’s', () => {
+  comeIn(member(SECRET, 3, 3, { kind: 'private', title: 'Budget' }));
+  world.socket.lose(3001);
+  world.pass(1_000);
+  world.socket.open();
+  const BOB = { ...ANN, id: 8, name: 'Bob' };
+  receive({ type: 'welcome', id: asked('connect')[0].id, name: 'Bob', person: BOB, rooms: [member('his', 1, 1)], limits: LIMITS });
+  assert.deepEqual(ends, [BOB.id]);
+  assert.equal(store.name, 'Ann', 'he is not let in among her rooms');
+  assert.deepEqual([world.socket.closed.reason, store.link.ready], ['ended', false]);
+
+  sitDown();
+  memory.member = BOB.id;
+  session.comeBack('Ann');
+  welcome();
+  assert.deepEqual(ends, [ANN.id], 'who has been here before the page was opened counts, too');
+
+  sitDown();
+  comeIn();
+  world.socket.lose(3501);
+  assert.deepEqual([ends, store.self, store.nameProblem.code], [[null], null, 'signed_out']);
+});
+
+test('nothing stays of a private room that one is not in any more', async () => {
+  comeIn(member(SECRET, 3, 3, { kind: 'private', title: 'Budget' }));
+  session.show(SECRET);
+  await joined(SECRET, messages(1, 3, SECRET));
+  world.socket.lose();
+  world.pass(1_000);
+  world.socket.open();
+  receive({ type: 'error', id: asked('resume')[0].id, code: 'no_such_room', data: 'No.', room: SECRET });
+  assert.deepEqual(store.rooms.get(SECRET).messages, []);
+});
+
 test('the rooms of a browser that the server knows nothing of are entered, once', () => {
   memory.rememberRoom('tea', 3);
   store.room('tea').wanted = true;
@@ -81,6 +117,17 @@ test('the rooms of a browser that the server knows nothing of are entered, once'
   welcome(summary('lobby'), summary('tea', { seq: 5 }));
   assert.deepEqual(asked('join').map(({ room }) => room), ['tea']);
   assert.equal(memory.member, ANN.id);
+});
+
+test('a resume that is refused as a whole becomes joins of its rooms, not of all', async () => {
+  comeIn(member('tea', 1, 1), member(SECRET, 1, 1, { kind: 'private' }), member(DIRECT, 1, 1, { kind: 'direct', people: [ANN] }));
+  await joined('tea', messages(1, 1, 'tea'));
+  world.socket.lose();
+  await settled();
+  world.pass(1_000);
+  world.socket.open();
+  receive({ type: 'error', id: asked('resume')[0].id, code: 'bad_value', data: 'No.' });
+  assert.deepEqual(asked('join').map(({ room }) => room), ['tea']);
 });
 
 test('only so many rooms are entered unasked', () => {
@@ -125,11 +172,12 @@ test('unread and mentions are what the server says, then what comes: messages wh
   assert.deepEqual([tea.unread, tea.mentions], [0, 0], 'who says something has read what was said before');
 });
 
-test('a muted room asks for no attention', () => {
-  comeIn(member('tea', 5, 3, { mentions: 1, muted: true }));
-  assert.equal(store.rooms.get('tea').forMe, 0);
-  receive({ type: 'quiet', room: 'tea', on: false });
-  assert.equal(store.rooms.get('tea').forMe, 1);
+test('a muted room asks for attention only when one is mentioned', () => {
+  const people = [ANN, { id: 9, name: '李雷' }];
+  comeIn(member('tea', 5, 3, { mentions: 1, muted: true }), member(DIRECT, 4, 1, { kind: 'direct', people, muted: true }));
+  assert.deepEqual(['tea', DIRECT].map((key) => store.rooms.get(key).forMe), [1, 0]);
+  receive({ type: 'quiet', room: DIRECT, on: false });
+  assert.equal(store.rooms.get(DIRECT).forMe, 3);
 });
 
 test('what is read is told: at once, then not too often, and the last word counts; again after a reconnect', async () => {
@@ -181,6 +229,25 @@ test('a message marked as unread is told as such', async () => {
   assert.deepEqual(asked('read').map(({ seq }) => seq), [3]);
 });
 
+test('a message that is marked as unread without a connection is so afterwards, and can be read', async () => {
+  comeIn(member('tea', 5, 5));
+  await joined('tea', messages(1, 5, 'tea'), { read: 5, unread: 0 });
+  const tea = store.rooms.get('tea');
+  world.socket.lose();
+  await settled();
+  session.reads.markUnread(tea, 4);
+  world.pass(1_000);
+  welcome(member('tea', 5, 5));
+  receive({ type: 'resumed', id: asked('resume')[0].id, room: 'tea', complete: true, messages: [], seq: 5, members: ['Ann'], member: true, read: 5, unread: 0, mentions: 0 });
+  assert.equal(tea.unread, 2);
+  assert.deepEqual(asked('read').map(({ seq }) => seq), [3]);
+  receive({ type: 'read', id: asked('read')[0].id, room: 'tea', seq: 3, unread: 2, mentions: 0 });
+  session.show('tea');
+  session.markRead(tea);
+  world.pass(1_500);
+  assert.deepEqual([tea.unread, asked('read').map(({ seq }) => seq)], [0, [3, 5]]);
+});
+
 test('how far the others have read stands under one\'s own last message that they have', async () => {
   comeIn(member(DIRECT, 3, 3, { kind: 'direct', people: [ANN, { id: 9, name: '李雷' }] }));
   session.show(DIRECT);
@@ -230,7 +297,7 @@ test('who writes says so every three seconds at most, and no answer is waited fo
   assert.equal(world.sockets.length, 1, 'silence is no sign of a dead connection');
 });
 
-test('an invitation is in the list at once; who is taken out is told, and shown another room', async () => {
+test('an invitation is in the list at once; who is taken out is told, and shown none in its place', async () => {
   comeIn(member('lobby', 0, 0));
   session.show('lobby');
   await joined('lobby');
@@ -244,8 +311,29 @@ test('an invitation is in the list at once; who is taken out is told, and shown 
   assert.deepEqual(secret.persons.map(({ name }) => name), ['李雷']);
   receive({ type: 'gone', room: SECRET });
   assert.equal(store.rooms.has(SECRET), false);
-  assert.equal(store.current, 'lobby');
+  assert.equal(store.current, null, 'what is being typed goes to nobody else');
   assert.deepEqual([store.problem.code, store.problem.name], ['out_of_room', 'Budget']);
+});
+
+test('a room that one leaves without a connection is kept, with what waits for it, and one is told', async () => {
+  comeIn(member('tea', 1, 1));
+  await joined('tea', messages(1, 1, 'tea'));
+  const tea = store.rooms.get('tea');
+  session.show('tea');
+  world.socket.lose();
+  await settled();
+  session.post('tea', 'waits');
+  await session.leave(tea);
+  assert.deepEqual([tea.wanted, tea.problem.about, tea.problem.code, store.current], [true, 'leave', 'unanswered', 'tea']);
+  world.pass(1_000);
+  welcome(member('tea', 1, 1));
+  receive({ type: 'resumed', id: asked('resume')[0].id, room: 'tea', complete: true, messages: [], seq: 1, members: ['Ann'], member: true, read: 1, unread: 0, mentions: 0 });
+  assert.equal(tea.problem.about, 'leave', 'that it was not done stays to be read');
+  assert.deepEqual(asked('message').map(({ text }) => text), ['waits']);
+  const leaving = session.leave(tea);
+  receive({ type: 'left', id: asked('leave')[0].id, room: 'tea' });
+  await leaving;
+  assert.deepEqual([tea.wanted, tea.problem], [false, null]);
 });
 
 test('an event that is for everybody changes nothing of how one stands to the room', () => {
@@ -264,6 +352,15 @@ test('a conversation with people is there or made; who cannot be reached is name
   const nobody = session.conversations.direct(['Nobody']);
   receive({ type: 'error', id: asked('direct')[1].id, code: 'no_such_person', data: 'No.' });
   await assert.rejects(nobody, { code: 'not_reachable' });
+});
+
+test('who has left is not away any more, unless they are in another room', async () => {
+  comeIn(member('tea', 0, 0), member('cake', 0, 0));
+  for (const key of ['tea', 'cake']) await joined(key, [], { members: ['Ann', 'Bob'], people: [{ id: 8, name: 'Bob', presence: 'away' }] });
+  receive({ type: 'leave', room: 'tea', from: 'Bob', members: 1 });
+  assert.deepEqual([...store.away], ['Bob']);
+  receive({ type: 'leave', room: 'cake', from: 'Bob', members: 1 });
+  assert.deepEqual([...store.away], []);
 });
 
 test('who looks into a private room comes and goes without a word', async () => {

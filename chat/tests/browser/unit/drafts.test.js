@@ -20,6 +20,15 @@ test('what is written outlives the page, and other tabs keep theirs', () => {
   assert.deepEqual([tab().get('tea'), tab().get('lobby')], ['', '写了一半']);
 });
 
+test('what was written last is not stored when somebody else comes', () => {
+  const timers = [];
+  const drafts = tab((callback) => timers.push(callback));
+  drafts.set('tea', 'for her friends');
+  drafts.forget();
+  timers[0]();
+  assert.equal(tab().get('tea'), '');
+});
+
 test('many letters are stored once', () => {
   const timers = [];
   const drafts = tab((callback) => timers.push(callback));

@@ -36,6 +36,9 @@ test('what one types is searched for when one pauses', async () => {
   searcher.look({ text: 'tea' }, 300);
   world.pass(300);
   assert.equal(asked.length, 1, 'it is there already');
+  searcher.look({ text: 'tea' });
+  await asked[1].answer({ hits: [hit(9), hit(7)] });
+  assert.deepEqual(seqs(searcher), [9, 7], 'who asks for it again gets what has come since');
 });
 
 test('an answer to what is wanted no more is dropped', async () => {

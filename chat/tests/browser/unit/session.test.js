@@ -25,7 +25,7 @@ function sitDown() {
   memory = new Memory(() => local, () => tab);
   outbox = new Outbox(memory.outbox, (list) => { memory.outbox = list; });
   let ids = 0;
-  session = new Session({ store, memory, outbox, surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {} });
+  session = new Session({ store, memory, outbox, surroundings: world.surroundings, newId: () => `id-${(ids += 1)}`, clock: () => 1_763_800_000_000, onNobody: () => {}, onEnd: () => {} });
 }
 
 beforeEach(() => {
