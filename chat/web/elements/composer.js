@@ -64,6 +64,7 @@ export class MessageComposer extends ChatElement {
 
   attached() {
     let width = 0;
+    this.listen(document, 'selectionchange', () => this.#completion.moved());
     const observer = new ResizeObserver(() => {
       if (this.clientWidth === width) return;
       width = this.clientWidth;
