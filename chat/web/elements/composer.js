@@ -48,10 +48,10 @@ export class MessageComposer extends ChatElement {
       h('div', { class: 'composer-foot' }, h('p', { id: 'composer-hint', class: 'composer-hint' }, t.keysHint), this.#count),
     );
     this.append(this.#form, this.#archived);
-    this.#input.addEventListener('input', (event) => {
+    this.#input.addEventListener('input', () => {
       this.#typed();
       this.#tellTyping();
-      if (event instanceof InputEvent && event.isComposing) this.#completion.close();
+      if (this.#composition.composing) this.#completion.close();
       else this.#completion.typed();
     });
     this.#input.addEventListener('compositionend', () => this.#completion.typed());

@@ -32,7 +32,6 @@ export class PeoplePicker extends ChatElement {
   #form = h('form', { class: 'picker', novalidate: true, submit: (event) => { event.preventDefault(); this.#submit(); } }, this.#text, this.#chosenList, this.#input, this.#list, this.#problem, h('div', { class: 'row' }, this.#done));
   #dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'picker-title', close: () => this.#dialog.replaceChildren() });
   #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  #composing = false;
   /** Into which room they are invited; null: they are talked to. @type {Room | null} */
   #room = null;
   /** @type {string[]} */
@@ -44,10 +43,9 @@ export class PeoplePicker extends ChatElement {
   build() {
     this.append(this.#dialog);
     this.#input.addEventListener('input', () => this.#search());
-    this.#input.addEventListener('compositionstart', () => { this.#composing = true; });
-    this.#input.addEventListener('compositionend', () => { this.#composing = false; this.#search(); });
+    this.#input.addEventListener('compositionend', () => this.#search());
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composing) event.preventDefault(); });
+    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
   }
 

@@ -39,7 +39,6 @@ export class SearchDialog extends ChatElement {
   #more = h('button', { type: 'button', class: 'button small search-more', hidden: true, click: () => this.#searcher?.next() }, t.moreResults);
   #dialog = h('dialog', { class: 'dialog search', 'aria-label': t.searchMessages });
   #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  #composing = false;
   /** @type {Searcher | null} */
   #searcher = null;
   /** @type {readonly Hit[] | null} */
@@ -67,13 +66,12 @@ export class SearchDialog extends ChatElement {
   /** What is typed, chosen and pressed. */
   #follow() {
     // Nothing is searched for while it is being composed: half of a syllable is no word.
-    this.#input.addEventListener('compositionstart', () => { this.#composing = true; });
-    this.#input.addEventListener('compositionend', () => { this.#composing = false; this.#look(PAUSE_MS); });
-    this.#input.addEventListener('input', () => { if (!this.#composing) this.#look(PAUSE_MS); });
+    this.#input.addEventListener('compositionend', () => this.#look(PAUSE_MS));
+    this.#input.addEventListener('input', () => { if (!this.#composition.composing) this.#look(PAUSE_MS); });
     this.#from.addEventListener('input', () => this.#look(PAUSE_MS));
     for (const field of [this.#room, this.#after, this.#before]) field.addEventListener('change', () => this.#look(0));
     this.#dialog.addEventListener('keydown', (event) => this.#keyDown(event));
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composing) event.preventDefault(); });
+    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
     this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
   }
 
