@@ -15,7 +15,7 @@ import { Store } from './state/store.js';
 
 /** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
-/** @import { Message } from './net/frames.js' */
+/** @import { Addressee, Message } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
 
 export class Chat {
@@ -214,12 +214,25 @@ export class Chat {
   }
 
   /**
+   * Somebody in the room that is shown, with their number if only one of this name is known there.
+   * @param {string} name
+   * @returns {Addressee}
+   */
+  addressee(name) {
+    const room = this.store.currentRoom;
+    const belong = (room?.persons ?? []).filter((person) => person.name === name).map(({ id }) => id);
+    const written = (room?.messages ?? []).flatMap(({ from, person }) => (from === name && person !== undefined ? [person] : []));
+    const [id, another] = new Set(belong.length > 0 ? belong : written);
+    return id === undefined || another !== undefined ? { name } : { id, name };
+  }
+
+  /**
    * To the conversation with these people.
-   * @param {string[]} names
+   * @param {readonly Addressee[]} people
    * @returns {Promise<void>} rejected by a Refusal or Unanswered
    */
-  async talkTo(names) {
-    const key = await this.session.conversations.direct(names);
+  async talkTo(people) {
+    const key = await this.session.conversations.direct(people);
     if (key !== '') this.session.show(key);
   }
 }

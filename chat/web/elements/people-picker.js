@@ -148,7 +148,7 @@ export class PeoplePicker extends ChatElement {
     if (this.#chosen.length === 0 || this.#input.value !== '') return;
     const room = this.#room;
     try {
-      if (room === null) await this.chat.talkTo(this.#chosen);
+      if (room === null) await this.chat.talkTo(this.#chosen.map((name) => this.chat.addressee(name)));
       else await this.#invite(room);
       this.#dialog.close();
       if (room === null) this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
@@ -160,7 +160,7 @@ export class PeoplePicker extends ChatElement {
   /** One after the other: who has been invited is not named any more when another one cannot be. @param {Room} room */
   async #invite(room) {
     for (const name of [...this.#chosen]) {
-      await this.chat.session.conversations.invite(room, name);
+      await this.chat.session.conversations.invite(room, this.chat.addressee(name));
       this.#chosen.shift();
       this.#showChosen();
     }

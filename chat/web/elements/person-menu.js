@@ -7,6 +7,8 @@ import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { face, presenceOf } from './room-row.js';
 
+/** @import { Addressee } from '../net/frames.js' */
+
 /** For so many minutes somebody is silent. */
 const MUTE_MINUTES = 10;
 
@@ -29,31 +31,32 @@ export class PersonMenu extends ChatElement {
     this.#dialog.addEventListener('close', () => this.#dialog.remove());
   }
 
-  /** @param {string} name */
-  open(name) {
+  /** @param {Addressee} person */
+  open(person) {
+    const { name } = person;
     this.#name = name;
     const { store } = this.chat;
     const presence = presenceOf(this.chat, name, store.present());
     this.#title.replaceChildren(face(name, presence), bdi(name, 'room-name'), h('span', { class: 'tag' }, t.presence[presence]));
     setText(this.#problem, '');
-    this.#acts.replaceChildren(...this.#deeds(name));
+    this.#acts.replaceChildren(...this.#deeds(person));
     this.append(this.#dialog);
     this.#dialog.showModal();
   }
 
-  /** @param {string} name */
-  #deeds(name) {
+  /** @param {Addressee} person */
+  #deeds(person) {
+    const { id, name } = person;
     const { self, currentRoom: room } = this.chat.store;
     const { conversations } = this.chat.session;
-    const person = room?.persons.find((each) => each.name === name);
     const act = (/** @type {string} */ type, /** @type {string} */ picture, /** @type {string} */ label, /** @type {() => unknown} */ click, danger = false) => h(
       'button', { type: 'button', class: danger ? 'menu-item danger' : 'menu-item', 'data-act': type, click: () => this.#try(click) }, icon(picture), h('span', {}, label),
     );
     const moderate = (/** @type {'unmute' | 'kick' | 'ban'} */ type) => () => this.chat.session.ask({ type, name });
     return [
-      ...(self === null || room?.kind === 'direct' && this.chat.others(room).length === 1 ? [] : [act('talk', 'message', t.talk, () => this.chat.talkTo([name]).then(() => this.#hand('chosen')))]),
+      ...(self === null || room?.kind === 'direct' && this.chat.others(room).length === 1 ? [] : [act('talk', 'message', t.talk, () => this.chat.talkTo([person]).then(() => this.#hand('chosen')))]),
       ...(room === null || room.archived ? [] : [act('mention', 'pencil', t.mentionPerson, () => this.#hand('mention'))]),
-      ...(room?.kind === 'private' && room.manage && person !== undefined ? [act('remove', 'leave', t.removePerson, () => conversations.remove(room, person.id), true)] : []),
+      ...(room?.kind === 'private' && room.manage && id !== undefined ? [act('remove', 'leave', t.removePerson, () => conversations.remove(room, id), true)] : []),
       ...(self?.role !== 'admin' ? [] : [
         h('p', { class: 'hint act-hint' }, t.moderateText),
         act('mute', 'clock', t.mutePerson(MUTE_MINUTES), () => this.chat.session.ask({ type: 'mute', name, minutes: MUTE_MINUTES })),
