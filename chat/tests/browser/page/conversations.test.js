@@ -103,6 +103,10 @@ test('who manages a private room takes somebody out of it; they are told, and se
   await isIn(other, title);
   await one.page.locator('.person-button', { hasText: bob }).click();
   await one.page.locator('[data-act=remove]').click();
+  await one.page.locator('.act-question', { hasText: title }).getByRole('button', { name: 'Cancel' }).click();
+  await until('the focus is where it was', () => one.page.evaluate(() => document.activeElement.dataset.act === 'remove'));
+  await one.page.locator('[data-act=remove]').click();
+  await one.page.locator('[data-confirm=remove]').click();
   await other.page.locator('.server-problem', { hasText: title }).waitFor();
   await row(other, title).waitFor({ state: 'detached' });
   await isIn(other, 'Lobby');
