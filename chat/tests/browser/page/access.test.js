@@ -150,6 +150,52 @@ test('on a phone the drawers open, keep the keyboard to themselves, and close by
   assert.equal(await ann.page.locator('.rooms-panel').isVisible(), true);
 });
 
+/** What can be pressed, or written in, and is smaller than a finger or makes the phone zoom in. */
+const tooSmall = () => ann.page.evaluate(() => {
+  const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
+  return [...top.querySelectorAll('button, select, input:not([type=checkbox], [type=radio]), textarea, .choice label, .check, .room, .completion-option, .switcher-option')].flatMap((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    const isField = element.matches('select, input, textarea');
+    // What is only seen by who comes by keyboard, or is larger than it looks.
+    if (width === 0 || element.matches('.message-more, .code-copy, .skip-link') || !element.checkVisibility({ visibilityProperty: true })) return [];
+    const letter = parseFloat(getComputedStyle(element).fontSize);
+    return height < 43.9 || (isField && letter < 16) ? [`${element.localName}.${element.className}#${element.id} ${width}x${height} ${letter}`] : [];
+  });
+});
+
+test('on a phone whatever can be pressed is as large as a finger, and no field makes it zoom in', async () => {
+  ann = await Person.sitDown(browser, { url: server.url, phone: true });
+  const { page } = ann;
+  assert.deepEqual(await tooSmall(), [], 'the door');
+  await ann.comeIn('Ann');
+  await ann.say('**hello**');
+  await ann.stored('hello');
+  assert.deepEqual(await tooSmall(), [], 'the conversation');
+  await page.locator('.message .message-more').last().evaluate((button) => button.click());
+  assert.deepEqual(await tooSmall(), [], 'the menu of a message');
+  await page.locator('.message-menu .emoji').first().click();
+  await page.locator('.message .chip').waitFor();
+  await ann.box.pressSequentially(':th');
+  await page.locator('.completion-option').first().waitFor();
+  assert.deepEqual(await tooSmall(), [], 'a reaction, and emoji by name');
+  await ann.box.fill('');
+  await page.locator('.open-people').click();
+  assert.deepEqual(await tooSmall(), [], 'people');
+  await key('Escape');
+  await page.locator('.open-rooms').click();
+  await page.locator('.new-room').click();
+  assert.deepEqual(await tooSmall(), [], 'rooms');
+  await page.locator('.self').click();
+  await page.locator('settings-panel').waitFor();
+  assert.deepEqual(await tooSmall(), [], 'the settings');
+  await key('Escape');
+  await key('Escape');
+  await page.locator('.open-search').click();
+  await page.locator('#search-from').fill('Nobody');
+  await page.locator('.search .link').waitFor();
+  assert.deepEqual(await tooSmall(), [], 'the search');
+});
+
 test('the parts of the page have names', async () => {
   ann = await Person.sitDown(browser, { url: server.url });
   await ann.comeIn('Ann');
