@@ -196,6 +196,35 @@ test('on a phone whatever can be pressed is as large as a finger, and no field m
   assert.deepEqual(await tooSmall(), [], 'the search');
 });
 
+for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
+  test(`on the narrowest phone a long title is cut, and nothing is pushed out: ${language}`, async () => {
+    ann = await Person.sitDown(browser, { url: server.url, phone: true, language });
+    const { page } = ann;
+    await page.setViewportSize({ width: 360, height: 740 });
+    await ann.comeIn('Ann');
+    await page.locator('.open-rooms').click();
+    await page.locator('.new-room').click();
+    await page.locator('#room-input').fill(language === 'en' ? 'Everything about tea that nobody has said yet' : '关于茶的一切以及还没有人说过的所有事情都可以在这里慢慢聊');
+    await page.locator('#room-topic').fill('and the weather, '.repeat(12));
+    await page.locator('#room-input').press('Enter');
+    await page.locator('room-state[data-state=empty]').waitFor();
+    await page.locator('.room-topic:not(:empty)').waitFor();
+    const { out, title, about } = await page.evaluate(() => {
+      const rect = (selector) => document.querySelector(selector).getBoundingClientRect();
+      const right = rect('.room-heading').right;
+      return {
+        out: [...document.querySelectorAll('room-header button')].filter((button) => button.checkVisibility()).filter((button) => { const { left, right: end } = button.getBoundingClientRect(); return left < 0 || end > 360; }).length,
+        title: rect('.room-heading').width,
+        about: rect('.room-about').right <= right && getComputedStyle(document.querySelector('.room-about')).overflowX === 'clip',
+      };
+    });
+    assert.equal(out, 0);
+    assert.ok(title >= 100, `${title} pixels for the title`);
+    assert.equal(about, true, 'what is said of the room ends where its place ends');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  });
+}
+
 test('the parts of the page have names', async () => {
   ann = await Person.sitDown(browser, { url: server.url });
   await ann.comeIn('Ann');
