@@ -118,7 +118,7 @@ export class PeoplePicker extends ChatElement {
 
   /** @param {string} name */
   #choose(name) {
-    const code = this.#chosen.length >= CHOSEN_MAX ? 'too_many_people' : nameProblem(name, this.chat.store.limits.name);
+    const code = this.#room === null && this.#chosen.length >= CHOSEN_MAX ? 'too_many_people' : nameProblem(name, this.chat.store.limits.name);
     setText(this.#problem, code === null ? '' : explain({ code, sentence: '' }));
     if (code !== null) return;
     if (!this.#chosen.includes(name)) this.#chosen.push(name);

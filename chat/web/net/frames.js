@@ -79,7 +79,7 @@ import { readSelf } from './account.js';
  * @typedef {{ type: 'connect', text: string, client: string }
  *   | { type: 'join' | 'leave' | 'who' | 'members' | 'typing', room: string }
  *   | { type: 'create', room: string, private?: true, topic?: string }
-  *   | { type: 'direct', people?: number[], names?: string[] }
+ *   | { type: 'direct', people?: number[], names?: string[] }
  *   | { type: 'invite', room: string, person: number }
  *   | { type: 'invite', room: string, name: string }
  *   | { type: 'remove', room: string, person: number }
