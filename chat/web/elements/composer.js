@@ -124,7 +124,7 @@ export class MessageComposer extends ChatElement {
     if (room === null) return;
     this.#form.hidden = room.archived;
     this.#archived.hidden = !room.archived;
-    const label = t.messageTo(this.chat.titleOf(room));
+    const label = (room.kind === 'direct' ? t.messageToPeople : t.messageTo)(this.chat.titleOf(room));
     setText(this.#label, label);
     this.#input.placeholder = label;
     if (room.key !== this.#room) {

@@ -1,6 +1,6 @@
 /** Looks for messages in all conversations, and leads to one of them. */
 
-import { explain, t } from '../i18n/index.js';
+import { explain, language, t } from '../i18n/index.js';
 import { dayStart, formatDay, formatNumber, formatTime } from '../i18n/dates.js';
 import { Searcher } from '../net/searcher.js';
 import { matchNames } from '../state/finder.js';
@@ -100,7 +100,7 @@ export class SearchDialog extends ChatElement {
   /** The rooms and the people that can be chosen. */
   #offer() {
     const { store } = this.chat;
-    const collator = new Intl.Collator(undefined, { numeric: true });
+    const collator = new Intl.Collator(language, { numeric: true });
     const chosen = this.#room.value;
     const rooms = [...store.rooms.values()].filter((room) => room.problem?.code !== 'no_such_room')
       .map((room) => /** @type {const} */ ([room.key, this.chat.titleOf(room)])).sort(([, a], [, b]) => collator.compare(a, b));

@@ -239,6 +239,7 @@ export default {
 
   // Writing
   messageTo: /** @param {string} room */ (room) => `Message ${room}`,
+  messageToPeople: /** @param {string} names */ (names) => `Message ${names}`,
   isTyping: /** @param {string} names @param {number} n */ (names, n) => `${names} ${n === 1 ? 'is' : 'are'} typing…`,
   send: 'Send',
   keysHint: 'Enter to send, Shift + Enter for a new line',
