@@ -44,8 +44,8 @@ export class Chat {
   #hasTried = false;
   /** What is written and not sent. */
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
-  /** What the drafts answer, by room. @type {Map<string, Message>} */
-  replies = new Map();
+  /** Own messages whose text is being changed, by room, and the text so far. @type {Map<string, { message: Message, text: string }>} */
+  edits = new Map();
   /** The `seq` of the message to which a link, or a search, has led. @type {number | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
