@@ -16,7 +16,7 @@ import { Store } from './state/store.js';
 
 /** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
-/** @import { Message } from './net/frames.js' */
+/** @import { Addressee, Message } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
 
 export class Chat {
@@ -49,8 +49,8 @@ export class Chat {
   #signsOut = false;
   /** What is written and not sent. */
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
-  /** What the drafts answer, by room. @type {Map<string, Message>} */
-  replies = new Map();
+  /** Own messages whose text is being changed, by room, and the text so far. @type {Map<string, { message: Message, text: string }>} */
+  edits = new Map();
   /** The message to which a link, or a search, has led; until it, or another room, is shown. @type {{ room: string, seq: number } | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
@@ -244,12 +244,25 @@ export class Chat {
   }
 
   /**
+   * Somebody in the room that is shown, with their number if only one of this name is known there.
+   * @param {string} name
+   * @returns {Addressee}
+   */
+  addressee(name) {
+    const room = this.store.currentRoom;
+    const belong = (room?.persons ?? []).filter((person) => person.name === name).map(({ id }) => id);
+    const written = (room?.messages ?? []).flatMap(({ from, person }) => (from === name && person !== undefined ? [person] : []));
+    const [id, another] = new Set(belong.length > 0 ? belong : written);
+    return id === undefined || another !== undefined ? { name } : { id, name };
+  }
+
+  /**
    * To the conversation with these people.
-   * @param {string[]} names
+   * @param {readonly Addressee[]} people
    * @returns {Promise<void>} rejected by a Refusal or Unanswered
    */
-  async talkTo(names) {
-    const key = await this.session.conversations.direct(names);
+  async talkTo(people) {
+    const key = await this.session.conversations.direct(people);
     if (key !== '') this.session.show(key);
   }
 }

@@ -6,6 +6,7 @@ import { ChatElement, make } from './chat-element.js';
 import { h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { PasswordForm } from './password-form.js';
+import { UnbanForm } from './unban-form.js';
 
 export class AccountPanel extends ChatElement {
   #text = h('p', { class: 'settings-text' });
@@ -18,11 +19,12 @@ export class AccountPanel extends ChatElement {
   #guests = h('div', { class: 'settings-row', hidden: true },
     h('button', { type: 'button', class: 'button small', 'data-guests': 'false', click: () => this.#allowGuests(false) }, t.closeToGuests),
     h('button', { type: 'button', class: 'button small', 'data-guests': 'true', click: () => this.#allowGuests(true) }, t.openToGuests));
+  #unban = h('div', { class: 'settings-unban', hidden: true });
   /** Who it was made for. */
   #shown = '';
 
   build() {
-    this.append(this.#text, this.#open, this.#place, this.#done, this.#guests, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
+    this.append(this.#text, this.#open, this.#place, this.#done, this.#guests, this.#unban, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
   }
 
   update() {
@@ -35,7 +37,8 @@ export class AccountPanel extends ChatElement {
     setText(this.#open, account ? t.changePassword : t.claimName);
     this.#out.replaceChildren(icon('leave'), account ? t.signOut : t.forgetMe);
     this.#everywhere.hidden = !account;
-    this.#guests.hidden = self?.role !== 'admin';
+    this.#guests.hidden = this.#unban.hidden = self?.role !== 'admin';
+    this.#unban.replaceChildren(...(self?.role === 'admin' ? [make(UnbanForm, this.chat)] : []));
     this.#fold();
   }
 

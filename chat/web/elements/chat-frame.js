@@ -160,7 +160,7 @@ export class ChatFrame extends ChatElement {
   async #talk(name) {
     const { store } = this.chat;
     try {
-      await this.chat.talkTo([name]);
+      await this.chat.talkTo([this.chat.addressee(name)]);
       this.#chosen();
     } catch (error) {
       store.problem = error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' };

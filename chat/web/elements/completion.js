@@ -5,7 +5,7 @@ import { h } from './dom.js';
 /** What would stand in the text, and how it is shown. @typedef {{ text: string, show: () => (Node | string)[] }} Option */
 
 /**
- * What is typed from `from` on stands for one of the options; `isWhole`: for the first, and nobody has to be asked.
+ * What is typed from `from` up to the cursor stands for one of the options; `isWhole`: for the first, and nobody has to be asked.
  * @typedef {{ label: string, from: number, options: Option[], isWhole?: boolean }} Offer
  */
 
@@ -16,6 +16,8 @@ export class Completion {
   #insert;
   /** @type {Offer | null} */
   #offer = null;
+  /** The text before the cursor for which it was made. */
+  #typed = '';
   #chosen = 0;
 
   /**
@@ -31,11 +33,16 @@ export class Completion {
     input.setAttribute('aria-controls', this.element.id);
   }
 
-  /** What is typed has changed. Not to be called while something is being composed. */
+  /** The cursor may be somewhere else: what is offered is for where it was. */
+  moved() {
+    if (this.#offer !== null && this.#before() !== this.#typed) this.close();
+  }
+
+  /** What is typed has changed. Not to be called while syllables are being composed. */
   typed() {
-    const before = this.#before();
+    this.#typed = this.#before();
     this.#offer = null;
-    for (const source of this.#sources) this.#offer ??= source(before);
+    for (const source of this.#sources) this.#offer ??= source(this.#typed);
     this.#chosen = 0;
     if (this.#offer?.isWhole) this.#take(0);
     this.#show();
@@ -51,6 +58,7 @@ export class Completion {
    * @returns {boolean} whether it was for this
    */
   takes(event) {
+    this.moved();
     if (this.#offer === null || event.ctrlKey || event.metaKey || event.altKey) return false;
     const count = this.#offer.options.length;
     switch (event.key) {
@@ -73,10 +81,11 @@ export class Completion {
 
   /** @param {number} at */
   #take(at) {
+    this.moved();
     const offer = this.#offer;
     const chosen = offer?.options[at];
     this.close();
-    if (offer !== null && chosen !== undefined) this.#insert(offer.from, this.#before().length, chosen.text);
+    if (offer !== null && chosen !== undefined) this.#insert(offer.from, this.#typed.length, chosen.text);
   }
 
   #show() {

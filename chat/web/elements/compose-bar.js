@@ -5,9 +5,9 @@ import { languageOf } from '../text/language.js';
 import { bdi, h } from './dom.js';
 import { icon } from './icons.js';
 
-/** @import { Message } from '../net/frames.js' */
+/** @import { Message, Reply } from '../net/frames.js' */
 
-/** @typedef {{ kind: 'reply' | 'edit', message: Message }} Purpose */
+/** @typedef {{ kind: 'reply', message: Reply } | { kind: 'edit', message: Message }} Purpose */
 
 export class ComposeBar {
   #text = h('p', { class: 'compose-bar-text', id: 'compose-bar' });
@@ -27,7 +27,7 @@ export class ComposeBar {
 
   /** @param {Purpose | null} purpose */
   show(purpose) {
-    const key = purpose === null ? '' : `${purpose.kind} ${purpose.message.seq} ${purpose.message.change}`;
+    const key = purpose === null ? '' : `${purpose.kind} ${purpose.message.seq} ${purpose.message.from} ${purpose.message.data}`;
     if (key === this.#shown) return;
     this.#shown = key;
     this.element.hidden = purpose === null;

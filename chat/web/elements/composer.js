@@ -28,8 +28,6 @@ export class MessageComposer extends ChatElement {
   /** The room that the text is for. @type {string | null} */
   #room = null;
   #problem = '';
-  /** The message whose text is being changed. @type {Message | null} */
-  #edited = null;
   #bar = new ComposeBar(() => { this.#cancel(); this.focus(); });
   #completion = new Completion(this.#input, [offerEmoji, (before) => offerPeople(this.chat)(before)], (from, to, text) => {
     this.#input.setRangeText(text, from, to, 'end');
@@ -48,10 +46,10 @@ export class MessageComposer extends ChatElement {
       h('div', { class: 'composer-foot' }, h('p', { id: 'composer-hint', class: 'composer-hint' }, t.keysHint), this.#count),
     );
     this.append(this.#form, this.#archived);
-    this.#input.addEventListener('input', (event) => {
+    this.#input.addEventListener('input', () => {
       this.#typed();
       this.#tellTyping();
-      if (event instanceof InputEvent && event.isComposing) this.#completion.close();
+      if (this.#composition.composing) this.#completion.close();
       else this.#completion.typed();
     });
     this.#input.addEventListener('compositionend', () => this.#completion.typed());
@@ -64,6 +62,7 @@ export class MessageComposer extends ChatElement {
 
   attached() {
     let width = 0;
+    this.listen(document, 'selectionchange', () => this.#completion.moved());
     const observer = new ResizeObserver(() => {
       if (this.clientWidth === width) return;
       width = this.clientWidth;
@@ -77,17 +76,22 @@ export class MessageComposer extends ChatElement {
     this.#input.focus();
   }
 
+  /** The message whose text is being changed. @returns {Message | null} */
+  get #edited() {
+    return this.chat.edits.get(this.#room ?? '')?.message ?? null;
+  }
+
   /** What is written next answers a message. @param {Message} message */
   reply(message) {
     if (this.#edited !== null) this.#cancel();
-    this.chat.replies.set(message.room, message);
+    this.chat.drafts.answer(message.room, replyTo(message));
     this.update();
     this.focus();
   }
 
   /** Another text for an own message. What was being written comes back afterwards. @param {Message} message */
   edit(message) {
-    this.#edited = message;
+    this.chat.edits.set(message.room, { message, text: message.data });
     this.#input.value = message.data;
     this.#typed();
     this.update();
@@ -97,12 +101,13 @@ export class MessageComposer extends ChatElement {
 
   /** No answer, or no other text, after all. */
   #cancel() {
-    if (this.#edited !== null) {
-      this.#edited = null;
-      this.#input.value = this.#room === null ? '' : this.chat.drafts.get(this.#room);
+    const room = this.#room;
+    if (room === null) return;
+    if (this.chat.edits.delete(room)) {
+      this.#input.value = this.chat.drafts.get(room);
       this.#typed();
-    } else if (this.#room !== null) {
-      this.chat.replies.delete(this.#room);
+    } else {
+      this.chat.drafts.answer(room, null);
     }
     this.update();
   }
@@ -123,18 +128,17 @@ export class MessageComposer extends ChatElement {
     if (room === null) return;
     this.#form.hidden = room.archived;
     this.#archived.hidden = !room.archived;
-    const label = t.messageTo(this.chat.titleOf(room));
+    const label = (room.kind === 'direct' ? t.messageToPeople : t.messageTo)(this.chat.titleOf(room));
     setText(this.#label, label);
     this.#input.placeholder = label;
     if (room.key !== this.#room) {
       this.#room = room.key;
-      this.#edited = null;
       this.#completion.close();
-      this.#input.value = this.chat.drafts.get(room.key);
+      this.#input.value = this.chat.edits.get(room.key)?.text ?? this.chat.drafts.get(room.key);
       this.#typed();
     }
-    const answered = this.chat.replies.get(room.key);
-    this.#bar.show(this.#edited !== null ? { kind: 'edit', message: this.#edited } : answered === undefined ? null : { kind: 'reply', message: answered });
+    const [edited, answered] = [this.#edited, this.chat.drafts.answered(room.key)];
+    this.#bar.show(edited !== null ? { kind: 'edit', message: edited } : answered === null ? null : { kind: 'reply', message: answered });
     this.#showCount();
   }
 
@@ -157,7 +161,10 @@ export class MessageComposer extends ChatElement {
 
   #typed() {
     this.#problem = '';
-    if (this.#room !== null && this.#edited === null) this.chat.drafts.set(this.#room, this.#input.value);
+    const { edits, drafts } = this.chat;
+    const edit = edits.get(this.#room ?? '');
+    if (edit !== undefined) edit.text = this.#input.value;
+    else if (this.#room !== null) drafts.set(this.#room, this.#input.value);
     this.#grow();
     this.#showCount();
   }
@@ -175,13 +182,12 @@ export class MessageComposer extends ChatElement {
       this.#change(this.#edited, text);
       return;
     }
-    const answered = this.chat.replies.get(this.#room);
-    if (!this.chat.session.post(this.#room, text, answered === undefined ? undefined : replyTo(answered))) {
+    if (!this.chat.session.post(this.#room, text, this.chat.drafts.answered(this.#room) ?? undefined)) {
       this.#problem = explain({ code: 'outbox_full', sentence: '' });
       this.#showCount();
       return;
     }
-    this.chat.replies.delete(this.#room);
+    this.chat.drafts.answer(this.#room, null);
     this.#input.value = '';
     this.#typed();
     this.update();

@@ -14,6 +14,8 @@ const RIGHT_BEHIND_MS = 100;
 const KEY_CODE_PROCESSED = 229;
 
 export class CompositionWatch {
+  /** Whether what is in the field is half of a syllable, and nothing to look for yet. On Android it is half of a word, like any other typing. */
+  composing = false;
   #endedAt = -Infinity;
 
   /**
@@ -22,8 +24,14 @@ export class CompositionWatch {
    */
   constructor(input, userAgent) {
     if (/Android/.test(userAgent)) return;
-    input.addEventListener('compositionend', (event) => { this.#endedAt = event.timeStamp; });
-    input.addEventListener('compositionstart', () => { this.#endedAt = -Infinity; });
+    input.addEventListener('compositionend', (event) => {
+      this.composing = false;
+      this.#endedAt = event.timeStamp;
+    });
+    input.addEventListener('compositionstart', () => {
+      this.composing = true;
+      this.#endedAt = -Infinity;
+    });
     input.addEventListener('keyup', () => { this.#endedAt = -Infinity; });
   }
 

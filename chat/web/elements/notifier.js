@@ -71,7 +71,8 @@ export class Notifier {
   async #tell(room, messages) {
     const { memory, store } = this.#chat;
     if (!this.#isChosen || this.#chat.attention.sees || memory.notify === 'off') return;
-    const concerns = (/** @type {Message} */ message) => speaksOf(message, store.self) || mentions(message.data, store.name);
+    // To whom the server says whom a message mentions, a word that is also a name is only a word.
+    const concerns = (/** @type {Message} */ message) => (store.self === null ? mentions(message.data, store.name) : speaksOf(message, store.self));
     const message = messages.findLast((each) => concerns(each) || (!room.muted && (memory.notify === 'all' || room.kind === 'direct')));
     if (message === undefined) return;
     const { held = [] } = await navigator.locks.query();

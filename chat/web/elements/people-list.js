@@ -9,7 +9,7 @@ import { PersonMenu } from './person-menu.js';
 import { face, presenceOf } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
 
-/** @import { Member } from '../net/frames.js' */
+/** @import { Addressee, Member } from '../net/frames.js' */
 
 /** About the height of a row, in pixels. */
 const HEIGHT_GUESS = 40;
@@ -23,7 +23,7 @@ export class PeopleList extends ChatElement {
   #more = h('p', { class: 'hint', hidden: true });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #leave = h('button', { type: 'button', class: 'quiet-button leave', click: () => this.#leaveRoom() }, icon('leave'), h('span', {}, t.leaveRoom));
-  /** @type {readonly string[]} */
+  /** @type {readonly (string | Member)[]} */
   #shown = NOBODY;
   #shownSelf = '';
   /** @type {ReadonlySet<string> | null} */
@@ -36,23 +36,24 @@ export class PeopleList extends ChatElement {
   #foot = h('footer', { class: 'panel-foot' });
   // What scrolls can be reached by keyboard, also when there is nothing in it to press.
   #scroller = h('div', { class: 'panel-scroll', tabindex: 0, role: 'group', 'aria-label': t.people }, this.#heading, this.#people, this.#more);
-  /** @type {VirtualList<string>} */
+  /** By name who is there; by number who belongs to it: guests may have one name. @type {VirtualList<Addressee>} */
   #list = new VirtualList(this.#scroller, this.#people, {
     guess: HEIGHT_GUESS,
     counted: true,
-    key: (name) => name,
-    look: (name) => `${name === this.chat.store.name} ${presenceOf(this.chat, name, this.#present)}`,
-    fill: (li, name) => {
+    key: ({ id, name }) => (id === undefined ? `name ${name}` : `person ${id}`),
+    look: (person) => `${this.#isSelf(person)} ${person.name} ${presenceOf(this.chat, person.name, this.#present)}`,
+    fill: (li, person) => {
+      const { name } = person;
       li.className = 'person';
       const presence = presenceOf(this.chat, name, this.#present);
-      const isSelf = name === this.chat.store.name;
+      const isSelf = this.#isSelf(person);
       li.dataset.presence = presence;
       const said = h('span', { class: presence === 'away' ? 'tag' : 'visually-hidden' }, t.presence[presence]);
       const contents = [face(name, presence), bdi(name, 'person-name'), ...(isSelf ? [h('span', { class: 'tag' }, t.you)] : []), said];
       // Somebody whose presence changes keeps the focus.
       const button = li.querySelector('button');
-      if (button !== null && !isSelf) button.replaceChildren(...contents);
-      else li.replaceChildren(...(isSelf ? contents : [h('button', { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', title: t.aboutPerson(name), click: () => this.#menu?.open(name) }, ...contents)]));
+      if (button?.title === t.aboutPerson(name) && !isSelf) button.replaceChildren(...contents);
+      else li.replaceChildren(...(isSelf ? contents : [h('button', { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', title: t.aboutPerson(name), click: () => this.#menu?.open(person.id === undefined ? this.chat.addressee(name) : person) }, ...contents)]));
     },
   });
 
@@ -71,7 +72,7 @@ export class PeopleList extends ChatElement {
     const room = store.currentRoom;
     // Who belongs to a private room, or to a conversation, is shown there or not; in a public one, who is there.
     const belong = room !== null && room.kind !== 'public' && room.persons.length > 0;
-    this.#showPeople(room === null || !room.loaded ? NOBODY : belong ? this.#names(room.persons) : room.people);
+    this.#showPeople(room === null || !room.loaded ? NOBODY : belong ? room.persons : room.people);
     const count = room === null || !room.loaded ? 0 : belong ? room.persons.length : room.members;
     setText(this.#heading, count === 0 ? t.people : `${t.people} · ${formatNumber(count)}`);
     const more = count - this.#list.length;
@@ -83,31 +84,30 @@ export class PeopleList extends ChatElement {
     setText(/** @type {Element} */ (this.#leave.lastElementChild), room?.kind === 'direct' ? t.hideDirect : t.leaveRoom);
   }
 
-  /** @type {{ persons: readonly Member[], names: readonly string[] }} */
-  #named = { persons: [], names: NOBODY };
-
-  /** The same list for the same people. @param {readonly Member[]} persons */
-  #names(persons) {
-    if (this.#named.persons !== persons) this.#named = { persons, names: persons.map(({ name }) => name) };
-    return this.#named.names;
+  /** @param {Addressee} person */
+  #isSelf({ id, name }) {
+    const { self, name: own } = this.chat.store;
+    return id === undefined || self === null ? name === own : id === self.id;
   }
 
   /**
    * Oneself first, then by name, as the page's language sorts.
-   * @param {readonly string[]} people
+   * @param {readonly (string | Member)[]} people names of who is there, or who belongs to it
    */
   #showPeople(people) {
     const { store } = this.chat;
     const { name: self, away } = store;
     const isPublic = people === store.currentRoom?.people;
     if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && isPublic) return;
-    this.#present = isPublic ? new Set(people) : store.present();
+    this.#present = isPublic ? new Set(store.currentRoom?.people) : store.present();
     this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;
     const collator = new Intl.Collator(language, { numeric: true });
-    const names = [...new Set(people)].sort((a, b) => Number(b === self) - Number(a === self) || collator.compare(a, b));
-    this.#list.show(names);
+    const rows = [...new Set(people)].map((each) => (typeof each === 'string' ? { name: each } : each));
+    const isSelf = (/** @type {Addressee} */ person) => Number(this.#isSelf(person));
+    rows.sort((a, b) => isSelf(b) - isSelf(a) || collator.compare(a.name, b.name));
+    this.#list.show(rows);
     this.#list.arrange(() => this.#list.scrolled);
   }
 

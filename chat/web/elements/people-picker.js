@@ -32,7 +32,6 @@ export class PeoplePicker extends ChatElement {
   #form = h('form', { class: 'picker', novalidate: true, submit: (event) => { event.preventDefault(); this.#submit(); } }, this.#text, this.#chosenList, this.#input, this.#list, this.#problem, h('div', { class: 'row' }, this.#done));
   #dialog = h('dialog', { class: 'dialog', 'aria-labelledby': 'picker-title', close: () => this.#dialog.replaceChildren() });
   #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  #composing = false;
   /** Into which room they are invited; null: they are talked to. @type {Room | null} */
   #room = null;
   /** @type {string[]} */
@@ -44,10 +43,9 @@ export class PeoplePicker extends ChatElement {
   build() {
     this.append(this.#dialog);
     this.#input.addEventListener('input', () => this.#search());
-    this.#input.addEventListener('compositionstart', () => { this.#composing = true; });
-    this.#input.addEventListener('compositionend', () => { this.#composing = false; this.#search(); });
+    this.#input.addEventListener('compositionend', () => this.#search());
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composing) event.preventDefault(); });
+    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
   }
 
@@ -120,7 +118,7 @@ export class PeoplePicker extends ChatElement {
 
   /** @param {string} name */
   #choose(name) {
-    const code = this.#chosen.length >= CHOSEN_MAX ? 'too_many_people' : nameProblem(name, this.chat.store.limits.name);
+    const code = this.#room === null && this.#chosen.length >= CHOSEN_MAX ? 'too_many_people' : nameProblem(name, this.chat.store.limits.name);
     setText(this.#problem, code === null ? '' : explain({ code, sentence: '' }));
     if (code !== null) return;
     if (!this.#chosen.includes(name)) this.#chosen.push(name);
@@ -150,7 +148,7 @@ export class PeoplePicker extends ChatElement {
     if (this.#chosen.length === 0 || this.#input.value !== '') return;
     const room = this.#room;
     try {
-      if (room === null) await this.chat.talkTo(this.#chosen);
+      if (room === null) await this.chat.talkTo(this.#chosen.map((name) => this.chat.addressee(name)));
       else await this.#invite(room);
       this.#dialog.close();
       if (room === null) this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
@@ -162,7 +160,7 @@ export class PeoplePicker extends ChatElement {
   /** One after the other: who has been invited is not named any more when another one cannot be. @param {Room} room */
   async #invite(room) {
     for (const name of [...this.#chosen]) {
-      await this.chat.session.conversations.invite(room, name);
+      await this.chat.session.conversations.invite(room, this.chat.addressee(name));
       this.#chosen.shift();
       this.#showChosen();
     }

@@ -18,7 +18,6 @@ export class QuickSwitcher extends ChatElement {
   #count = h('p', { class: 'switcher-count hint', role: 'status' });
   #dialog = h('dialog', { class: 'dialog switcher', 'aria-label': t.goTo }, this.#input, this.#list, this.#count);
   #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  #composing = false;
   /** @type {Found[]} */
   #found = [];
   #at = 0;
@@ -26,11 +25,9 @@ export class QuickSwitcher extends ChatElement {
   build() {
     this.append(this.#dialog);
     this.#input.addEventListener('input', () => this.#search());
-    this.#input.addEventListener('compositionstart', () => { this.#composing = true; });
-    this.#input.addEventListener('compositionend', () => { this.#composing = false; });
     this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
     // Escape ends what is being composed, not the dialog.
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composing) event.preventDefault(); });
+    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
     this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
     // The keyboard stays where it is when an entry is pressed.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());

@@ -1,8 +1,9 @@
 /** Looks for messages in all conversations, and leads to one of them. */
 
-import { explain, t } from '../i18n/index.js';
+import { explain, language, t } from '../i18n/index.js';
 import { dayStart, formatDay, formatNumber, formatTime } from '../i18n/dates.js';
 import { Searcher } from '../net/searcher.js';
+import { matchNames } from '../state/finder.js';
 import { languageOf } from '../text/language.js';
 import { avatar } from './avatar.js';
 import { ChatElement } from './chat-element.js';
@@ -18,6 +19,9 @@ const PAUSE_MS = 300;
 
 /** Characters that the server takes. */
 const LENGTH_MAX = 200;
+
+/** So many people are offered at a time. */
+const PEOPLE_MAX = 20;
 
 /** Something that can be searched for. */
 const SEARCHABLE = /[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}]/u;
@@ -39,7 +43,6 @@ export class SearchDialog extends ChatElement {
   #more = h('button', { type: 'button', class: 'button small search-more', hidden: true, click: () => this.#searcher?.next() }, t.moreResults);
   #dialog = h('dialog', { class: 'dialog search', 'aria-label': t.searchMessages });
   #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  #composing = false;
   /** @type {Searcher | null} */
   #searcher = null;
   /** @type {readonly Hit[] | null} */
@@ -67,13 +70,15 @@ export class SearchDialog extends ChatElement {
   /** What is typed, chosen and pressed. */
   #follow() {
     // Nothing is searched for while it is being composed: half of a syllable is no word.
-    this.#input.addEventListener('compositionstart', () => { this.#composing = true; });
-    this.#input.addEventListener('compositionend', () => { this.#composing = false; this.#look(PAUSE_MS); });
-    this.#input.addEventListener('input', () => { if (!this.#composing) this.#look(PAUSE_MS); });
-    this.#from.addEventListener('input', () => this.#look(PAUSE_MS));
+    this.#input.addEventListener('compositionend', () => this.#look(PAUSE_MS));
+    this.#input.addEventListener('input', () => { if (!this.#composition.composing) this.#look(PAUSE_MS); });
+    this.#from.addEventListener('input', () => {
+      this.#offerPeople();
+      this.#look(PAUSE_MS);
+    });
     for (const field of [this.#room, this.#after, this.#before]) field.addEventListener('change', () => this.#look(0));
     this.#dialog.addEventListener('keydown', (event) => this.#keyDown(event));
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composing) event.preventDefault(); });
+    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
     this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
   }
 
@@ -97,14 +102,19 @@ export class SearchDialog extends ChatElement {
   /** The rooms and the people that can be chosen. */
   #offer() {
     const { store } = this.chat;
-    const collator = new Intl.Collator(undefined, { numeric: true });
+    const collator = new Intl.Collator(language, { numeric: true });
     const chosen = this.#room.value;
     const rooms = [...store.rooms.values()].filter((room) => room.problem?.code !== 'no_such_room')
       .map((room) => /** @type {const} */ ([room.key, this.chat.titleOf(room)])).sort(([, a], [, b]) => collator.compare(a, b));
     this.#room.replaceChildren(h('option', { value: '' }, t.everywhere), ...rooms.map(([key, title]) => h('option', { value: key }, title)));
     this.#room.value = rooms.some(([key]) => key === chosen) ? chosen : '';
-    const people = new Set([...store.rooms.values()].flatMap((room) => [...room.people]));
-    this.#people.replaceChildren(...[...people].sort(collator.compare).map((name) => h('option', { value: name })));
+    this.#offerPeople();
+  }
+
+  /** Of all whom this page knows, only who may be meant: there can be thousands. */
+  #offerPeople() {
+    const names = matchNames(this.#from.value, this.chat.store.names(), PEOPLE_MAX);
+    this.#people.replaceChildren(...names.map((name) => h('option', { value: name })));
   }
 
   /** @returns {Wanted | null} */
@@ -128,6 +138,7 @@ export class SearchDialog extends ChatElement {
 
   #clearFilters() {
     for (const field of [this.#room, this.#from, this.#after, this.#before]) field.value = '';
+    this.#offerPeople();
     this.#look(0);
     this.#input.focus();
   }

@@ -5,7 +5,7 @@ import { isHidden } from '../state/address.js';
 import { isOwn } from '../state/changes.js';
 
 /** @import { Surroundings } from './connection.js' */
-/** @import { ActivityFrame, Frame, Message, MembershipFrame, Request, RoomFrame, TypingFrame } from './frames.js' */
+/** @import { ActivityFrame, Addressee, Frame, Message, MembershipFrame, Request, RoomFrame, TypingFrame } from './frames.js' */
 /** @import { Room } from '../state/room.js' */
 /** @import { Store } from '../state/store.js' */
 
@@ -66,22 +66,24 @@ export class Conversations {
 
   /**
    * The conversation with these people, whether there is one already or not.
-   * @param {string[]} names
+   * @param {readonly Addressee[]} others
    * @returns {Promise<string>} its key; rejected by a Refusal or Unanswered
    */
-  async direct(names) {
+  async direct(others) {
+    const people = others.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    const names = others.filter(({ id }) => id === undefined).map(({ name }) => name);
     try {
-      const answer = await this.#ask({ type: 'direct', names });
+      const answer = await this.#ask({ type: 'direct', ...(people.length === 0 ? {} : { people }), ...(names.length === 0 ? {} : { names }) });
       return answer.type === 'direct' ? answer.summary.room : '';
     } catch (error) {
       throw asToPeople(error);
     }
   }
 
-  /** @param {Room} room @param {string} name */
-  async invite(room, name) {
+  /** @param {Room} room @param {Addressee} somebody */
+  async invite(room, { id, name }) {
     try {
-      await this.#ask({ type: 'invite', room: room.key, name });
+      await this.#ask({ type: 'invite', room: room.key, ...(id === undefined ? { name } : { person: id }) });
     } catch (error) {
       throw asToPeople(error);
     }

@@ -16,6 +16,7 @@ import { readSelf } from './account.js';
  *   deleted: boolean, change: number, reply?: Reply, reactions: Reaction[], quote?: string, mentions?: number[] }} Message
  */
 
+/** Somebody, with their number where it is known: several guests may have one name. @typedef {{ id?: number, name: string }} Addressee */
 /** Somebody with a session. `presence` is there only where the server was asked for it. @typedef {{ id: number, name: string, presence?: string }} Member */
 
 /** @typedef {'public' | 'private' | 'direct'} Kind */
@@ -78,7 +79,8 @@ import { readSelf } from './account.js';
  * @typedef {{ type: 'connect', text: string, client: string }
  *   | { type: 'join' | 'leave' | 'who' | 'members' | 'typing', room: string }
  *   | { type: 'create', room: string, private?: true, topic?: string }
- *   | { type: 'direct', names: string[] }
+ *   | { type: 'direct', people?: number[], names?: string[] }
+ *   | { type: 'invite', room: string, person: number }
  *   | { type: 'invite', room: string, name: string }
  *   | { type: 'remove', room: string, person: number }
  *   | { type: 'rename', room: string, title: string }

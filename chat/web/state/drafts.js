@@ -1,5 +1,6 @@
-/** What is written and not sent, by room: it outlives the page. Whoever writes fast is not kept waiting by the storage. */
+/** What is written and not sent, by room, and what it answers: it outlives the page. Whoever writes fast is not kept waiting by the storage. */
 
+/** @import { Reply } from '../net/frames.js' */
 /** @import { Memory } from './memory.js' */
 
 /** So many are kept, those that were written last; longer ones, in UTF-16 units, only until the page is closed. */
@@ -14,17 +15,20 @@ export class Drafts {
   #later;
   /** @type {Map<string, string>} */
   #texts;
+  /** @type {Map<string, Reply>} */
+  #replies;
   /** Changed since it was stored. @type {Set<string>} */
   #changed = new Set();
 
   /**
-   * @param {Pick<Memory, 'drafts'>} memory
+   * @param {Pick<Memory, 'drafts' | 'replies'>} memory
    * @param {(callback: () => void, milliseconds: number) => void} later
    */
   constructor(memory, later) {
     this.#memory = memory;
     this.#later = later;
     this.#texts = memory.drafts;
+    this.#replies = memory.replies;
   }
 
   /** @param {string} room */
@@ -37,6 +41,24 @@ export class Drafts {
     if (text === this.get(room)) return;
     if (text === '') this.#texts.delete(room);
     else this.#texts.set(room, text);
+    this.#touch(room);
+  }
+
+  /** What the room's draft answers. @param {string} room */
+  answered(room) {
+    return this.#replies.get(room) ?? null;
+  }
+
+  /** @param {string} room @param {Reply | null} reply */
+  answer(room, reply) {
+    if (reply === this.answered(room)) return;
+    if (reply === null) this.#replies.delete(room);
+    else this.#replies.set(room, reply);
+    this.#touch(room);
+  }
+
+  /** @param {string} room */
+  #touch(room) {
     if (this.#changed.size === 0) this.#later(() => this.save(), SAVE_AFTER_MS);
     this.#changed.add(room);
   }
@@ -49,13 +71,17 @@ export class Drafts {
   /** Other tabs keep theirs in the same place: only what was written here is written anew. */
   save() {
     if (this.#changed.size === 0) return;
-    const kept = this.#memory.drafts;
+    const { drafts: kept, replies } = this.#memory;
     for (const room of this.#changed) {
       kept.delete(room);
       const text = this.get(room);
       if (text !== '' && text.length <= LENGTH_MAX) kept.set(room, text);
+      replies.delete(room);
+      const reply = this.answered(room);
+      if (reply !== null) replies.set(room, reply);
     }
     this.#changed.clear();
     this.#memory.drafts = new Map([...kept].slice(-DRAFTS_MAX));
+    this.#memory.replies = new Map([...replies].slice(-DRAFTS_MAX));
   }
 }

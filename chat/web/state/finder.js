@@ -1,5 +1,7 @@
 /** Finds rooms and people by a part of their name, for who wants to go there without looking for them in a list. */
 
+import { language } from '../i18n/index.js';
+
 /** @import { Room } from './room.js' */
 
 /** More than so many are not shown: who has not found it types another letter. */
@@ -46,7 +48,7 @@ export function find(query, { rooms, titleOf, recent, current, self, names }) {
     const fit = fitOf(name, wanted);
     if (fit !== NO_FIT) hits.push({ found: { kind: 'person', key: name, title: name }, rank: [fit, 0, recent.length, 1, 1] });
   }
-  const collator = new Intl.Collator(undefined, { numeric: true });
+  const collator = new Intl.Collator(language, { numeric: true });
   hits.sort((a, b) => byRank(a.rank, b.rank) || collator.compare(a.found.title, b.found.title));
   return hits.slice(0, FOUND_MAX).map(({ found }) => found);
 }
@@ -59,7 +61,7 @@ export function find(query, { rooms, titleOf, recent, current, self, names }) {
  */
 export function matchNames(query, names, max) {
   const wanted = folded(query);
-  const collator = new Intl.Collator(undefined, { numeric: true });
+  const collator = new Intl.Collator(language, { numeric: true });
   return names.map((name) => ({ name, fit: fitOf(name, wanted) })).filter(({ fit }) => fit !== NO_FIT)
     .sort((a, b) => a.fit - b.fit || collator.compare(a.name, b.name)).slice(0, max).map(({ name }) => name);
 }

@@ -7,6 +7,7 @@
 import { isHidden } from './address.js';
 
 /** @import { Notify } from '../elements/notifier.js' */
+/** @import { Reply } from '../net/frames.js' */
 /** @import { Outgoing } from './outbox.js' */
 
 const PREFIX = 'switchboard.';
@@ -55,7 +56,7 @@ export class Memory {
 
   /** Whoever comes next in this browser is somebody else. */
   forgetPerson() {
-    for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts']) this.#local.write(key, null);
+    for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts', 'replies']) this.#local.write(key, null);
     this.forgetTab();
   }
 
@@ -168,6 +169,17 @@ export class Memory {
 
   set drafts(drafts) {
     this.#local.write('drafts', drafts.size === 0 ? null : JSON.stringify(Object.fromEntries(drafts)));
+  }
+
+  /** What the drafts answer, by room, the latest last. @returns {Map<string, Reply>} */
+  get replies() {
+    const value = this.#local.json('replies');
+    if (typeof value !== 'object' || value === null) return new Map();
+    return new Map(Object.entries(value).filter(([, reply]) => Number.isSafeInteger(reply?.seq) && typeof reply.from === 'string' && typeof reply.data === 'string' && typeof reply.deleted === 'boolean'));
+  }
+
+  set replies(replies) {
+    this.#local.write('replies', replies.size === 0 ? null : JSON.stringify(Object.fromEntries(replies)));
   }
 
   /** These, and no others. @param {Iterable<{ key: string, read: number | null }>} rooms */

@@ -12,14 +12,54 @@ export function speaksOf({ mentions: people = [] }, self) {
 }
 
 /**
- * A text in pieces: every second one is a mention of one of these names, or of everybody.
+ * A text in pieces: every second one is a mention of one of these names, or of everybody, by the server's rule.
  * @param {string} text
  * @param {readonly string[]} names
  * @returns {string[]}
  */
 export function splitMentions(text, names) {
-  const words = names.map((name) => name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|');
-  return words === '' ? [text] : text.split(new RegExp(`((?<![\\p{L}\\p{N}])@(?:${words})(?![\\p{Script=Latin}\\p{N}]))`, 'iu'));
+  const wanted = names.map(fold).filter((name) => name !== '').sort((a, b) => b.length - a.length);
+  const [longest = ''] = wanted;
+  const pieces = [];
+  let end = 0;
+  for (const { index } of longest === '' ? [] : text.matchAll(SIGN)) {
+    // Other forms of the same letters may be longer.
+    const length = index < end ? 0 : beginning(text.slice(index + 1, index + 1 + 4 * longest.length + 4), wanted);
+    if (length === 0) continue;
+    pieces.push(text.slice(end, index), text.slice(index, index + 1 + length));
+    end = index + 1 + length;
+  }
+  return [...pieces, text.slice(end)];
+}
+
+/** What belongs together with the letters beside it. Where words stand without spaces between them a name can end anywhere. */
+const OF_A_WORD = '(?![\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}ー])[\\p{Alphabetic}\\p{N}_]';
+const ENDS_WITHIN_A_WORD = new RegExp(`${OF_A_WORD}$`, 'u');
+const BEGINS_WITHIN_A_WORD = new RegExp(`^${OF_A_WORD}`, 'u');
+
+/** An address of mail or of a page is nobody's mention. */
+const SIGN = new RegExp(`(?<!${OF_A_WORD}|/)[@＠]`, 'gu');
+
+/** In the form in which names are compared. @param {string} text */
+function fold(text) {
+  return Array.from(text.normalize('NFKC'), (character) => character.toLowerCase()).join('').normalize('NFKC');
+}
+
+/**
+ * How much of a text is the first of these names with which it begins; 0: none.
+ * @param {string} text
+ * @param {readonly string[]} names folded
+ */
+function beginning(text, names) {
+  const folded = fold(text);
+  const name = names.find((each) => folded.startsWith(each) && !(ENDS_WITHIN_A_WORD.test(each) && BEGINS_WITHIN_A_WORD.test(folded.slice(each.length))));
+  if (name === undefined) return 0;
+  let length = 0;
+  for (const character of text) {
+    length += character.length;
+    if (fold(text.slice(0, length)) === name) return length;
+  }
+  return 0;
 }
 
 /**

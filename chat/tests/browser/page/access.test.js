@@ -150,6 +150,81 @@ test('on a phone the drawers open, keep the keyboard to themselves, and close by
   assert.equal(await ann.page.locator('.rooms-panel').isVisible(), true);
 });
 
+/** What can be pressed, or written in, and is smaller than a finger or makes the phone zoom in. */
+const tooSmall = () => ann.page.evaluate(() => {
+  const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
+  return [...top.querySelectorAll('button, select, input:not([type=checkbox], [type=radio]), textarea, .choice label, .check, .room, .completion-option, .switcher-option')].flatMap((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    const isField = element.matches('select, input, textarea');
+    // What is only seen by who comes by keyboard, or is larger than it looks.
+    if (width === 0 || element.matches('.message-more, .code-copy, .skip-link') || !element.checkVisibility({ visibilityProperty: true })) return [];
+    const letter = parseFloat(getComputedStyle(element).fontSize);
+    return height < 43.9 || (isField && letter < 16) ? [`${element.localName}.${element.className}#${element.id} ${width}x${height} ${letter}`] : [];
+  });
+});
+
+test('on a phone whatever can be pressed is as large as a finger, and no field makes it zoom in', async () => {
+  ann = await Person.sitDown(browser, { url: server.url, phone: true });
+  const { page } = ann;
+  assert.deepEqual(await tooSmall(), [], 'the door');
+  await ann.comeIn('Ann');
+  await ann.say('**hello**');
+  await ann.stored('hello');
+  assert.deepEqual(await tooSmall(), [], 'the conversation');
+  await page.locator('.message .message-more').last().evaluate((button) => button.click());
+  assert.deepEqual(await tooSmall(), [], 'the menu of a message');
+  await page.locator('.message-menu .emoji').first().click();
+  await page.locator('.message .chip').waitFor();
+  await ann.box.pressSequentially(':th');
+  await page.locator('.completion-option').first().waitFor();
+  assert.deepEqual(await tooSmall(), [], 'a reaction, and emoji by name');
+  await ann.box.fill('');
+  await page.locator('.open-people').click();
+  assert.deepEqual(await tooSmall(), [], 'people');
+  await key('Escape');
+  await page.locator('.open-rooms').click();
+  await page.locator('.new-room').click();
+  assert.deepEqual(await tooSmall(), [], 'rooms');
+  await page.locator('.self').click();
+  await page.locator('settings-panel').waitFor();
+  assert.deepEqual(await tooSmall(), [], 'the settings');
+  await key('Escape');
+  await key('Escape');
+  await page.locator('.open-search').click();
+  await page.locator('#search-from').fill('Nobody');
+  await page.locator('.search .link').waitFor();
+  assert.deepEqual(await tooSmall(), [], 'the search');
+});
+
+for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
+  test(`on the narrowest phone a long title is cut, and nothing is pushed out: ${language}`, async () => {
+    ann = await Person.sitDown(browser, { url: server.url, phone: true, language });
+    const { page } = ann;
+    await page.setViewportSize({ width: 360, height: 740 });
+    await ann.comeIn('Ann');
+    await page.locator('.open-rooms').click();
+    await page.locator('.new-room').click();
+    await page.locator('#room-input').fill(language === 'en' ? 'Everything about tea that nobody has said yet' : '关于茶的一切以及还没有人说过的所有事情都可以在这里慢慢聊');
+    await page.locator('#room-topic').fill('and the weather, '.repeat(12));
+    await page.locator('#room-input').press('Enter');
+    await page.locator('room-state[data-state=empty]').waitFor();
+    await page.locator('.room-topic:not(:empty)').waitFor();
+    const { out, title, about } = await page.evaluate(() => {
+      const rect = (selector) => document.querySelector(selector).getBoundingClientRect();
+      const right = rect('.room-heading').right;
+      return {
+        out: [...document.querySelectorAll('room-header button')].filter((button) => button.checkVisibility()).filter((button) => { const { left, right: end } = button.getBoundingClientRect(); return left < 0 || end > 360; }).length,
+        title: rect('.room-heading').width,
+        about: rect('.room-about').right <= right && getComputedStyle(document.querySelector('.room-about')).overflowX === 'clip',
+      };
+    });
+    assert.equal(out, 0);
+    assert.ok(title >= 100, `${title} pixels for the title`);
+    assert.equal(about, true, 'what is said of the room ends where its place ends');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  });
+}
+
 test('the parts of the page have names', async () => {
   ann = await Person.sitDown(browser, { url: server.url });
   await ann.comeIn('Ann');

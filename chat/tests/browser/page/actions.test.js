@@ -184,6 +184,28 @@ test('the name of an emoji becomes the emoji', async () => {
   await ann.stored('so 👍 ❤️ at 12:30 :zz');
 });
 
+test('what was offered for one place is not put into another', async () => {
+  const list = ann.page.locator('.completion');
+  for (const key of ['End', 'Home']) {
+    await ann.box.fill('so  rest of it');
+    await ann.box.evaluate((box) => box.setSelectionRange(3, 3));
+    await ann.box.pressSequentially(':thum');
+    await list.locator('.completion-option', { hasText: '👍' }).waitFor();
+    await ann.box.press(key);
+    await list.waitFor({ state: 'hidden' });
+    assert.equal(await ann.box.inputValue(), 'so :thum rest of it');
+  }
+  // However fast: the page may not have been told yet where the cursor is.
+  await ann.box.evaluate((box) => box.setSelectionRange(8, 8));
+  await ann.box.press('b');
+  await list.locator('.completion-option', { hasText: '👍' }).waitFor();
+  await ann.box.evaluate((box) => {
+    box.setSelectionRange(0, 0);
+    box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab', bubbles: true, cancelable: true }));
+  });
+  assert.equal(await ann.box.inputValue(), 'so :thumb rest of it');
+});
+
 test('a composition is not disturbed by any of it', async () => {
   await ann.say('before');
   await ann.stored('before');

@@ -29,6 +29,87 @@ async function judge(person, state) {
 }
 
 /**
+ * Messages of all kinds, what can be done with them, and what is offered while one writes.
+ * @param {Person} person
+ * @param {Map<string, RawClient>} guests
+ * @param {'en' | 'zh-CN'} language
+ */
+async function messages(person, guests, language) {
+  const { page } = person;
+  await talk(guests, person, language);
+  await judge(person, 'a conversation');
+  await enrich(guests, person, language);
+  await judge(person, 'Markdown, answers, reactions, an edited message and a deleted one');
+  await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+  await judge(person, 'the menu of a message');
+  await page.locator('.more-emoji').click();
+  await page.locator('.emoji-picker').waitFor();
+  await judge(person, 'the emoji picker');
+  await page.keyboard.press('Escape');
+  await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
+  await page.locator('.menu-item.danger').click();
+  await judge(person, 'the question before a message is deleted');
+  await page.keyboard.press('Escape');
+  await person.box.press('ArrowUp');
+  await page.locator('.compose-bar:not([hidden])').waitFor();
+  await judge(person, 'another text for a message');
+  await person.box.press('Escape');
+  await person.box.pressSequentially(':th');
+  await page.locator('.completion-option').first().waitFor();
+  await judge(person, 'emoji by name');
+  await person.box.press('Escape');
+  await person.box.fill('');
+}
+
+/**
+ * What is around the conversation: the lists, the dialogs, the settings; at the end one is in a new room.
+ * @param {Person} person
+ * @param {{ phone: boolean, language: 'en' | 'zh-CN', look: string }} options
+ */
+async function panels(person, { phone, language, look }) {
+  const { page } = person;
+  for (const panel of phone ? ['rooms', 'people'] : []) {
+    await page.locator(`.open-${panel}`).click();
+    await page.locator(`.${panel}-panel`).waitFor();
+    await judge(person, panel);
+    await page.keyboard.press('Escape');
+  }
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('o');
+  await judge(person, 'the quick switcher');
+  await page.keyboard.type('xyz');
+  await judge(person, 'the quick switcher without a result');
+  await page.keyboard.press('Escape');
+  await page.locator('.open-search').click();
+  await judge(person, 'the search');
+  await page.locator('#search-input').fill(language === 'en' ? 'the' : '的');
+  await page.locator('.hit mark').first().waitFor();
+  await judge(person, 'what was found');
+  await page.keyboard.press('Escape');
+  if (phone) await page.locator('.open-details').click();
+  await page.locator(phone ? '[data-act=date]' : '.go-to-date').click();
+  await judge(person, 'the day to go to');
+  await page.keyboard.press('Escape');
+  await page.locator('.scroller').focus();
+  await page.keyboard.type('?');
+  await judge(person, 'the keys');
+  await page.keyboard.press('Escape');
+  if (phone) await page.locator('.open-rooms').click();
+  await page.locator('.self').click();
+  await page.locator('settings-panel').waitFor();
+  await judge(person, 'the settings');
+  await page.keyboard.press('Escape');
+  await page.locator('.new-room').click();
+  await judge(person, 'a new room');
+  await page.locator('#room-input').fill(`empty ${look}`);
+  await page.locator('#room-private').check();
+  await page.locator('#room-topic').fill('预算 and figures');
+  await page.locator('#room-input').press('Enter');
+  await page.locator('room-state[data-state=empty]').waitFor();
+  await judge(person, 'an empty room, private');
+}
+
+/**
  * Everything about conversations: lists and dialogs, unread and muted ones, mentions.
  * @param {Person} person
  * @param {Map<string, RawClient>} guests
@@ -113,68 +194,8 @@ for (const phone of [false, true]) {
         await judge(person, 'the way in with a password');
         await page.locator('.gate-body > .link').click();
         await person.comeIn(`${look} ${language === 'en' ? 'Ann' : '小明'}`);
-        await talk(guests, person, language);
-        await judge(person, 'a conversation');
-        await enrich(guests, person, language);
-        await judge(person, 'Markdown, answers, reactions, an edited message and a deleted one');
-        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
-        await judge(person, 'the menu of a message');
-        await page.locator('.more-emoji').click();
-        await page.locator('.emoji-picker').waitFor();
-        await judge(person, 'the emoji picker');
-        await page.keyboard.press('Escape');
-        await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
-        await page.locator('.menu-item.danger').click();
-        await judge(person, 'the question before a message is deleted');
-        await page.keyboard.press('Escape');
-        await person.box.press('ArrowUp');
-        await page.locator('.compose-bar:not([hidden])').waitFor();
-        await judge(person, 'another text for a message');
-        await person.box.press('Escape');
-        await person.box.pressSequentially(':th');
-        await page.locator('.completion-option').first().waitFor();
-        await judge(person, 'emoji by name');
-        await person.box.press('Escape');
-        await person.box.fill('');
-        for (const panel of phone ? ['rooms', 'people'] : []) {
-          await page.locator(`.open-${panel}`).click();
-          await page.locator(`.${panel}-panel`).waitFor();
-          await judge(person, panel);
-          await page.keyboard.press('Escape');
-        }
-        await page.keyboard.press('Control+k');
-        await page.keyboard.type('o');
-        await judge(person, 'the quick switcher');
-        await page.keyboard.type('xyz');
-        await judge(person, 'the quick switcher without a result');
-        await page.keyboard.press('Escape');
-        await page.locator('.open-search').click();
-        await judge(person, 'the search');
-        await page.locator('#search-input').fill(language === 'en' ? 'the' : '的');
-        await page.locator('.hit mark').first().waitFor();
-        await judge(person, 'what was found');
-        await page.keyboard.press('Escape');
-        if (phone) await page.locator('.open-details').click();
-        await page.locator(phone ? '[data-act=date]' : '.go-to-date').click();
-        await judge(person, 'the day to go to');
-        await page.keyboard.press('Escape');
-        await page.locator('.scroller').focus();
-        await page.keyboard.type('?');
-        await judge(person, 'the keys');
-        await page.keyboard.press('Escape');
-        if (phone) await page.locator('.open-rooms').click();
-        await page.locator('.self').click();
-        await page.locator('settings-panel').waitFor();
-        await judge(person, 'the settings');
-        await page.keyboard.press('Escape');
-        await page.locator('.new-room').click();
-        await judge(person, 'a new room');
-        await page.locator('#room-input').fill(`empty ${look}`);
-        await page.locator('#room-private').check();
-        await page.locator('#room-topic').fill('预算 and figures');
-        await page.locator('#room-input').press('Enter');
-        await page.locator('room-state[data-state=empty]').waitFor();
-        await judge(person, 'an empty room, private');
+        await messages(person, guests, language);
+        await panels(person, { phone, language, look });
         await conversations(person, guests, phone);
         await person.page.goto(`${server.url}/#nowhere`);
         await page.locator('room-state[data-state=refused]').waitFor();

@@ -93,6 +93,20 @@ test('a private room has a lock, and only those who are invited see it', async (
   await third.page.locator('room-state h2', { hasText: 'isn’t open to you' }).waitFor();
 });
 
+test('more people can be invited into a private room at once than talk to each other directly', async () => {
+  const one = await sitDown(fresh('Ann'));
+  await createRoom(one, fresh('Party'), { isPrivate: true });
+  const choose = async (name) => {
+    await one.page.locator('#picker-input').fill(name);
+    await one.page.keyboard.press('Enter');
+  };
+  await one.page.locator('.invite').click();
+  for (let i = 1; i <= 9; i += 1) await choose(`Guest number ${i}`);
+  await one.page.locator('.chosen .chip').nth(8).waitFor();
+  assert.equal(await one.page.locator('people-picker .problem').textContent(), '');
+  await one.page.keyboard.press('Escape');
+});
+
 test('who manages a private room takes somebody out of it; they are told, and see it no more', async () => {
   const [ann, bob] = [fresh('Ann'), fresh('Bob')];
   const title = fresh('Budget');
@@ -104,6 +118,10 @@ test('who manages a private room takes somebody out of it; they are told, and se
   await other.box.fill('for those in here');
   await one.page.locator('.person-button', { hasText: bob }).click();
   await one.page.locator('[data-act=remove]').click();
+  await one.page.locator('.act-question', { hasText: title }).getByRole('button', { name: 'Cancel' }).click();
+  await until('the focus is where it was', () => one.page.evaluate(() => document.activeElement.dataset.act === 'remove'));
+  await one.page.locator('[data-act=remove]').click();
+  await one.page.locator('[data-confirm=remove]').click();
   await other.page.locator('.server-problem', { hasText: title }).waitFor();
   await row(other, title).waitFor({ state: 'detached' });
   await other.page.locator('room-state[data-state=none]').waitFor();

@@ -81,7 +81,7 @@ test('nobody is asked, and nothing is shown, unless it is wanted; then of one\'s
   await ann.stored('Ann, I see you');
   assert.deepEqual(await shown(), [], 'not while the page is looked at');
   await hide();
-  await bob.say('lobby', 'nothing about her, in an annex', 'Hello @Ann!');
+  await bob.say('lobby', 'Hello @Ann!', 'nothing about her, in an annex', 'Ann is a word, too');
   await until('she is told', async () => (await shown()).length > 0);
   assert.deepEqual(await shown(), [{ title: 'Lobby', body: 'Bob: Hello @Ann!', tag: 'room:lobby' }]);
   assert.match(await ann.page.title(), /^\(1\)/);

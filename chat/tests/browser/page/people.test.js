@@ -217,6 +217,7 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
     await bob.page.locator('.message', { hasText: '禁言' }).waitFor();
     await open();
     await ann.page.locator('[data-act=kick]').click();
+    await ann.page.locator('[data-confirm=kick]').click();
     await bob.page.locator('connection-status', { hasText: '移出' }).waitFor();
     await openSettings(ann);
     await ann.page.locator('[data-guests=false]').click();
@@ -225,6 +226,38 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
     await cy.page.locator('#name-input').fill('Cy');
     await cy.page.locator('name-form button[type=submit]').click();
     await cy.page.locator('#name-problem', { hasText: 'doesn’t let new guests in' }).waitFor();
+  } finally {
+    await own.stop();
+  }
+});
+
+test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_RESTART }, async () => {
+  const own = await Server.start();
+  try {
+    const [ann, bob] = [await sitDown({ url: own.url }), await sitDown({ url: own.url, language: 'zh-CN' })];
+    await ann.comeIn('Ann');
+    await claim(ann);
+    await ann.page.locator('.settings-text', { hasText: 'administrator' }).waitFor();
+    await ann.page.keyboard.press('Escape');
+    await bob.comeIn('Bob');
+    await claim(bob);
+    await bob.page.locator('account-panel .hint', { hasText: '归你了' }).waitFor();
+    await ann.page.locator('.person-button', { hasText: 'Bob' }).click();
+    await ann.page.locator('[data-act=ban]').click();
+    await ann.page.locator('.act-question', { hasText: 'Bob' }).waitFor();
+    await ann.page.locator('[data-confirm=ban]').click();
+    await bob.page.locator('connection-status', { hasText: '封禁' }).waitFor();
+    await openSettings(ann);
+    const form = ann.page.locator('unban-form');
+    await form.locator('.field').fill('Nobody');
+    await form.locator('.field').press('Enter');
+    await form.locator('.problem', { hasText: 'Nobody on this server' }).waitFor();
+    await form.locator('.field').fill('Bob');
+    await form.locator('.field').press('Enter');
+    await form.locator('.hint', { hasText: 'can sign in again' }).waitFor();
+    const again = await sitDown({ url: own.url });
+    await signIn(again, 'Bob', PASSWORD);
+    await again.joined();
   } finally {
     await own.stop();
   }

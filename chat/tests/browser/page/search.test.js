@@ -121,6 +121,9 @@ test('filters by conversation, person and day are kept to, and can be cleared at
   await ann.page.locator('.open-search').click();
   await input().fill('cake');
   await finds(['cake from Bob', '<img src=x onerror=alert(1)> cake', 'Herr Müller brings the cake']);
+  await ann.page.locator('#search-from').fill('an');
+  const people = () => ann.page.locator('#search-people option').evaluateAll((options) => options.map(({ value }) => value));
+  await until('who may be meant is offered', async () => (await people()).includes('Ann') && !(await people()).includes('Bob'));
   await ann.page.locator('#search-from').fill('bob');
   await finds(['cake from Bob']);
   await ann.page.locator('#search-room').selectOption({ label: '茶友会' });

@@ -157,6 +157,39 @@ test('whatever is sent is text, and nothing else', async () => {
   assert.deepEqual(bob.complaints, []);
 });
 
+test('what is being changed, and what is being answered, stays with its room; the answer for as long as its text', async () => {
+  const { page } = ann;
+  const away = async () => {
+    await page.locator('[data-room=lobby]').click();
+    await page.locator('.room-title', { hasText: 'Lobby' }).waitFor();
+    assert.equal(await page.locator('.compose-bar').isHidden(), true);
+    assert.equal(await ann.box.inputValue(), '');
+    await page.goBack();
+    await page.locator('.room-title', { hasText: 'writing' }).waitFor();
+  };
+  await ann.say('one thing');
+  await ann.stored('one thing');
+  await ann.box.press('ArrowUp');
+  await ann.box.fill('another thing');
+  await away();
+  await page.locator('.compose-bar', { hasText: 'one thing' }).waitFor();
+  assert.equal(await ann.box.inputValue(), 'another thing');
+  await ann.box.press('Enter');
+  await page.locator('.message .edited').waitFor();
+  await page.locator('.message .message-more').last().evaluate((button) => button.click());
+  await page.locator('.message-menu').getByRole('menuitem', { name: 'Reply' }).click();
+  await ann.box.fill('because');
+  await away();
+  await page.locator('.compose-bar', { hasText: 'another thing' }).waitFor();
+  await page.reload();
+  await ann.joined();
+  await page.locator('.compose-bar', { hasText: 'another thing' }).waitFor();
+  assert.equal(await ann.box.inputValue(), 'because');
+  await ann.box.press('Enter');
+  await page.locator('.message .quote', { hasText: 'another thing' }).waitFor();
+  assert.equal(await page.locator('.compose-bar').isHidden(), true);
+});
+
 test('what is being written stays with its room', async () => {
   await ann.box.fill('for the new room');
   await ann.page.locator('[data-room=lobby]').click();

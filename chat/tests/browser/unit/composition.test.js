@@ -52,3 +52,14 @@ test('after a candidate was taken with the mouse, Enter sends', () => {
   happen('compositionend', 500);
   assert.equal(enter(800), false);
 });
+
+test('half of a syllable is not looked for; on Android, where it is half of a word, it is', () => {
+  assert.equal(watch.composing, false);
+  happen('compositionstart', 100);
+  assert.equal(watch.composing, true);
+  happen('compositionend', 500);
+  assert.equal(watch.composing, false);
+  watch = new CompositionWatch(input, 'Mozilla/5.0 (Linux; Android 15)');
+  happen('compositionstart', 600);
+  assert.equal(watch.composing, false);
+});

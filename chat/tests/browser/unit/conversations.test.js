@@ -345,13 +345,18 @@ test('an event that is for everybody changes nothing of how one stands to the ro
 
 test('a conversation with people is there or made; who cannot be reached is named as such', async () => {
   comeIn(member('lobby', 0, 0));
-  const talking = session.conversations.direct(['李雷']);
+  const talking = session.conversations.direct([{ name: '李雷' }, { id: 12, name: 'Bob' }]);
   receive({ type: 'direct', id: asked('direct')[0].id, room: member(DIRECT, 0, 0, { kind: 'direct', title: '', people: [ANN, { id: 9, name: '李雷' }] }) });
   assert.equal(await talking, DIRECT);
   assert.equal(store.rooms.get(DIRECT).wanted, true);
-  const nobody = session.conversations.direct(['Nobody']);
+  assert.deepEqual([asked('direct')[0].people, asked('direct')[0].names], [[12], ['李雷']], 'whose number is known is meant by it: others may have the same name');
+  const nobody = session.conversations.direct([{ name: 'Nobody' }]);
   receive({ type: 'error', id: asked('direct')[1].id, code: 'no_such_person', data: 'No.' });
   await assert.rejects(nobody, { code: 'not_reachable' });
+  assert.equal('people' in asked('direct')[1], false);
+  session.conversations.invite(store.room(SECRET), { id: 12, name: 'Bob' });
+  session.conversations.invite(store.room(SECRET), { name: 'Bob' });
+  assert.deepEqual(asked('invite').map(({ person, name }) => [person, name]), [[12, undefined], [undefined, 'Bob']]);
 });
 
 test('who has left is not away any more, unless they are in another room', async () => {

@@ -29,6 +29,21 @@ test('what was written last is not stored when somebody else comes', () => {
   assert.equal(tab().get('tea'), '');
 });
 
+test('what a draft answers is kept with it', () => {
+  const reply = { seq: 7, from: '李雷', data: 'shall we say seven?', deleted: false };
+  const one = tab();
+  one.answer('tea', reply);
+  one.save();
+  assert.deepEqual([tab().answered('tea'), tab().answered('lobby'), tab().get('tea')], [reply, null, '']);
+  one.answer('tea', null);
+  one.save();
+  assert.equal(tab().answered('tea'), null);
+  for (const nonsense of ['{', '7', '{"tea":7}', '{"tea":{"seq":"7"}}', '{"tea":null}']) {
+    storage.setItem('switchboard.replies', nonsense);
+    assert.equal(tab().answered('tea'), null);
+  }
+});
+
 test('many letters are stored once', () => {
   const timers = [];
   const drafts = tab((callback) => timers.push(callback));

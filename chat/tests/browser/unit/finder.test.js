@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { speak } from '../../../web/i18n/index.js';
 import { find, FOUND_MAX, matchNames } from '../../../web/state/finder.js';
 import { Room } from '../../../web/state/room.js';
 
@@ -43,4 +44,12 @@ test('names are found by any part of them, those first that begin so', () => {
   assert.deepEqual(matchNames('ann', names, 9), ['Ann Lee', 'Joann']);
   assert.deepEqual(matchNames('雷', names, 9), ['雷军', '李雷']);
   assert.equal(matchNames('', names, 3).length, 3);
+});
+
+test('names are sorted as in the language of the page, whatever the browser speaks', () => {
+  const names = ['张三', '李雷', '王五', '阿明'];
+  speak('zh-CN', ['en-GB']);
+  assert.deepEqual(matchNames('', names, 9), ['阿明', '李雷', '王五', '张三']);
+  speak('en', ['zh-CN']);
+  assert.deepEqual(matchNames('', names, 9), [...names].sort(new Intl.Collator('en').compare));
 });
