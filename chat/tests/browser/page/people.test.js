@@ -186,7 +186,7 @@ test('a reload of the page is nothing that anybody is told', { skip: !CAN_RESTAR
 test('an administrator silences somebody, shows somebody out, and closes the door to guests', { skip: !CAN_RESTART }, async () => {
   const own = await Server.start();
   try {
-    const [ann, bob] = [await sitDown({ url: own.url }), await sitDown({ url: own.url, language: 'zh-CN' })];
+    const [ann, bob] = [await sitDown({ url: own.url, mayLoseConnection: true }), await sitDown({ url: own.url, language: 'zh-CN', mayLoseConnection: true })];
     await ann.comeIn('Ann');
     await bob.comeIn('Bob');
     const open = async () => {
@@ -222,7 +222,7 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
     await openSettings(ann);
     await ann.page.locator('[data-guests=false]').click();
     await ann.page.locator('account-panel .hint', { hasText: 'can’t come in' }).waitFor();
-    const cy = await sitDown({ url: own.url });
+    const cy = await sitDown({ url: own.url, mayLoseConnection: true });
     await cy.page.locator('#name-input').fill('Cy');
     await cy.page.locator('name-form button[type=submit]').click();
     await cy.page.locator('#name-problem', { hasText: 'doesn’t let new guests in' }).waitFor();
