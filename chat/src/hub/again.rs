@@ -26,7 +26,7 @@ use crate::limits::BATCH_REQUESTS_MAX;
 use crate::protocol::conversation::Kind;
 use crate::protocol::message::Change;
 use crate::rooms::RoomIndex;
-use crate::store::{Progress, StoreError, Stored};
+use crate::store::{Progress, StoreError, Stored, StoredChange};
 
 /// Own copies of what the hub before has stored, for those who are not in the room yet: that they come in was in hand as well, and
 /// its answer comes first. By what the request has left; as many as a batch has requests.
@@ -72,18 +72,8 @@ impl<O: Outbox> Hub<O> {
         }
         // Messages first: they are as they are now, and what has happened to them is known by its number.
         let changes = self.writer.changes_after(self.progress.change)?;
-        // Whom they have mentioned before nobody knows any more: all count anew, once.
-        let mut recounts = BTreeMap::new();
-        for stored in &changes {
-            if let (Some(room), Change::Message(message)) =
-                (self.rooms.with_id(stored.room_id), &stored.change)
-            {
-                let seq = recounts.entry(room).or_insert(message.seq);
-                *seq = message.seq.max(*seq);
-            }
-        }
         // Before the changes: what is published is not told again if this hub dies as well.
-        self.effects.extend(recounts.into_iter().map(|(room, seq)| Effect::Recount { room, seq }));
+        self.recount_once(&changes);
         for mut stored in changes {
             let Some(room) = self.rooms.with_id(stored.room_id) else { continue };
             let key = self.rooms[room].key.clone();
@@ -97,6 +87,20 @@ impl<O: Outbox> Hub<O> {
         }
         self.settle().await;
         Ok(())
+    }
+
+    /// Whom changed messages have mentioned before nobody knows any more: all members of their rooms count anew, once.
+    fn recount_once(&mut self, changes: &[StoredChange]) {
+        let mut recounts = BTreeMap::new();
+        for stored in changes {
+            if let (Some(room), Change::Message(message)) =
+                (self.rooms.with_id(stored.room_id), &stored.change)
+            {
+                let seq = recounts.entry(room).or_insert(message.seq);
+                *seq = message.seq.max(*seq);
+            }
+        }
+        self.effects.extend(recounts.into_iter().map(|(room, seq)| Effect::Recount { room, seq }));
     }
 
     /// Would something of the room come to the connection before the answer by which it comes into it?
