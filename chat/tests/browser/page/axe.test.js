@@ -38,6 +38,8 @@ async function messages(person, guests, language) {
   const { page } = person;
   await talk(guests, person, language);
   await judge(person, 'a conversation');
+  // To see what is behind what, axe scrolls; whoever is not at the end does not see what comes.
+  await page.locator('.scroller').evaluate((scroller) => { scroller.scrollTop = scroller.scrollHeight; });
   await enrich(guests, person, language);
   await judge(person, 'Markdown, answers, reactions, an edited message and a deleted one');
   await page.locator('.message.own .message-more').last().evaluate((button) => button.click());
