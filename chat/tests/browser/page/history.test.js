@@ -48,6 +48,9 @@ const firstSeq = async () => Number(await ann.page.locator('.message').first().g
 const lastSeq = async () => Number(await ann.page.locator('.message').last().getAttribute('data-seq'));
 const distanceToBottom = () => scroller().evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
 
+/** Scrolls; again and again, as people do: what changes its height in the same moment keeps what one has looked at where it is. */
+const goesTo = (top) => scroller().evaluate((e, to) => { e.scrollTop = Math.min(to, e.scrollHeight); return true; }, top);
+
 /** Until what was scrolled to is drawn. */
 const drawn = () => ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
 const seqs = async () => (await ann.conversation()).map(({ seq }) => seq);
@@ -121,14 +124,12 @@ test('the page holds a bounded number of messages, and loads again what it has d
   await sitDown(700);
   while (await firstSeq() > 1) {
     const before = await firstSeq();
-    await scroller().evaluate((e) => { e.scrollTop = 0; });
-    await until('an older page is here', async () => await firstSeq() < before);
+    await until('an older page is here', async () => await goesTo(0) && await firstSeq() < before);
   }
   await bob.say(room, 'said meanwhile');
   while (await lastSeq() < 701) {
     const before = await lastSeq();
-    await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight; });
-    await until('a newer page is here', async () => await lastSeq() > before);
+    await until('a newer page is here', async () => await goesTo(Infinity) && await lastSeq() > before);
   }
   await ann.stored('said meanwhile');
   await bob.say(room, 'and again');
@@ -146,8 +147,7 @@ test('from far up one can go to the newest message in one step', async () => {
   await sitDown(700);
   while (await firstSeq() > 100) {
     const before = await firstSeq();
-    await scroller().evaluate((e) => { e.scrollTop = 0; });
-    await until('an older page is here', async () => await firstSeq() < before);
+    await until('an older page is here', async () => await goesTo(0) && await firstSeq() < before);
   }
   await bob.say(room, 'the newest');
   await ann.page.locator('.pill').click();
