@@ -29,11 +29,10 @@ after(async () => {
   await server?.stop();
 });
 afterEach(async () => {
-  for (const person of people) {
-    await person.leave();
-    assert.deepEqual(person.complaints, []);
-  }
+  const gone = people;
   people = [];
+  for (const person of gone) await person.leave();
+  for (const person of gone) assert.deepEqual(person.complaints, []);
 });
 
 const newName = () => `Person ${(number += 1)}`;
@@ -167,7 +166,7 @@ test('a reload of the page is nothing that anybody is told', { skip: !CAN_RESTAR
   try {
     const bob = await RawClient.connect(browser, patient.url, 'Bob');
     await bob.join('lobby');
-    const ann = await sitDown({ url: patient.url });
+    const ann = await sitDown({ url: patient.url, mayLoseConnection: true });
     await ann.comeIn('Ann');
     await until('she is there', async () => (await bob.received('join')).length === 1);
     for (let i = 0; i < 3; i += 1) {
@@ -234,7 +233,7 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
 test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_RESTART }, async () => {
   const own = await Server.start();
   try {
-    const [ann, bob] = [await sitDown({ url: own.url }), await sitDown({ url: own.url, language: 'zh-CN' })];
+    const [ann, bob] = [await sitDown({ url: own.url, mayLoseConnection: true }), await sitDown({ url: own.url, mayLoseConnection: true, language: 'zh-CN' })];
     await ann.comeIn('Ann');
     await claim(ann);
     await ann.page.locator('.settings-text', { hasText: 'administrator' }).waitFor();
@@ -255,7 +254,7 @@ test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_
     await form.locator('.field').fill('Bob');
     await form.locator('.field').press('Enter');
     await form.locator('.hint', { hasText: 'can sign in again' }).waitFor();
-    const again = await sitDown({ url: own.url });
+    const again = await sitDown({ url: own.url, mayLoseConnection: true });
     await signIn(again, 'Bob', PASSWORD);
     await again.joined();
   } finally {
