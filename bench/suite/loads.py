@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from .servers import Server
 
-MEASURES = ["echo", "broadcast", "idle", "slow-reader", "deflate", "tls", "chat", "crowd"]
+MEASURES = ["echo", "broadcast", "idle", "slow-reader", "deflate", "tls", "chat"]
 
 # Descriptors of a server beside those of its connections.
-_DESCRIPTORS_SPARE = 200
+DESCRIPTORS_SPARE = 200
 
 _KIBIBYTE = 1024
 # Text of a message in the chat, and what its event comes to with names and numbers: the size of what it is compared with.
@@ -143,33 +143,6 @@ def _slow_reader(slow: int, seconds: float, for_all: bool) -> Load:
     )
 
 
-def _crowd(name: str, *arguments: str) -> Load:
-    """The chat under what a large one has to bear."""
-    return Load(
-        measure="crowd",
-        name=name,
-        program="chat",
-        arguments=("broadcast", f"--bytes={_CHAT_TEXT_BYTES}", *arguments),
-        fresh=True,
-    )
-
-
-def _crowds(people: int, seconds: float) -> list[Load]:
-    one_room = (f"--receivers={people}", f"--seconds={seconds}")
-    return [
-        _crowd(f"{people:,} in one room, post after post", *one_room),
-        _crowd(f"{people:,} in one room, 5 posts a second", *one_room, "--rate=5"),
-        _crowd(
-            "1,000 posts a second over 100 rooms of 20",
-            "--receivers=2000",
-            "--rooms=100",
-            "--senders=100",
-            "--rate=1000",
-            f"--seconds={seconds}",
-        ),
-    ]
-
-
 def _idle(connections: int, hold: float) -> Load:
     return Load(
         measure="idle",
@@ -203,16 +176,15 @@ def plan(quick: bool, measures: list[str], descriptors_max: int) -> Plan:
         make.broadcast(1, 5000, 64, full),
         make.broadcast(16, 1000, 64),
         make.broadcast(64, 1000, 64, full),
-        _idle(min(10_000, descriptors_max - _DESCRIPTORS_SPARE), 1 if quick else 2),
+        _idle(min(10_000, descriptors_max - DESCRIPTORS_SPARE), 1 if quick else 2),
         _slow_reader(0, 2.5 if quick else 6, full),
         _slow_reader(10, 2.5 if quick else 6, full),
         *make.pair("deflate", _KIBIBYTE, _KIBIBYTE),
         *make.pair("tls", _KIBIBYTE, _KIBIBYTE),
         *make.pair("chat", _CHAT_TEXT_BYTES, _CHAT_EVENT_BYTES),
-        *_crowds(min(10_000, descriptors_max - _DESCRIPTORS_SPARE), 3 if quick else 8),
     ]
-    few = {"echo": 3, "broadcast": 3, "idle": 2, "slow-reader": 2, "deflate": 2, "tls": 2, "chat": 3, "crowd": 1}
-    many = dict.fromkeys(MEASURES, 5) | {"idle": 3, "crowd": 3}
+    few = {"echo": 3, "broadcast": 3, "idle": 2, "slow-reader": 2, "deflate": 2, "tls": 2, "chat": 3}
+    many = dict.fromkeys(MEASURES, 5) | {"idle": 3}
     once = dict.fromkeys(MEASURES, 1)
     return Plan(
         loads=[load for load in loads if load.measure in measures],

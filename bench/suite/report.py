@@ -10,6 +10,7 @@ from .build import Built
 from .loads import Load, Plan
 from .results import Results, Value, accept_cpu, completion, cpu, deliveries_per_second, ksoftirqd, memory
 from .runner import Run
+from .sections import table
 from .servers import FLOOR, PROCESSES, SUBJECT, TICK
 from .storms import Result
 
@@ -32,11 +33,6 @@ _PEERS_FULL = (
 )
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines) + "\n"
-
-
 def markdown(built: Built, plan: Plan, runs: list[Run], storms: list[Result], how: Circumstances) -> str:
     """The whole document."""
     results = Results(runs, [server.name for server in built.servers])
@@ -55,7 +51,6 @@ def markdown(built: Built, plan: Plan, runs: list[Run], storms: list[Result], ho
         if loads:
             text += section(results, loads)
     text += _own(results, plan)
-    text += _crowds(results, plan.of("crowd"))
     if has_both:
         text += _second_hop(results, plan.of("echo") + plan.of("broadcast"))
     if runs:
@@ -73,7 +68,7 @@ def _reach(results: Results, plan: Plan) -> str:
         "not name another figure. What stands in the way of a line that is not reached is in "
         "[docs/performance.md](../docs/performance.md).\n\n"
     )
-    return text + _table(["load", "mode", "to be", "is", ""], rows)
+    return text + table(["load", "mode", "to be", "is", ""], rows)
 
 
 def _introduction(plan: Plan, how: Circumstances) -> str:
@@ -105,7 +100,7 @@ def _ratios(results: Results, loads: list[Load], value: Value, unit: str, to: st
         + [results.ratio(load, name, value, to) for name in others]
         for load in loads
     ]
-    return _table(["load", f"{to}, {unit}", *others], rows)
+    return table(["load", f"{to}, {unit}", *others], rows)
 
 
 def _throughput(results: Results, loads: list[Load]) -> str:
@@ -122,7 +117,7 @@ def _throughput(results: Results, loads: list[Load]) -> str:
         "### Deliveries a second, in thousands\n\n"
         "The load generator, on the other core, may be what limits them; medians of bare figures, to be taken as such.\n\n"
     )
-    return text + _table(["load", *names], rows) + _kernel_threads(results, loads)
+    return text + table(["load", *names], rows) + _kernel_threads(results, loads)
 
 
 def _kernel_threads(results: Results, loads: list[Load]) -> str:
@@ -196,50 +191,7 @@ def _own(results: Results, plan: Plan) -> str:
         "frame as it came, without TLS.\n\n"
     )
     head = ["load", "server", "beside", "µs beside", "µs", "ratio", "bytes a delivery"]
-    return text + _table(head, rows)
-
-
-# The figures of once-campfire-rust, a chat in one binary too, as its authors give them: 656,000 deliveries a second to 10,000 people in
-# one room, 40 ms (p50) and 57 ms (p99) from a post to the last of them, 324 MB, on four hardware threads.
-_CAMPFIRE_THREADS = 4
-_CAMPFIRE = {"deliveries": 656_000, "p50": 40.0, "p99": 57.0, "MB": 324}
-
-
-def _crowds(results: Results, loads: list[Load]) -> str:
-    rows = [
-        [
-            load.name,
-            name,
-            results.middle(load, name, lambda report: 1000 / (cpu(report) or float("inf")), ",.0f"),
-            results.middle(load, name, completion("p50"), ".0f"),
-            results.middle(load, name, completion("p99"), ".0f"),
-            results.middle(load, name, lambda report: (memory("end_bytes")(report) or 0) / 1e6, ",.0f"),
-        ]
-        for load in loads
-        for name in results.names_of([load])
-    ]
-    if not rows:
-        return ""
-    threads = _CAMPFIRE_THREADS
-    rows.append(
-        [
-            f"10,000 in one room, as published, on {threads} hardware threads; of one thread",
-            "once-campfire-rust",
-            f"{_CAMPFIRE['deliveries'] / threads / 1000:,.0f}",
-            f"{_CAMPFIRE['p50'] * threads:.0f}",
-            f"{_CAMPFIRE['p99'] * threads:.0f}",
-            f"{_CAMPFIRE['MB']}",
-        ]
-    )
-    text = (
-        "## The chat in a crowd\n\n"
-        "Everybody has a name and is in a room; a post is stored in the database before anybody sees it. All processes of the server "
-        "have one core. *Thousands of deliveries for each second of CPU time* of theirs; time from a post to the last in its room; "
-        "memory (PSS) of all processes at the end, with the connections open. The last line is another chat's own figures, from another "
-        "machine: divided by its threads, its times multiplied by them, as if all of it were the server's work on one core.\n\n"
-    )
-    head = ["load", "server", "thousand deliveries a CPU second", "ms to the last, p50", "p99", "MB"]
-    return text + _table(head, rows)
+    return text + table(head, rows)
 
 
 def _second_hop(results: Results, loads: list[Load]) -> str:
@@ -248,7 +200,7 @@ def _second_hop(results: Results, loads: list[Load]) -> str:
         "## The second hop: CPU time in Process mode ÷ Base mode\n\n"
         "The same loads as above; all processes of the server on one core.\n\n"
     )
-    return text + _table(["measure", "load", "Process ÷ Base"], rows) if rows else ""
+    return text + table(["measure", "load", "Process ÷ Base"], rows) if rows else ""
 
 
 def _idle(results: Results, loads: list[Load]) -> str:
@@ -272,7 +224,7 @@ def _idle(results: Results, loads: list[Load]) -> str:
             "each socket.\n\n"
         )
         head = ["server", "bytes a connection", "CPU µs an accept and upgrade", "÷ floor", "ms until all have the message"]
-        text += _table(head, rows)
+        text += table(head, rows)
     return text
 
 
@@ -309,7 +261,7 @@ def _slow_readers(results: Results, loads: list[Load]) -> str:
         for name in results.names_of(loads)
     ]
     head = ["server", "CPU time", "p50 to the last", "p99 to the last", "memory without, MiB", "memory with, MiB"]
-    return text + _table([*head, "slow readers it had closed"], rows)
+    return text + table([*head, "slow readers it had closed"], rows)
 
 
 def _correctness(results: Results) -> str:
@@ -324,7 +276,7 @@ def _correctness(results: Results) -> str:
     head = ["server", "runs", "failed runs", "deliveries", "missing", "duplicated", "out of order", "changed", "connections lost"]
     text = "## Correctness\n\nEvery byte of every delivery is checked; all but the first three columns must be 0.\n\n"
     faults = [f"- {run.server}, {run.load.name}: {run.fault}\n" for run in results.runs if run.fault]
-    return text + _table(head, rows) + "".join(faults) + ("\n" if faults else "")
+    return text + table(head, rows) + "".join(faults) + ("\n" if faults else "")
 
 
 def _storms(results: list[Result]) -> str:
@@ -368,12 +320,12 @@ def _storms(results: list[Result]) -> str:
         )
     head = ["storm", "connections × in flight", "messages", "closed", "lost", "out of order", "repeated"]
     head += ["p99, ms", "longest silence, ms", "ms each, median (largest)"]
-    return text + _table(head, rows) + "".join(lines) + "\n"
+    return text + table(head, rows) + "".join(lines) + "\n"
 
 
 def _servers(built: Built) -> str:
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     rows = [[server.name, server.version(built.places), server.note] for server in built.servers]
     text = f"## Servers\n\nRust {rustc}, release builds. Every server has one core and one thread for its sockets.\n\n"
-    text += _table(["server", "version", "how it is run"], rows)
+    text += table(["server", "version", "how it is run"], rows)
     return text + "".join(f"- Left out: {reason}.\n" for reason in built.left_out)

@@ -56,7 +56,8 @@ class Running:
 
 
 @contextmanager
-def _start(built: Built, server: Server, program: str) -> Iterator[Running]:
+def start(built: Built, server: Server, program: str) -> Iterator[Running]:
+    """Runs one of the programs of a server on the core of the servers, until the end of the block."""
     core, _ = machine.cores()
     command = [*server.command(built.places, program), "--listen", "127.0.0.1:0"]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
@@ -132,7 +133,7 @@ def _shared_key(built: Built, server: Server, program: str) -> tuple[str, ...]:
 def _run_once(built: Built, server: Server, load: Load, number: int, shared: _Shared) -> Run:
     if load.fresh:
         try:
-            with _start(built, server, load.program) as running:
+            with start(built, server, load.program) as running:
                 report, fault = _run(built, server, running, load)
         except RuntimeError as failure:
             report, fault = None, str(failure)
@@ -157,7 +158,7 @@ def _start_shared(built: Built, plan: Plan, stack: ExitStack) -> tuple[Built, _S
             for program in sorted(programs):
                 key = _shared_key(built, server, program)
                 if key not in shared:
-                    shared[key] = stack.enter_context(_start(built, server, program))
+                    shared[key] = stack.enter_context(start(built, server, program))
             servers.append(server)
         except RuntimeError as failure:
             if not server.is_peer:
