@@ -16,7 +16,7 @@ pub(crate) struct Module {
     exports: Vec<String>,
     has_default: bool,
     has_variable: bool,
-    /// Without all that. It has as many lines as the module.
+    /// The module without its imports and exports; it has as many lines as before.
     body: String,
 }
 

@@ -3,7 +3,7 @@
 //! and regular expressions; of what a template literal holds nothing is touched. The others keep their numbers, for errors that
 //! tell of them.
 
-/// Of what a file is made.
+/// In which language a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Script,
@@ -63,7 +63,7 @@ pub(crate) fn shorten(text: &str, kind: Kind) -> Result<String, String> {
     }
 }
 
-/// Those that begin or end a template literal.
+/// How many backticks of a line begin or end a template literal: all that are not escaped.
 fn backticks(line: &str) -> usize {
     let mut escaped = false;
     let mut is_one = |character: char| {

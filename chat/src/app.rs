@@ -54,7 +54,7 @@ impl Chat {
                 return self.hub.ask(conn.into(), Envelope { id: envelope.id, request }).await;
             }
         };
-        // In the turn of the clients that read slowly, as the hub's answers.
+        // A client that reads slowly waits its turn for this, as for the hub's answers.
         outbox::send(conn.handle(), &Outgoing::Push { conn: conn.id(), frame: frame.into() }).await;
         Ok(())
     }

@@ -158,7 +158,7 @@ fn command() -> Command {
         .about("A chat server in one program: the page, the WebSocket and the database.")
         .long_about(
             "A chat server in one program: the page, the WebSocket and the database.\n\n\
-             Started without anything it serves the chat at http://127.0.0.1:9502 and keeps its data in your home \
+             Without options it serves the chat at http://127.0.0.1:9502 and keeps its data in your home \
              directory. Stop it with Ctrl+C: clients are told, and everything is on disk. A new version of the program, \
              put in its place on disk, takes over by `switchboard-chat reload`: clients stay connected.",
         )
@@ -268,15 +268,15 @@ fn limits() -> [Arg; 7] {
             .value_parser(value_parser!(u32).range(0..=1_000))
             .default_value("1")
             .help(
-                "How generous the limits are on messages, names, joins and rooms per second of a client: 2 is twice the usual, \
-                 0 means none",
+                "How often a client may ask for things, such as sending a message or joining a room: 2 is twice the usual rate, \
+                 0 means no limit",
             ),
         option("leave-grace", "SWITCHBOARD_LEAVE_GRACE", "SECONDS")
             .value_parser(value_parser!(u32).range(0..=3_600))
             .default_value("15")
             .help(
-                "How long after somebody has lost the last connection the others are told that they have left: who is back by \
-                 then has not",
+                "How long after somebody has lost the last connection the others are told that they have left; whoever is back \
+                 by then has not left",
             ),
     ]
 }

@@ -8,12 +8,12 @@ use crate::account::call::{Answer, Call};
 use crate::http::cookie;
 use crate::hub::Command;
 use crate::limits::{
-    DIRECT_PEOPLE_MAX, EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, MENTION_PLACES_MAX, MUTE_MINUTES_MAX,
-    NAME_BYTES_MAX, PAGE_MESSAGES_MAX, QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX,
-    TEXT_BYTES_MAX, TOPIC_BYTES_MAX,
+    DIRECT_PEOPLE_MAX, EMOJI_BYTES_MAX, HTML_BYTES_MAX, ID_BYTES_MAX, INVITATION_DAYS_MAX,
+    INVITATION_USES_MAX, MENTION_PLACES_MAX, MUTE_MINUTES_MAX, NAME_BYTES_MAX, PAGE_MESSAGES_MAX,
+    QUOTE_BYTES_MAX, ROOM_BYTES_MAX, ROOMS_PER_CONNECTION_MAX, TEXT_BYTES_MAX, TOPIC_BYTES_MAX,
 };
 use crate::protocol::conversation::{self, Kind};
-use crate::protocol::request::{ConversationRequest, Whom};
+use crate::protocol::request::{ConversationRequest, OrderRequest, Whom};
 use crate::protocol::{Envelope, Request, event, moderation};
 use crate::search;
 use crate::session::Session;
@@ -83,6 +83,7 @@ fn check_request(request: &Request) {
             check_name(&moderation::moderated(None, *act, name, 0), name);
         }
         Request::Conversation(request) => check_conversation(request),
+        Request::Order(request) => check_order(request),
         Request::Delete { .. }
         | Request::Join { .. }
         | Request::Leave { .. }
@@ -93,11 +94,29 @@ fn check_request(request: &Request) {
     }
 }
 
-fn check_conversation(request: &ConversationRequest) {
-    let check_whom = |whom: &Whom| match whom {
+fn check_order(request: &OrderRequest) {
+    match request {
+        OrderRequest::Rename { whom, to } => {
+            check_whom(whom);
+            assert!((1..=NAME_BYTES_MAX).contains(&to.len()));
+            check_name(&moderation::renamed(None, to, to), to);
+        }
+        OrderRequest::Invitation { days, uses, .. } => {
+            assert!((1..=INVITATION_DAYS_MAX).contains(days) && (1..=INVITATION_USES_MAX).contains(uses));
+        }
+        OrderRequest::Revoke { number } => assert!(*number >= 0),
+        OrderRequest::Invitations => {}
+    }
+}
+
+fn check_whom(whom: &Whom) {
+    match whom {
         Whom::Number(number) => assert!(*number >= 0),
         Whom::Name(name) => assert!((1..=NAME_BYTES_MAX).contains(&name.len())),
-    };
+    }
+}
+
+fn check_conversation(request: &ConversationRequest) {
     match request {
         ConversationRequest::Direct { people } => {
             assert!((1..=DIRECT_PEOPLE_MAX).contains(&people.len()));

@@ -46,7 +46,7 @@ pub(crate) const SESSION_NOTED_EVERY_MS: u64 = DAY_MS;
 /// Sessions of one person: as many browsers as anybody has. Of more the one that was used longest ago ends.
 pub(crate) const SESSIONS_PER_PERSON_MAX: usize = 20;
 
-/// Guests in the database, some 300 bytes each with their session; of more those who came longest ago are forgotten, and come
+/// Guests in the database, some 400 bytes each with their session; of more those who came longest ago are forgotten, and come
 /// as new ones.
 pub(crate) const GUESTS_MAX: usize = 100_000;
 
@@ -70,8 +70,8 @@ pub(crate) const BODY_BYTES_MAX: usize = 6 * (NAME_BYTES_MAX + 2 * PASSWORD_BYTE
 /// Milliseconds for a body to come.
 pub(crate) const BODY_WAIT_MS_MAX: u64 = 10_000;
 
-/// Bytes of what a browser calls itself that are kept with its session.
-pub(crate) const AGENT_BYTES_MAX: usize = 120;
+/// Bytes of what a browser calls itself that are kept with its session: the longest ones say at their end which it is.
+pub(crate) const AGENT_BYTES_MAX: usize = 200;
 
 /// Calls of one worker that wait for the hub's answer; more are answered with `busy`.
 pub(crate) const CALLS_WAITING_MAX: usize = 512;
@@ -92,7 +92,22 @@ pub(crate) const NAMESAKES_MAX: usize = 100;
 /// Minutes for which somebody can be told to be silent: a year.
 pub(crate) const MUTE_MINUTES_MAX: u64 = 366 * 24 * 60;
 
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
+/// Days for which an invitation holds at the longest: what is to be for ever is an account.
+pub(crate) const INVITATION_DAYS_MAX: u64 = 365;
+
+/// Days for which one holds of which nobody has said it: a link that was sent is used within a week.
+pub(crate) const INVITATION_DAYS: u64 = 7;
+
+/// People whom one invitation lets in at the most: a large school. A link that has got about is ended by that.
+pub(crate) const INVITATION_USES_MAX: u64 = 1_000;
+
+/// People whom one lets in of which nobody has said it: a class, or a team.
+pub(crate) const INVITATION_USES: u64 = 20;
+
+/// Invitations that hold at one time: more than anybody looks through in a list.
+pub(crate) const INVITATIONS_MAX: usize = 100;
+
+pub(crate) const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Bytes of a request's `id` and of the `client` key: a UUID with a prefix fits. Both are stored with the message.
 pub(crate) const ID_BYTES_MAX: usize = 64;
@@ -104,6 +119,10 @@ pub(crate) const FRAME_BYTES_MAX: usize = 512 * 1024;
 
 /// Messages in one answer to `join` or `history`: a screen or two.
 pub(crate) const PAGE_MESSAGES_MAX: usize = 50;
+
+/// Bytes of JSON for the messages that somebody is shown who is not connected yet: what a connection which has just carried the page
+/// sends in one round trip.
+pub(crate) const ARRIVAL_BYTES_MAX: usize = 48 * 1024;
 
 /// Bytes of JSON for the messages of one answer. A page of the longest messages would be 1.2 MB; it is cut here, and
 /// `more` says so.
@@ -155,29 +174,47 @@ pub(crate) const ROOMS_MAX: usize = 1_000;
 /// Private rooms and direct conversations in all, some 300 bytes each in the memory of the hub.
 pub(crate) const PRIVATE_ROOMS_MAX: usize = 20_000;
 
-/// Private rooms that one person is a member of: with each the list of rooms grows that every `welcome` has.
+/// Private rooms that one person is a member of: each makes the list of rooms in every `welcome` longer.
 pub(crate) const PRIVATE_ROOMS_PER_PERSON_MAX: usize = 500;
+
+/// Private rooms that others have put one person into and that they have not looked at: nobody fills somebody's list behind their back.
+pub(crate) const INVITATIONS_UNOPENED_MAX: usize = 50;
+
+/// Milliseconds after which a direct conversation without any message is forgotten: somebody may still think about the first one.
+pub(crate) const SILENT_DIRECT_KEPT_MS: u64 = 7 * DAY_MS;
+
+/// Milliseconds for which the hub must have seen a room empty before it is forgotten: no request from before comes again by then.
+pub(crate) const ROOM_EMPTY_MS: u64 = 60_000;
+
+/// Milliseconds between two times at which all rooms are looked at for those that are empty.
+pub(crate) const ROOMS_LOOKED_AT_EVERY_MS: u64 = 3_600_000;
+
+/// Rooms that are looked at at one time: a millisecond or two.
+pub(crate) const ROOMS_LOOKED_AT_MAX: usize = 500;
+
+/// Messages of a forgotten room that are removed at one time, some ten milliseconds; of their texts [`INDEX_BYTES_MAX`] bytes.
+pub(crate) const FORGOTTEN_MESSAGES_MAX: usize = 100;
 
 /// Direct conversations of one person that are listed, those that were used last.
 pub(crate) const DIRECT_LISTED_MAX: usize = 1_000;
 
-/// People of one direct conversation; of more it is a room.
+/// People of one direct conversation; more need a room.
 pub(crate) const DIRECT_PEOPLE_MAX: usize = 9;
 
-/// Members of a private room. Each event of it that is not the same for all is made for each.
+/// Members of a private room: events that are not the same for all are made for each of them.
 pub(crate) const PRIVATE_MEMBERS_MAX: usize = 500;
 
 /// Bytes of JSON of the rooms in one frame; what is left of a longer list comes as events after it.
 pub(crate) const ROOMS_BYTES_MAX: usize = 400 * 1024;
 
-/// Bytes of JSON of all rooms that are told at one time. It takes rooms that are all called and described at the greatest length
-/// to come near; what is left out are the public ones that were made last.
+/// Bytes of JSON of a whole list of rooms; beyond it the newest public rooms are left out. Only a server whose rooms all have titles and
+/// topics of the greatest length comes near it.
 pub(crate) const ROOMS_LISTED_BYTES_MAX: usize = 1024 * 1024;
 
 /// People whom one message mentions.
 pub(crate) const MENTIONS_MAX: usize = 50;
 
-/// Places of a text that are looked at for a name: of a text that is nothing but `@` the first ones.
+/// Places of a text that are examined for a mention; a text may be nothing but `@`.
 pub(crate) const MENTION_PLACES_MAX: usize = 2 * MENTIONS_MAX;
 
 /// Places of a text at which names of a large room are looked up in the database, some thirty each.
@@ -216,6 +253,9 @@ pub(crate) const PEOPLE_BYTES_MAX: usize = 64 * 1024;
 /// room that they are not in. Each notice goes to every member, so that n people who
 /// arrive cost n² frames; beyond this size nobody reads them, and `who` tells the number.
 pub(crate) const NOTICE_MEMBERS_MAX: usize = 1_000;
+
+/// People who are told whether somebody is there: those with whom that one has talked last. The others see it when they come anew.
+pub(crate) const PRESENCE_PEOPLE_MAX: usize = 1_000;
 
 /// Bytes of requests that one worker may have on their way to the hub: some 4,000 ordinary ones.
 pub(crate) const HUB_QUEUE_BYTES_MAX: usize = 1024 * 1024;
@@ -265,51 +305,51 @@ pub(crate) const SEARCH_BYTES_MAX: usize = 4 * SEARCH_CHARS_MAX;
 /// Words, and characters of scripts without spaces, that are searched for at once: each is a walk of its own through the index.
 pub(crate) const SEARCH_PIECES_MAX: usize = 64;
 
-/// Characters of a word that the index has; longer ones (addresses, keys, pasted rubbish) are found by so many of them, and then
-/// looked at whole.
+/// Characters of a word that are indexed. A longer one (an address, a key, pasted rubbish) is found by its beginning, and then compared
+/// as a whole.
 pub(crate) const SEARCH_WORD_CHARS_MAX: usize = 32;
 
-/// Words and characters of a message that the index has, of a longer one the first. Each is one or two terms, or some more if it is a
-/// long word, and the hub, which everybody waits for, writes them; 4,000 English characters have some 700 words.
+/// Words and single characters of a message that are indexed: the first ones. Each is one or two terms, or some more if it is a long
+/// word, and they are written by the hub, for which everybody waits. 4,000 characters of English have some 700 words.
 pub(crate) const INDEXED_PIECES_MAX: usize = 1_000;
 
-/// Messages that were there before the index was, and bytes of their texts, that the hub puts into it at one time: some ten
-/// milliseconds, for which a batch may have to wait.
+/// Messages older than the index, and bytes of their texts, that the hub puts into it at one time. That takes some ten milliseconds,
+/// for which a batch may have to wait.
 pub(crate) const INDEX_MESSAGES_MAX: usize = 500;
 /// See [`INDEX_MESSAGES_MAX`].
 pub(crate) const INDEX_BYTES_MAX: usize = 64 * 1024;
 
-/// Between two such times the hub is there for others so many times as long as the last one took.
+/// After each such time the hub does nothing but its other work for this many times as long.
 pub(crate) const INDEX_PAUSES: u32 = 3;
 
 /// Private rooms and conversations of one person that are searched, those that were used last: all that are listed.
 pub(crate) const PRIVATE_ROOMS_SEARCHED_MAX: usize = PRIVATE_ROOMS_PER_PERSON_MAX + DIRECT_LISTED_MAX;
 
-/// Rows of messages, the newest first, in which a search looks for candidates before it looks at the clock again: within the index
-/// nothing interrupts it.
+/// Rows of messages that a search gives to the index at a time, the newest first. It looks at the clock in between, because it cannot be
+/// interrupted while it is within the index.
 pub(crate) const SEARCH_ROWS: i64 = 1 << 16;
-/// Each time it is twice as many; some tens of milliseconds at the most.
+/// The number doubles each time, up to this one, which takes some tens of milliseconds.
 pub(crate) const SEARCH_ROWS_MAX: i64 = 1 << 19;
 
 /// Hits in an answer whose request does not say how many.
 pub(crate) const SEARCH_HITS: usize = 20;
 
-/// Characters of what is shown of a hit, and bytes of it: two lines.
+/// Characters, and bytes, of the excerpt that is shown of a hit: two lines.
 pub(crate) const CONTEXT_CHARS_MAX: usize = 160;
 /// See [`CONTEXT_CHARS_MAX`].
 pub(crate) const CONTEXT_BYTES_MAX: usize = 4 * CONTEXT_CHARS_MAX;
 
-/// Those of them that stand before the first place.
+/// How many of them come before the first match.
 pub(crate) const CONTEXT_BEFORE_CHARS: usize = 40;
 
 /// Milliseconds that a search may take. It then ends with what it has found.
 pub(crate) const SEARCH_MS_MAX: u64 = 1_000;
 
-/// Milliseconds after which a client that has searched right behind its welcome shall ask again: what is known of it reaches its
-/// worker in less.
+/// Milliseconds after which a client that searches right after its welcome has to ask again: by then its worker knows that it has
+/// connected.
 pub(crate) const CONNECT_KNOWN_WITHIN_MS: u64 = 50;
 
-/// Searches that wait for a worker's thread for them, so that the last one waits for some seconds; more are answered with `busy`.
+/// Searches that wait for a worker's search thread: the last one waits for some seconds. More are answered with `busy`.
 pub(crate) const SEARCHES_QUEUED_MAX: usize = 8;
 
 /// Milliseconds that the hub waits for a reactor that has more commands queued than it takes; after it what was to be
@@ -324,6 +364,9 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// Orders that a server deals with at one time; the others wait.
 pub(crate) const ORDERS_MAX: usize = 8;
+
+/// People whose arrivals a worker counts at one time, some 50 bytes each; those who have not come for some seconds are not counted.
+pub(crate) const ARRIVALS_COUNTED_MAX: usize = 16_384;
 
 /// Addresses whose requests are counted at one time, some 100 bytes each. Of more the connections are still counted.
 pub(crate) const ADDRESSES_MAX: usize = 16_384;
@@ -374,6 +417,10 @@ pub(crate) mod pace {
     /// What is done to a room: who is in it, how it is called. All who may see it are told.
     pub(crate) const ARRANGEMENTS: Rate = Rate::every_seconds(2, 40);
     pub(crate) const ARRANGEMENTS_OF_ADDRESS: Rate = Rate::per_second(10, 500);
+
+    /// Invitations of people who have not looked at another one yet. Other invitations count as arrangements alone.
+    pub(crate) const INVITATIONS: Rate = Rate::every_seconds(180, 20);
+    pub(crate) const INVITATIONS_OF_ADDRESS: Rate = Rate::every_seconds(18, 200);
 
     /// Positions up to which a room was read: a page that is scrolled through, and one that reads a hundred rooms.
     pub(crate) const READS: Rate = Rate::per_second(5, 200);
@@ -429,7 +476,7 @@ const MESSAGE_JSON_BYTES_MAX: usize = (TEXT_BYTES_MAX + HTML_BYTES_MAX + 2 * QUO
 const ROOM_JSON_BYTES_MAX: usize = 2 * (ROOM_BYTES_MAX + ROOM_CHARS_MAX)
     + TOPIC_BYTES_MAX
     + TOPIC_CHARS_MAX
-    + DIRECT_PEOPLE_MAX * (NAME_JSON_BYTES_MAX + 32)
+    + DIRECT_PEOPLE_MAX * (NAME_JSON_BYTES_MAX + 80)
     + 320;
 
 /// A request on its way to the hub: the text, or the rooms of a `resume`, and the session.

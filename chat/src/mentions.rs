@@ -1,7 +1,7 @@
 //! Who is mentioned in a text: `@` and a name, in whatever case, where a word could begin.
 //!
-//! What people write by hand has no mark where a name ends, and Chinese has none between words: so names are known, and the
-//! longest that fits is meant. Nothing is found within code.
+//! In what people type nothing marks the end of a name, and Chinese has no spaces between words. So the text is compared with known names,
+//! and the longest one that fits is meant. Nothing is found within code.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use unicode_script::{Script, UnicodeScript as _};
 use crate::limits::{MENTION_PLACES_MAX, NAME_BYTES_MAX};
 use crate::markdown;
 
-/// By which everybody in a room is mentioned.
+/// The names that mention everybody in a room, folded.
 pub(crate) const EVERYBODY: [&str; 2] = ["room", "所有人"];
 
-/// What keyboards of the West and of the East have for it.
+/// The `@` of Western keyboards and of East Asian ones.
 const SIGNS: [char; 2] = ['@', '＠'];
 
 /// The beginnings of what may be names, as they were typed: each as long as the longest name could be.
@@ -28,7 +28,7 @@ pub(crate) fn candidates(text: &str) -> Vec<&str> {
     signs
         .map(|(at, sign)| {
             let rest = &text[at + sign.len()..];
-            // Other forms of the same letters may take more bytes.
+            // In other Unicode forms the same letters may take more bytes.
             &rest[..rest.floor_char_boundary(2 * NAME_BYTES_MAX)]
         })
         .take(MENTION_PLACES_MAX)
@@ -47,13 +47,13 @@ pub(crate) fn begins_with(text: &str, name: &str) -> bool {
     last.is_some() && !(last.is_some_and(is_of_a_word) && next.is_some_and(is_of_a_word))
 }
 
-/// An address of mail or of a page is nobody's mention.
+/// Can the `@` at this place begin a mention? Not within an e-mail or web address.
 fn may_begin(text: &str, at: usize) -> bool {
     let before = text[..at].chars().next_back();
     before.is_none_or(|before| !is_of_a_word(before) && before != '/')
 }
 
-/// Does it belong together with the letters beside it? Where words stand without spaces between them a name can end anywhere.
+/// Does this character continue the word beside it? In scripts without spaces between words a name can end anywhere.
 fn is_of_a_word(character: char) -> bool {
     let is_unspaced = matches!(
         character.script(),

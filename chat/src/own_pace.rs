@@ -1,5 +1,5 @@
-//! How often clients may do what no hub is asked for: read history, search, and send what cannot be read. It is counted in the worker
-//! that has the connection; what they ask the hub for is counted there.
+//! How often clients may do what the worker does by itself: read history, search, and be told that a frame is wrong. It is counted in the
+//! worker that has the connection; requests to the hub are counted by the hub.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -44,13 +44,13 @@ impl Kind {
     }
 }
 
-/// The buckets of the connections that have done such things: those that are open and this worker's.
+/// The buckets of those open connections of this worker that have done such things.
 #[derive(Debug)]
 pub(crate) struct OwnPace {
     /// The limits are multiplied by it; 0: there are none.
     factor: u32,
     buckets: RefCell<HashMap<ConnectionId, [Bucket; KINDS]>>,
-    /// Of addresses, for searches: all of a worker's share one thread.
+    /// By address, for searches only: all searches of a worker share one thread.
     searches: RefCell<HashMap<IpAddr, Bucket>>,
 }
 
@@ -64,7 +64,7 @@ impl OwnPace {
         self.admit_at(conn, kind, Instant::now())
     }
 
-    /// The same for a search, of which a connection has one at a time by itself.
+    /// The same for a search, which is counted for the address, too.
     pub(crate) fn admit_search(&self, conn: ConnectionId, address: Option<IpAddr>) -> Result<(), Refusal> {
         self.admit_search_at(conn, address, Instant::now())
     }
@@ -79,7 +79,7 @@ impl OwnPace {
         let mut searches = self.searches.borrow_mut();
         let address = address.and_then(bucket_of).filter(|_| self.factor > 0);
         if searches.len() >= ADDRESSES_MAX {
-            // Those that are not full are few: they have searched within the last seconds.
+            // Few are not full: only those that have searched within the last seconds.
             searches.retain(|_, bucket| !bucket.is_full(now));
         }
         let Some(address) = address.filter(|_| searches.len() < ADDRESSES_MAX) else {

@@ -75,6 +75,11 @@ impl Members {
         self.0.contains_key(name)
     }
 
+    /// Is nobody there, and nobody about to leave?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The number of different names.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

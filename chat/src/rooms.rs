@@ -1,4 +1,4 @@
-//! The rooms there are: their titles, their counters and who is in them. Rooms are never removed.
+//! The rooms there are: their titles, their counters and who is in them. Public rooms are never removed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::{Index, IndexMut};
@@ -30,9 +30,9 @@ pub(crate) struct Room {
     pub(crate) seq: u64,
     /// The number of what has happened last to a message, that of the open transaction included.
     pub(crate) change: u64,
-    /// In the database, of the last message: which room was used later than another.
+    /// The row of the last message in the database. It tells which of two rooms was used later.
     pub(crate) last_row: i64,
-    /// Of the last message that mentions anybody, or one that did: what comes after it need not be looked through.
+    /// The `seq` of the last message that mentions anybody, or did so once: nothing after it has to be searched for mentions.
     pub(crate) last_mention: u64,
     stored: Stored,
     /// Of a public one: what it is found by in [`Rooms::by_look`].
@@ -84,7 +84,7 @@ impl Room {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RoomIndex(usize);
 
-/// All rooms, the oldest first.
+/// All rooms.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: Vec<Room>,
@@ -97,6 +97,8 @@ pub(crate) struct Rooms {
     by_look: HashMap<String, BTreeSet<RoomIndex>>,
     /// Those to which the open transaction has done something.
     touched: Vec<RoomIndex>,
+    /// Places of rooms that have been removed.
+    free: Vec<RoomIndex>,
 }
 
 impl Rooms {
@@ -109,7 +111,9 @@ impl Rooms {
     }
 
     pub(crate) fn add(&mut self, row: RoomRow) -> RoomIndex {
-        let index = RoomIndex(self.rooms.len());
+        // Public ones are in the order in which they were made.
+        let free = if row.kind == Kind::Public { None } else { self.free.pop() };
+        let index = free.unwrap_or(RoomIndex(self.rooms.len()));
         let key: Arc<str> = row.key.into();
         let (title, topic): (Arc<str>, Arc<str>) = (row.title.into(), row.topic.into());
         self.by_key.insert(key.clone(), index);
@@ -118,7 +122,7 @@ impl Rooms {
             self.public.push(index);
         }
         let position = Position { seq: row.seq, change: row.change };
-        self.rooms.push(Room {
+        let room = Room {
             id: row.id,
             key,
             kind: row.kind,
@@ -133,12 +137,25 @@ impl Rooms {
             stored: Stored { position, title, topic, is_archived: row.is_archived },
             looks: Vec::new(),
             members: Members::default(),
-        });
+        };
+        match self.rooms.get_mut(index.0) {
+            Some(place) => *place = room,
+            None => self.rooms.push(room),
+        }
         self.note_looks(index);
         index
     }
 
-    /// Another title; what the room was called before is not taken for it any more once this one is stored.
+    /// There is no such room any more, and nothing names it. Public ones stay.
+    pub(crate) fn remove(&mut self, index: RoomIndex) {
+        let Room { id, key, kind, .. } = &self.rooms[index.0];
+        if *kind != Kind::Public && self.by_id.remove(id).is_some() {
+            self.by_key.remove(key);
+            self.free.push(index);
+        }
+    }
+
+    /// Gives a room another title. When that is stored, the old title is free for other rooms.
     pub(crate) fn rename(&mut self, index: RoomIndex, title: &str) {
         self.touch(index).title = title.into();
         self.note_looks(index);
@@ -169,7 +186,9 @@ impl Rooms {
     pub(crate) fn is_full(&self, kind: Kind) -> bool {
         match kind {
             Kind::Public => self.public.len() >= ROOMS_MAX,
-            Kind::Private | Kind::Direct => self.rooms.len() - self.public.len() >= PRIVATE_ROOMS_MAX,
+            Kind::Private | Kind::Direct => {
+                self.rooms.len() - self.public.len() - self.free.len() >= PRIVATE_ROOMS_MAX
+            }
         }
     }
 
@@ -177,7 +196,7 @@ impl Rooms {
         self.by_key.get(key).copied()
     }
 
-    /// The public room, but for one, that one of this title would be taken for.
+    /// The public room, other than `except`, that a room of this title would be taken for.
     pub(crate) fn find_original(&self, title: &str, except: Option<RoomIndex>) -> Option<RoomIndex> {
         let looks = lookalike::keys(title);
         let mut found = looks.iter().filter_map(|look| self.by_look.get(look)).flatten().copied();
@@ -213,7 +232,7 @@ impl Rooms {
         }
     }
 
-    /// What was recorded since the last commit never happened.
+    /// Undoes what was recorded since the last commit.
     pub(crate) fn roll_back(&mut self) {
         for index in std::mem::take(&mut self.touched) {
             let room = &mut self.rooms[index.0];

@@ -10,6 +10,7 @@ use crate::account::desk::Desk;
 use crate::account::password::Passwords;
 use crate::app::Chat;
 use crate::cli::ServeOptions;
+use crate::http::arrival::Arrivals;
 use crate::http::origin::Origins;
 use crate::http::people::Office;
 use crate::hub::{self, HUB, HubSender};
@@ -41,6 +42,7 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<()> {
             reader: Arc::new(Reader::start(database.clone(), "reader", READS_QUEUED_MAX)?),
             searcher: Arc::new(Reader::start(database.clone(), "searcher", SEARCHES_QUEUED_MAX)?),
             passwords: Passwords::new(),
+            arrivals: Arc::new(Arrivals::new(rate_limits)),
         };
         Ok::<_, BoxError>(Chat::new(
             HubSender::new(worker.handle().clone()),

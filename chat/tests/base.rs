@@ -8,6 +8,10 @@ const MODE: &str = "base";
 #[allow(dead_code, reason = "some of it is about processes")]
 mod support;
 
+#[path = "chat/accounts.rs"]
+mod accounts;
+#[path = "chat/arrival.rs"]
+mod arrival;
 #[path = "chat/changes.rs"]
 mod changes;
 #[path = "chat/control.rs"]

@@ -5,10 +5,11 @@ import { Notifier } from './elements/notifier.js';
 import { applyTheme, themeOf } from './elements/theme.js';
 import { pickLanguage, speak, t } from './i18n/index.js';
 import { Account } from './net/account.js';
-import { Unanswered } from './net/requests.js';
+import { readRoomEnd } from './net/frames.js';
+import { Refusal, Unanswered } from './net/requests.js';
 import { LOBBY, Session } from './net/session.js';
 import { BuildWatch, ownBuild, serverBuild } from './net/shell.js';
-import { isHidden, roomFromHash } from './state/address.js';
+import { invitationFromHash, isHidden, roomFromHash } from './state/address.js';
 import { Drafts } from './state/drafts.js';
 import { Memory } from './state/memory.js';
 import { Outbox } from './state/outbox.js';
@@ -16,7 +17,7 @@ import { Store } from './state/store.js';
 
 /** @import { Theme } from './elements/theme.js' */
 /** @import { Language } from './i18n/index.js' */
-/** @import { Addressee, Message } from './net/frames.js' */
+/** @import { Addressee } from './net/frames.js' */
 /** @import { Room } from './state/room.js' */
 
 export class Chat {
@@ -45,12 +46,12 @@ export class Chat {
   notifier = new Notifier(this);
   /** It has been tried to become somebody; where cookies are blocked that does not help. */
   #hasTried = false;
+  /** Where the tab remembers nothing. @type {string | null} */
+  #invitation = null;
   /** It is this page that signs out. */
   #signsOut = false;
-  /** What is written and not sent. */
+  /** What is written and not sent, or not finished. */
   drafts = new Drafts(this.memory, (callback, milliseconds) => window.setTimeout(callback, milliseconds));
-  /** Own messages whose text is being changed, by room, and the text so far. @type {Map<string, { message: Message, text: string }>} */
-  edits = new Map();
   /** The message to which a link, or a search, has led; until it, or another room, is shown. @type {{ room: string, seq: number } | null} */
   sought = null;
   /** Called when the page changes its language: everything on it is made anew. */
@@ -58,6 +59,7 @@ export class Chat {
 
   constructor() {
     this.attention.onChange(() => this.store.changed());
+    this.takeInvitation();
     applyTheme(this.theme);
     const sought = Number(new URLSearchParams(location.search).get('m'));
     const isSought = Number.isSafeInteger(sought) && sought > 0;
@@ -75,19 +77,51 @@ export class Chat {
     if (key !== undefined && isSought) this.sought = { room: key, seq: sought };
   }
 
-  /** Who has been here before comes in again. */
+  /** By which one comes in where guests may not; null: one has none. */
+  get invitation() {
+    return this.#invitation ?? this.memory.invitation;
+  }
+
+  set invitation(invitation) {
+    this.memory.invitation = this.#invitation = invitation;
+  }
+
+  /** Takes it out of the address, where others could read it. @returns {boolean} whether there was one */
+  takeInvitation() {
+    const invitation = invitationFromHash(location.hash);
+    if (invitation === null) return false;
+    history.replaceState(null, '', location.pathname + location.search);
+    // Whoever is here needs none.
+    if (this.store.self === null) this.invitation = invitation;
+    this.store.changed();
+    return true;
+  }
+
+  /** Who has been here before comes in again. What is asked first is on its way when this returns, and so is the connection. */
   async comeBack() {
     const { memory, store, account, session } = this;
-    try {
-      store.self = await account.whoAmI();
-    } catch {
-      // The connection will tell when there is a server again.
+    const asked = account.whoAmI(store.current, memory.client(newId));
+    // Whoever was somebody here still is, as a rule: the handshake shows the cookie that the request shows.
+    const isExpected = !Number.isNaN(memory.member) && memory.name !== '' && !memory.signedOut;
+    if (isExpected) session.prepare();
+    const answer = await asked.catch(() => null);
+    if (answer !== null && answer.self !== null) {
+      this.invitation = null;
+      session.arrive(answer.self, readRoomEnd(answer.room));
     }
-    if (store.self !== null) session.comeBack(store.self.name);
-    else if (memory.signedOut) session.refuseName({ code: 'signed_out', sentence: '' });
-    else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
+    // The connection will tell when there is a server again; to come as somebody new now would be to give up who one is.
+    else if (answer === null && isExpected) session.goOn(memory.name);
+    else await this.#comeAsNobody();
     memory.signedOut = false;
     store.changed();
+  }
+
+  /** The server knows of nobody here. */
+  async #comeAsNobody() {
+    const { memory, session } = this;
+    session.callOff();
+    if (memory.signedOut) session.refuseName({ code: 'signed_out', sentence: '' });
+    else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
   }
 
   /**
@@ -96,10 +130,10 @@ export class Chat {
    * @returns {Promise<void>} rejected by a Refusal when the server does not take it
    */
   async comeIn(name) {
-    const { store, account, session } = this;
+    const { store, session } = this;
     if (store.self === null && !store.link.ready) {
       try {
-        store.self = await account.enter(name);
+        await this.#enter(name);
       } catch (error) {
         // Without a server to answer, the connection takes over: it comes back by itself.
         if (!(error instanceof Unanswered)) throw error;
@@ -108,11 +142,25 @@ export class Chat {
     await session.callMe(store.self !== null && store.self.name === name.trim() ? store.self.name : name);
   }
 
+  /** Becomes somebody whom the server knows: a guest. @param {string} name */
+  async #enter(name) {
+    try {
+      this.store.self = await this.account.enter(name, this.invitation);
+      this.invitation = null;
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'bad_invitation') this.invitation = null;
+      throw error;
+    } finally {
+      this.store.changed();
+    }
+  }
+
   /** @param {string} name @param {string} password */
   async signIn(name, password) {
     const { store, session } = this;
     store.self = await this.account.signIn(name, password);
     if (store.self === null) throw new Unanswered();
+    this.invitation = null;
     session.comeBack(store.self.name);
   }
 
@@ -120,7 +168,7 @@ export class Chat {
   async setPassword(password, old) {
     const { store, account } = this;
     // A server that has been there for longer than this page's cookie.
-    if (store.self === null) store.self = await account.enter(store.name);
+    if (store.self === null) await this.#enter(store.name);
     store.self = await account.setPassword(password, old);
     store.changed();
   }
@@ -161,7 +209,7 @@ export class Chat {
     if (this.#hasTried) return;
     this.#hasTried = true;
     try {
-      this.store.self = await this.account.enter(this.store.name);
+      await this.#enter(this.store.name);
       this.session.comeBack(this.store.name);
     } catch {
       // It goes on as it is: with a name, and without an account.

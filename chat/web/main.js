@@ -11,6 +11,8 @@ import { keepShell } from './net/shell.js';
 const REFRESH_MS = 60_000;
 
 const chat = new Chat();
+// Before there is anything to be seen: the answer is on its way meanwhile.
+chat.comeBack();
 let app = make(ChatApp, chat);
 document.body.replaceChildren(app);
 
@@ -64,4 +66,3 @@ watchIdle((isAway) => {
   chat.session.setAway(isAway);
 });
 window.addEventListener('load', keepShell);
-chat.comeBack();

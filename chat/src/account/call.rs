@@ -26,6 +26,8 @@ pub(crate) enum Call {
         token: TokenHash,
         replaces: Option<TokenHash>,
         address: Option<IpAddr>,
+        /// Of whoever comes by one.
+        invitation: Option<TokenHash>,
     },
     /// An account's password, in order to verify one; it counts as an attempt.
     Account {
@@ -57,6 +59,11 @@ pub(crate) enum Call {
         token: TokenHash,
         everywhere: bool,
     },
+    /// One's own session of this number is to end.
+    EndSession {
+        token: TokenHash,
+        session: i64,
+    },
 }
 
 /// What the hub says to it.
@@ -84,6 +91,9 @@ mod kind {
     pub(super) const SIGN_IN: u8 = 3;
     pub(super) const SET_PASSWORD: u8 = 4;
     pub(super) const SIGN_OUT: u8 = 5;
+    /// To come by an invitation.
+    pub(super) const ENTER_INVITED: u8 = 6;
+    pub(super) const END_SESSION: u8 = 7;
 
     pub(super) const DONE: u8 = 0;
     pub(super) const SOMEBODY: u8 = 1;
@@ -105,12 +115,15 @@ impl Call {
         out.short_text("");
         out.number(key);
         match self {
-            Self::Enter { name, agent, token, replaces, address } => {
-                out.byte(kind::ENTER);
+            Self::Enter { name, agent, token, replaces, address, invitation } => {
+                out.byte(if invitation.is_some() { kind::ENTER_INVITED } else { kind::ENTER });
                 out.short_text(name);
                 out.short_text(agent);
                 put_tokens(&mut out, Some(token), replaces.as_ref());
                 put_address(&mut out, *address);
+                if let Some(invitation) = invitation {
+                    out.bytes(invitation.as_bytes());
+                }
             }
             Self::Account { name, address } => {
                 out.byte(kind::ACCOUNT);
@@ -141,6 +154,11 @@ impl Call {
                 put_tokens(&mut out, Some(token), None);
                 out.byte(u8::from(*everywhere));
             }
+            Self::EndSession { token, session } => {
+                out.byte(kind::END_SESSION);
+                put_tokens(&mut out, Some(token), None);
+                out.number(session.cast_unsigned());
+            }
         }
         out.finish()
     }
@@ -152,10 +170,15 @@ impl Call {
         input.short_text()?;
         let key = input.number()?;
         let call = match input.byte()? {
-            kind::ENTER => {
+            kind @ (kind::ENTER | kind::ENTER_INVITED) => {
                 let (name, agent) = (text(&mut input)?, text(&mut input)?);
                 let (token, replaces) = tokens(&mut input)?;
-                Self::Enter { name, agent, token: token?, replaces, address: address(&mut input)? }
+                let address = address(&mut input)?;
+                let invitation = match kind {
+                    kind::ENTER => None,
+                    _ => Some(TokenHash::from_bytes(input.bytes()?)?),
+                };
+                Self::Enter { name, agent, token: token?, replaces, address, invitation }
             }
             kind::ACCOUNT => Self::Account { name: text(&mut input)?, address: address(&mut input)? },
             kind::OWN => Self::Own { token: tokens(&mut input)?.0?, address: address(&mut input)? },
@@ -170,6 +193,9 @@ impl Call {
                 let (token, next) = tokens(&mut input)?;
                 let before = Some(text(&mut input)?).filter(|before| !before.is_empty());
                 Self::SetPassword { token: token?, before, password: text(&mut input)?, next: next? }
+            }
+            kind::END_SESSION => {
+                Self::EndSession { token: tokens(&mut input)?.0?, session: input.number()?.cast_signed() }
             }
             kind::SIGN_OUT => Self::SignOut { token: tokens(&mut input)?.0?, everywhere: input.byte()? != 0 },
             _ => return None,
@@ -281,8 +307,13 @@ mod tests {
     fn calls() -> Vec<Call> {
         let address = Some("192.0.2.7".parse().expect("an address"));
         let (name, agent, password) = ("李雷".to_owned(), "Firefox".to_owned(), "$argon2id$…".to_owned());
+        let enter = |invitation| {
+            let (name, agent) = (name.clone(), agent.clone());
+            Call::Enter { name, agent, token: token(), replaces: None, address, invitation }
+        };
         vec![
-            Call::Enter { name: name.clone(), agent: agent.clone(), token: token(), replaces: None, address },
+            enter(None),
+            enter(Some(token())),
             Call::Account { name, address: None },
             Call::Own { token: token(), address: Some("2001:db8::1".parse().expect("an address")) },
             Call::SignIn {
@@ -296,6 +327,7 @@ mod tests {
             Call::SetPassword { token: token(), before: None, password: password.clone(), next: token() },
             Call::SetPassword { token: token(), before: Some("old".into()), password, next: token() },
             Call::SignOut { token: token(), everywhere: true },
+            Call::EndSession { token: token(), session: 7 },
         ]
     }
 

@@ -55,6 +55,18 @@ pub(crate) struct Login {
     pub(crate) person: i64,
 }
 
+/// A session, as its person is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stay {
+    pub(crate) number: i64,
+    /// What the browser called itself when it came.
+    pub(crate) agent: String,
+    /// Milliseconds since 1970.
+    pub(crate) created_ms: u64,
+    /// When it was noted last that it is in use.
+    pub(crate) used_ms: u64,
+}
+
 /// What a client is told of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {

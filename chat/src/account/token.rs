@@ -1,12 +1,20 @@
-//! What a browser shows to be known again: 256 random bits in a cookie.
+//! What a browser shows to be known again, in a cookie, or to be let in, with an invitation: 256 random bits.
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest as _, Sha256};
 
 const BYTES: usize = 32;
 
-/// A secret. It is with the browser alone; the database has its [`TokenHash`].
+/// A secret. It is with the browser, or whoever is invited, alone; the database has its [`TokenHash`].
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token([u8; BYTES]);
+
+/// Nothing of it is for logs.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
 
 /// The SHA-256 of a token: nothing is gained by looking for one that is near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,14 @@ impl Token {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; BYTES] {
+        &self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 
     pub(crate) fn hash(&self) -> TokenHash {

@@ -1,5 +1,6 @@
 //! What is served over HTTP on the port of the WebSocket: the page, who people are, and a health check.
 
+pub(crate) mod arrival;
 mod assets;
 pub(crate) mod cookie;
 pub(crate) mod origin;

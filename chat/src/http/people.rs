@@ -1,4 +1,4 @@
-//! Coming in, signing in and out, and having an account: `/session`, `/sessions` and `/account`. Passwords come this way and
+//! Coming in, signing in and out, and having an account: `/session`, `/sessions`, `/sessions/3` and `/account`. Passwords come this way and
 //! not through the WebSocket, so that no frame, and none of the hub's mail, ever has one in it.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::{delete, get, post};
 use axum::{Router, http};
@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use switchboard::{PeerAddr, Transport};
 use tokio::time::timeout;
 
+use super::arrival::{Arrivals, Destination};
 use super::{cookie, respond};
 use crate::account::call::{Answer, Call};
 use crate::account::desk::Desk;
@@ -31,6 +32,7 @@ pub(crate) struct Office {
     /// Another one, that searches do not hold up.
     pub(crate) searcher: Arc<Reader>,
     pub(crate) passwords: Passwords,
+    pub(crate) arrivals: Arc<Arrivals>,
 }
 
 /// A response with a status of its own, or an error that the protocol knows.
@@ -46,7 +48,8 @@ type Outcome = Result<Response<Body>, Failure>;
 pub(super) fn routes(office: Office) -> Router {
     Router::new()
         .route("/session", get(who_am_i).post(come_in).delete(sign_out))
-        .route("/sessions", delete(sign_out_everywhere))
+        .route("/sessions", get(list_sessions).delete(sign_out_everywhere))
+        .route("/sessions/{number}", delete(sign_out_there))
         .route("/account", post(set_password))
         .with_state(office)
 }
@@ -81,7 +84,12 @@ impl Caller {
 
     /// Says who one is, and how the browser is to be known from here on.
     fn welcome(&self, profile: &Profile, token: &Token) -> Outcome {
-        let mut response = json(StatusCode::OK, event::whoami(Some(profile)));
+        self.welcome_to(profile, token, None)
+    }
+
+    /// The same, with the end of a room.
+    fn welcome_to(&self, profile: &Profile, token: &Token, room: Option<&str>) -> Outcome {
+        let mut response = json(StatusCode::OK, event::whoami(Some(profile), room));
         set_cookie(&mut response, &cookie::set(token, self.by_https))?;
         Ok(response)
     }
@@ -98,24 +106,36 @@ pub(crate) fn is_https(origin: &[u8]) -> bool {
 }
 
 async fn who_am_i(State(office): State<Office>, request: Request) -> Response<Body> {
-    finish(tell_who(&office, &Caller::of(&request.into_parts().0)).await)
+    finish(tell_who(&office, &request.into_parts().0).await)
 }
 
-async fn tell_who(office: &Office, caller: &Caller) -> Outcome {
-    let Some(token) = &caller.token else { return Ok(json(StatusCode::OK, event::whoami(None))) };
+async fn tell_who(office: &Office, head: &http::request::Parts) -> Outcome {
+    let caller = Caller::of(head);
+    let destination = Destination::of(&head.uri, &head.headers)?;
+    let Some(token) = &caller.token else { return Ok(json(StatusCode::OK, event::whoami(None, None))) };
     match office.reader.session(token.hash()).await {
-        Ok(Some((_, profile))) => caller.welcome(&profile, token),
+        Ok(Some((_, profile))) => {
+            let room = match destination {
+                Some(destination) => destination.end(office, &profile).await,
+                None => None,
+            };
+            caller.welcome_to(&profile, token, room.as_deref())
+        }
         Ok(None) => {
-            let mut response = json(StatusCode::OK, event::whoami(None));
+            let mut response = json(StatusCode::OK, event::whoami(None, None));
             set_cookie(&mut response, &cookie::clear(caller.by_https))?;
             Ok(response)
         }
-        Err(ReadError::Busy) => Err(Refusal::busy().into()),
-        Err(error) => {
-            tracing::error!(%error, "sessions could not be read");
-            Err(Refusal::internal().into())
-        }
+        Err(error) => Err(unread(error).into()),
     }
+}
+
+fn unread(error: ReadError) -> Refusal {
+    if matches!(error, ReadError::Busy) {
+        return Refusal::busy();
+    }
+    tracing::error!(%error, "sessions could not be read");
+    Refusal::internal()
 }
 
 async fn come_in(State(office): State<Office>, request: Request) -> Response<Body> {
@@ -128,6 +148,11 @@ async fn enter(office: &Office, request: Request) -> Outcome {
     match optional(&fields, "password")? {
         Some(password) => sign_in(office, &caller, name, password).await,
         None => {
+            let invitation = match optional(&fields, "invitation")? {
+                // What is none is one that nobody has: only the hub knows whether it takes one to come in.
+                Some(text) => Some(Token::parse(&text).map_or_else(new_token, Ok)?.hash()),
+                None => None,
+            };
             let token = new_token()?;
             let call = Call::Enter {
                 name,
@@ -135,6 +160,7 @@ async fn enter(office: &Office, request: Request) -> Outcome {
                 token: token.hash(),
                 replaces: caller.token.as_ref().map(Token::hash),
                 address: caller.address,
+                invitation,
             };
             caller.welcome(&somebody(office.desk.ask(call).await?)?, &token)
         }
@@ -203,9 +229,42 @@ async fn end_sessions(office: &Office, request: Request, everywhere: bool) -> Ou
         let answer = office.desk.ask(Call::SignOut { token: token.hash(), everywhere }).await?;
         refused(answer)?;
     }
-    let mut response = json(StatusCode::OK, event::whoami(None));
+    goodbye(&caller)
+}
+
+/// The browser is nobody's from here on.
+fn goodbye(caller: &Caller) -> Outcome {
+    let mut response = json(StatusCode::OK, event::whoami(None, None));
     set_cookie(&mut response, &cookie::clear(caller.by_https))?;
     Ok(response)
+}
+
+async fn list_sessions(State(office): State<Office>, request: Request) -> Response<Body> {
+    finish(tell_sessions(&office, &Caller::of(&request.into_parts().0)).await)
+}
+
+async fn tell_sessions(office: &Office, caller: &Caller) -> Outcome {
+    let found = office.reader.sessions(caller.token()?.hash()).await.map_err(unread)?;
+    let (login, stays) = found.ok_or_else(Refusal::not_signed_in)?;
+    Ok(json(StatusCode::OK, event::sessions(login.session, &stays)))
+}
+
+async fn sign_out_there(
+    State(office): State<Office>,
+    Path(number): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    finish(end_session(&office, &Caller::of(&request.into_parts().0), &number).await)
+}
+
+async fn end_session(office: &Office, caller: &Caller, number: &str) -> Outcome {
+    let token = caller.token()?;
+    let session =
+        number.parse().map_err(|_| bad("The number of a session is one of `GET /sessions`.".to_owned()))?;
+    match refused(office.desk.ask(Call::EndSession { token: token.hash(), session }).await?)? {
+        Answer::Somebody(profile) => Ok(json(StatusCode::OK, event::whoami(Some(&profile), None))),
+        _ => goodbye(caller),
+    }
 }
 
 /// The head of a request, and its body: a JSON object.

@@ -15,11 +15,11 @@ use crate::protocol::Message;
 use crate::protocol::conversation::{self, Activity};
 use crate::rooms::RoomIndex;
 
-/// Whom a message mentions if that is everybody.
+/// Stands for everybody among the numbers of the people whom a message mentions.
 pub(super) const EVERYBODY: i64 = 0;
 
 impl<O: Outbox> Hub<O> {
-    /// After a message was published to those who are in the room: the others.
+    /// Tells of a message to those connections of members that are not in its room. Those that are in it have been sent the message.
     pub(super) async fn tell_activity(&self, room: RoomIndex, message: &Message) {
         let conns = self.elsewhere(room, message);
         if conns.is_empty() {
@@ -63,7 +63,8 @@ impl<O: Outbox> Hub<O> {
         mentioned.filter(|conn| conns.contains(conn)).copied().collect()
     }
 
-    /// After a message has changed that mentioned these people, or does now: those who have not read it count anew.
+    /// A message has changed that mentioned these people, or mentions them now: those who have not read it are told their new count of
+    /// mentions.
     pub(super) async fn recount(&self, room: RoomIndex, seq: u64, people: &[i64]) {
         let people: Vec<i64> = match people.contains(&EVERYBODY) {
             true => self.memberships.here(room).collect(),

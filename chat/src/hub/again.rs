@@ -9,6 +9,8 @@
 //! * What is done to a conversation (who is in it, how it is called, how far somebody has read it): then its ticket is there as
 //!   well. Requests of other workers may be carried out before those that come again, so it is not done once more: whoever asked is
 //!   answered, and all are told how it is now.
+//! * What an administrator has done that must not be done twice (another name for somebody, an invitation): its ticket is there with the
+//!   row of the record of the deed, which says what to answer.
 //! * A change of a connection's name or rooms: its session is changed last, and has the ticket. Then all of it was done.
 //! * Anything else is only an answer to whoever asked, and is given again.
 //!
@@ -28,8 +30,8 @@ use crate::protocol::message::Change;
 use crate::rooms::RoomIndex;
 use crate::store::{Progress, StoreError, Stored, StoredChange};
 
-/// Own copies of what the hub before has stored, for those who are not in the room yet: that they come in was in hand as well, and
-/// its answer comes first. By what the request has left; as many as a batch has requests.
+/// The senders' own copies of messages that the hub before has stored, where the sender is not in the room yet: their `join` was in
+/// the same batch, and has to be answered before. As many as a batch has requests.
 pub(super) type LateCopies = HashMap<Stored, (ConnectionId, String)>;
 
 impl<O: Outbox> Hub<O> {

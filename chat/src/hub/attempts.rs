@@ -1,4 +1,4 @@
-//! How often passwords may be tried, and guests may come: for an account from one address, for an account in all, and for an
+//! How often passwords and invitations may be tried, and guests may come: for an account from one address, for an account in all, and for an
 //! address. The hub counts, whichever worker is asked.
 
 use std::collections::HashMap;
@@ -18,13 +18,14 @@ enum Subject {
     AccountFrom(i64, String, Option<IpAddr>),
     Address(IpAddr),
     Guests(IpAddr),
+    Invitations(IpAddr),
 }
 
 impl Subject {
     fn rate(&self) -> Rate {
         match self {
             Self::Account(..) => pace::SIGN_INS_OF_ACCOUNT,
-            Self::AccountFrom(..) => pace::SIGN_INS,
+            Self::AccountFrom(..) | Self::Invitations(_) => pace::SIGN_INS,
             Self::Address(_) => pace::SIGN_INS_OF_ADDRESS,
             Self::Guests(_) => pace::GUESTS_OF_ADDRESS,
         }
@@ -62,6 +63,22 @@ impl Attempts {
     pub(super) fn forgive(&mut self, account: i64, address: Option<IpAddr>) {
         let address = address.and_then(bucket_of);
         self.buckets.remove(&Subject::AccountFrom(account, String::new(), address));
+    }
+
+    /// May an invitation be shown? Then it counts, as a password that is tried does.
+    pub(super) fn admit_invitation(&mut self, address: Option<IpAddr>, now: Instant) -> Result<(), Refusal> {
+        let address = address.and_then(bucket_of);
+        let subjects = address
+            .into_iter()
+            .flat_map(|address| [Subject::Invitations(address), Subject::Address(address)]);
+        self.take(subjects.collect(), "trying invitations", now)
+    }
+
+    /// It held: others behind the same address may be invited, too.
+    pub(super) fn forgive_invitation(&mut self, address: Option<IpAddr>) {
+        if let Some(address) = address.and_then(bucket_of) {
+            self.buckets.remove(&Subject::Invitations(address));
+        }
     }
 
     /// May somebody come as a guest?
@@ -138,6 +155,25 @@ mod tests {
         let sum: u32 =
             (1..200).map(|account| admitted(&mut attempts, account, address("192.0.2.1"), now)).sum();
         assert_eq!(sum, pace::SIGN_INS_OF_ADDRESS.at_once);
+    }
+
+    #[test]
+    fn invitations_are_tried_as_seldom_as_passwords_and_those_that_hold_are_forgiven() {
+        let (mut attempts, now) = (Attempts::new(1), Instant::now());
+        let tried = |attempts: &mut Attempts, from: Option<IpAddr>| {
+            (0..1_000).take_while(|_| attempts.admit_invitation(from, now).is_ok()).count() as u32
+        };
+        let (here, there) = (address("192.0.2.1"), address("192.0.2.2"));
+        assert_eq!(tried(&mut attempts, here), pace::SIGN_INS.at_once);
+        assert_eq!(tried(&mut attempts, there), pace::SIGN_INS.at_once);
+        attempts.forgive_invitation(here);
+        assert_eq!(tried(&mut attempts, here), pace::SIGN_INS.at_once);
+        for _ in 0..100 {
+            attempts.forgive_invitation(here);
+            tried(&mut attempts, here);
+        }
+        attempts.forgive_invitation(here);
+        assert_eq!(tried(&mut attempts, here), 0, "together no more than passwords for all accounts");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What workers ask of people: the hub is the only one that writes, so it decides. Each call is answered once what it has
 //! changed is stored.
 
+use std::net::IpAddr;
+
 use tokio::time::Instant;
 
 use super::effect::Effect;
@@ -8,7 +10,7 @@ use super::outbox::{Outbox, Outgoing};
 use super::people::Person;
 use super::{Hub, now_ms};
 use crate::account::call::{Answer, Call};
-use crate::account::{Identity, Login, Profile, TokenHash};
+use crate::account::{Identity, Login, Profile, Role, TokenHash};
 use crate::close::Farewell;
 use crate::protocol::{Code, Refusal};
 use crate::store::{NewSession, Obstacle, StoreError};
@@ -32,18 +34,20 @@ impl<O: Outbox> Hub<O> {
     fn serve(&mut self, call: Call) -> Result<Answer, Refusal> {
         let now_ms = now_ms();
         match call {
-            Call::Enter { name, agent, token, replaces, address } => {
+            Call::Enter { name, agent, token, replaces, address, invitation } => {
                 if let Some(known) = self.known(&token, now_ms)? {
                     return Ok(Answer::Somebody(known));
                 }
+                // Where guests may come nobody's invitation is spent.
+                let invitation = invitation.filter(|_| !self.are_guests_allowed);
                 if !self.are_guests_allowed {
-                    return Err(Refusal::guests_closed());
+                    self.check_invitation(invitation.as_ref(), address, now_ms)?;
                 }
                 self.attempts.admit_guest(address, Instant::now())?;
                 self.check_name(&name, None, None, now_ms)?;
                 self.replace(replaces, now_ms)?;
                 let session = NewSession { token: &token, agent: &agent, now_ms };
-                let identity = checked(self.writer.add_guest(&name, session))?;
+                let identity = checked(self.writer.add_guest(&name, session, invitation.as_ref()))?;
                 self.note_name(&name, now_ms);
                 Ok(Answer::Somebody((&identity).into()))
             }
@@ -65,18 +69,8 @@ impl<O: Outbox> Hub<O> {
                     return Ok(Answer::Somebody(known));
                 }
                 self.attempts.forgive(person, address);
-                if self
-                    .writer
-                    .identity(person)
-                    .map_err(unreadable)?
-                    .is_some_and(|identity| identity.is_banned)
-                {
-                    return Err(Refusal::banned());
-                }
                 let session = NewSession { token: &token, agent: &agent, now_ms };
-                let identity = checked(self.writer.sign_in(person, &password, session))?;
-                self.replace(replaces, now_ms)?;
-                Ok(Answer::Somebody((&identity).into()))
+                self.sign_in(person, &password, session, replaces)
             }
             Call::SetPassword { token, before, password, next } => {
                 if let Some(known) = self.known(&next, now_ms)? {
@@ -85,7 +79,40 @@ impl<O: Outbox> Hub<O> {
                 self.set_password(&token, (before.as_deref(), &password), &next, now_ms)
             }
             Call::SignOut { token, everywhere } => self.sign_out(&token, everywhere, now_ms),
+            Call::EndSession { token, session } => self.end_session(&token, session, now_ms),
         }
+    }
+
+    fn sign_in(
+        &mut self,
+        person: i64,
+        password: &str,
+        session: NewSession<'_>,
+        replaces: Option<TokenHash>,
+    ) -> Result<Answer, Refusal> {
+        let known = self.writer.identity(person).map_err(unreadable)?;
+        if known.is_some_and(|identity| identity.is_banned) {
+            return Err(Refusal::banned());
+        }
+        let identity = checked(self.writer.sign_in(person, password, session))?;
+        self.replace(replaces, session.now_ms)?;
+        Ok(Answer::Somebody((&identity).into()))
+    }
+
+    /// Guests may not come, but for those who are invited.
+    fn check_invitation(
+        &mut self,
+        invitation: Option<&TokenHash>,
+        address: Option<IpAddr>,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        let invitation = invitation.ok_or_else(Refusal::guests_closed)?;
+        self.attempts.admit_invitation(address, Instant::now())?;
+        if !self.writer.is_invited(invitation, now_ms).map_err(unreadable)? {
+            return Err(Refusal::bad_invitation());
+        }
+        self.attempts.forgive_invitation(address);
+        Ok(())
     }
 
     /// Whoever has this session, if it is there: then the call comes again.
@@ -121,15 +148,11 @@ impl<O: Outbox> Hub<O> {
         let (login, _) = self.session(token, now_ms)?;
         let identity = checked(self.writer.set_password(login, passwords, next, now_ms))?;
         tracing::info!(person = identity.id, role = identity.role.as_str(), "a password was set");
-        // Whoever else has been using the name is somebody else.
-        self.dismiss(Farewell::NameClaimed, |person| {
-            person.name.as_deref() == Some(&*identity.name)
-                && person.login.is_none_or(|other| other.person != login.person)
-        });
         self.dismiss(Farewell::SignedOut, |person| {
             person.login.is_some_and(|other| other.person == login.person && other.session != login.session)
         });
         let profile = Profile::from(&identity);
+        self.claim_name(&profile);
         self.tell_person(&profile);
         Ok(Answer::Somebody(profile))
     }
@@ -151,6 +174,27 @@ impl<O: Outbox> Hub<O> {
         Ok(Answer::Done)
     }
 
+    /// One of one's own sessions, on whatever device.
+    fn end_session(&mut self, token: &TokenHash, session: i64, now_ms: u64) -> Result<Answer, Refusal> {
+        let (login, identity) = self.session(token, now_ms)?;
+        if !self.writer.end_session_of(login.person, session).map_err(unwritable)? {
+            return Err(Refusal::no_such_session());
+        }
+        let ended = Login { session, ..login };
+        self.dismiss(Farewell::SignedOut, |person| person.login == Some(ended));
+        Ok(if ended == login { Answer::Done } else { Answer::Somebody((&identity).into()) })
+    }
+
+    /// The name is an account's from here on: whoever else has been using it is somebody else. A guest's may be others', too.
+    pub(super) fn claim_name(&mut self, profile: &Profile) {
+        if profile.role == Role::Guest {
+            return;
+        }
+        self.dismiss(Farewell::NameClaimed, |person| {
+            person.name.as_deref() == Some(&*profile.name) && person.number() != Some(profile.id)
+        });
+    }
+
     /// Ends the connections of some people.
     pub(super) fn dismiss(&mut self, farewell: Farewell, which: impl Fn(&Person) -> bool) {
         for (conn, _) in self.people.iter().filter(|(_, person)| which(person)) {
@@ -167,6 +211,7 @@ fn of_account(account: Option<Identity>) -> Answer {
 fn checked(stored: Result<Result<Identity, Obstacle>, StoreError>) -> Result<Identity, Refusal> {
     stored.map_err(unwritable)?.map_err(|obstacle| match obstacle {
         Obstacle::Claimed => Refusal::name_claimed(),
+        Obstacle::Uninvited => Refusal::bad_invitation(),
         Obstacle::Changed => Refusal::new(
             Code::WrongPassword,
             "The account has been changed in this very moment. Try again, with its password as it is now.",

@@ -2,6 +2,7 @@
 //!
 //! A room that somebody may not read does not exist for them. Whatever finds a room for a client goes through [`Hub::find`].
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use switchboard::ConnectionId;
@@ -16,7 +17,7 @@ use crate::limits::{
     DIRECT_LISTED_MAX, DIRECT_PEOPLE_MAX, NOTICE_MEMBERS_MAX, ROOMS_BYTES_MAX, ROOMS_LISTED_BYTES_MAX,
 };
 use crate::protocol::Refusal;
-use crate::protocol::conversation::{Kind, Place, Reading, RoomSummary, Someone, Standing};
+use crate::protocol::conversation::{Kind, Member, Place, Reading, RoomSummary, Someone, Standing};
 use crate::protocol::request::shown_room;
 use crate::rooms::RoomIndex;
 use crate::store::Membership;
@@ -32,9 +33,9 @@ pub(super) struct Onlooker {
 /// The rooms that somebody may see, as JSON.
 #[derive(Debug, Default)]
 pub(super) struct RoomList {
-    /// For one frame.
+    /// As many as fit into one frame.
     pub(super) first: Vec<String>,
-    /// What has no room in it: an event each.
+    /// The others: an event for each.
     pub(super) rest: Vec<String>,
 }
 
@@ -46,13 +47,13 @@ impl<O: Outbox> Hub<O> {
         index.ok_or_else(|| Refusal::no_such_room().room(shown_room(room)))
     }
 
-    /// Public rooms are everybody's, others their members'.
+    /// Public rooms can be read by everybody, other rooms by their members.
     pub(super) fn may_read(&self, person: Option<i64>, room: RoomIndex) -> bool {
         self.rooms[room].kind == Kind::Public
             || person.is_some_and(|person| self.memberships.get(person, room).is_some())
     }
 
-    /// Somebody has a connection from here on.
+    /// Loads the memberships of somebody who has a connection from here on.
     pub(super) fn remember(&mut self, person: i64) {
         if !self.memberships.knows(person) {
             self.look_up(person);
@@ -70,7 +71,7 @@ impl<O: Outbox> Hub<O> {
         self.memberships.load(person, known);
     }
 
-    /// What was changed since the last commit never happened.
+    /// Reads all memberships anew: those that were changed since the last commit are not stored.
     pub(super) fn look_up_all(&mut self) {
         let mut rooms = Vec::new();
         for person in self.memberships.people() {
@@ -82,7 +83,7 @@ impl<O: Outbox> Hub<O> {
         rooms.into_iter().for_each(|(person, room)| self.look_for(person, room));
     }
 
-    /// Notes whether a connection is in a room that its person is a member of.
+    /// Notes whether a connection is outside of a room of which its person is a member: it is told of the room's messages by `activity`.
     pub(super) fn see_where(&mut self, conn: ConnectionId, room: RoomIndex) {
         let is_elsewhere = self.people.get(conn).is_some_and(|person| {
             let is_member = |person| self.memberships.get(person, room).is_some();
@@ -114,7 +115,7 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Somebody is a member from here on, or reads and hears it differently.
+    /// Makes somebody a member, or changes what is kept of a member: how far they have read, whether they have muted or hidden the room.
     pub(super) fn put_membership(
         &mut self,
         person: i64,
@@ -181,7 +182,8 @@ impl<O: Outbox> Hub<O> {
         Ok(Reading { read, unread: last.saturating_sub(read), mentions })
     }
 
-    /// What those who come into a room are told beside what all are.
+    /// What somebody who comes into a room is told of their own: how far they have read, and, in a direct conversation, how far the
+    /// others have.
     pub(super) fn place(&self, person: Option<i64>, room: RoomIndex) -> Result<Place, Refusal> {
         let membership = person.and_then(|person| Some((person, self.memberships.get(person, room)?)));
         let Some((person, membership)) = membership else { return Ok(Place::default()) };
@@ -195,7 +197,7 @@ impl<O: Outbox> Hub<O> {
         Ok(Place { reading: Some(self.reading(person, room, membership, self.rooms[room].seq)?), reads })
     }
 
-    /// A room as many may see it, or as one does.
+    /// A room as everybody may be told of it, or, with `onlooker`, as one connection is.
     pub(super) fn summary(
         &self,
         room: RoomIndex,
@@ -204,7 +206,7 @@ impl<O: Outbox> Hub<O> {
         let standing = onlooker.map(|onlooker| self.standing(room, onlooker)).transpose()?;
         let room = &self.rooms[room];
         let people = match room.kind {
-            Kind::Direct => self.writer.members(room.id, DIRECT_PEOPLE_MAX).map_err(unreadable)?,
+            Kind::Direct => self.people_of(room.id, onlooker.and_then(|onlooker| onlooker.person))?,
             Kind::Public | Kind::Private => Vec::new(),
         };
         Ok(RoomSummary {
@@ -212,13 +214,23 @@ impl<O: Outbox> Hub<O> {
             title: &room.title,
             seq: room.seq,
             change: room.change,
-            members: room.members.len(),
+            members: Some(room.members.len()),
             kind: room.kind,
             topic: &room.topic,
             is_archived: room.is_archived,
             standing,
             people,
         })
+    }
+
+    /// Those of a direct conversation, and where the others are.
+    fn people_of(&self, room_id: i64, own: Option<i64>) -> Result<Vec<Member>, Refusal> {
+        let people = self.writer.members(room_id, DIRECT_PEOPLE_MAX).map_err(unreadable)?;
+        let member = |(person, seen_ms): (Someone, _)| {
+            let whereabouts = (Some(person.id) != own).then(|| self.whereabouts(person.id, seen_ms));
+            Member { person, whereabouts }
+        };
+        Ok(people.into_iter().map(member).collect())
     }
 
     fn standing(&self, room: RoomIndex, onlooker: Onlooker) -> Result<Standing, Refusal> {
@@ -236,8 +248,8 @@ impl<O: Outbox> Hub<O> {
         })
     }
 
-    /// All rooms that somebody may see: the lobby, private ones, direct ones, of which those come first that were used last, and
-    /// the other public ones. If there are too many, what is somebody's own is not among those that are left out.
+    /// All rooms that somebody may see, in this order: the lobby, private rooms, direct conversations (the last used first), and
+    /// the other public rooms. If the list is too long its end is left out, which has none of somebody's own rooms.
     pub(super) fn room_list(&self, conn: ConnectionId) -> Result<RoomList, Refusal> {
         let onlooker = self.onlooker(conn);
         let mut private = Vec::new();
@@ -250,8 +262,8 @@ impl<O: Outbox> Hub<O> {
                 Kind::Direct => direct.push(room),
             }
         }
-        private.sort_unstable();
-        direct.sort_unstable_by_key(|room| std::cmp::Reverse((self.rooms[*room].last_row, *room)));
+        private.sort_unstable_by_key(|room| self.rooms[*room].id);
+        direct.sort_unstable_by_key(|room| Reverse((self.rooms[*room].last_row, self.rooms[*room].id)));
         direct.truncate(DIRECT_LISTED_MAX);
         let mut list = RoomList::default();
         let mut bytes = 0;

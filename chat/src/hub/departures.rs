@@ -1,5 +1,5 @@
 //! Who loses the last connection has not left at once: a page that is opened anew, a train in a tunnel, a server that is
-//! renewed. Only after a grace is the room told. It is in the database who is about to leave, so that another hub knows.
+//! renewed. The room is told only after some time. Who is about to leave is noted in the database, so that the next hub knows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::outbox::Outbox;
 use super::{Hub, now_ms};
 use crate::rooms::RoomIndex;
-use crate::store::StoreError;
+use crate::store::{NO_ROOM, StoreError};
 
 /// Those who leave soon, in the order in which they do. Bounded by the members of the rooms.
 #[derive(Debug)]
@@ -23,6 +23,15 @@ impl Departures {
     pub(super) fn new(grace: Duration) -> Self {
         Self { grace, due: BTreeSet::new() }
     }
+
+    pub(super) fn grace(&self) -> Duration {
+        self.grace
+    }
+}
+
+/// When somebody is gone who is not back until then, in milliseconds since 1970.
+pub(super) fn until_ms(grace: Duration) -> u64 {
+    now_ms().saturating_add(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl<O: Outbox> Hub<O> {
@@ -36,8 +45,7 @@ impl<O: Outbox> Hub<O> {
         let leaves_at = Instant::now() + grace;
         if self.rooms[room].members.lose(name, leaves_at) {
             self.departures.due.insert((leaves_at, room, name.clone()));
-            let until_ms = now_ms().saturating_add(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
-            let noted = self.writer.note_departure(self.rooms[room].id, name, until_ms);
+            let noted = self.writer.note_departure(self.rooms[room].id, name, until_ms(grace));
             warn_if_lost(noted);
         }
     }
@@ -58,15 +66,17 @@ impl<O: Outbox> Hub<O> {
         warn_if_lost(forgotten);
     }
 
-    /// When the next one leaves.
+    /// When the next one leaves a room, or is gone.
     pub(super) fn next_departure(&self) -> Option<Instant> {
-        self.departures.due.first().map(|(at, ..)| *at)
+        let from_room = self.departures.due.first().map(|(at, ..)| *at);
+        from_room.into_iter().chain(self.lingering.next()).min()
     }
 
-    /// Tells rooms of those whose moment has come.
+    /// Tells rooms, and those who know somebody, of those whose moment has come.
     pub(super) async fn say_goodbye(&mut self, now: Instant) {
+        let people = self.let_go(now);
         let mut gone = Vec::new();
-        while self.next_departure().is_some_and(|at| at <= now)
+        while self.departures.due.first().is_some_and(|(at, ..)| *at <= now)
             && let Some((_, room, name)) = self.departures.due.pop_first()
         {
             if self.rooms[room].members.expire(&name, now) {
@@ -75,13 +85,16 @@ impl<O: Outbox> Hub<O> {
                 gone.push((self.rooms[room].id, name));
             }
         }
-        if gone.is_empty() {
+        if gone.is_empty() && people.is_empty() {
             return;
         }
         // First they are told: if this process dies in between, the next one tells them again.
         self.settle().await;
         for (room, name) in gone {
             warn_if_lost(self.writer.forget_departure(room, &name));
+        }
+        for person in people {
+            self.forget_lingering(person);
         }
         self.settle().await;
     }
@@ -90,11 +103,14 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn recall_departures(&mut self, is_empty: bool) -> Result<(), StoreError> {
         let (now, now_ms) = (Instant::now(), now_ms());
         for (room_id, name, until_ms) in self.writer.departures()? {
+            let left = Duration::from_millis(until_ms.saturating_sub(now_ms)).min(self.departures.grace);
+            if room_id == NO_ROOM {
+                self.recall_person(&name, (now + left, until_ms), is_empty);
+                continue;
+            }
             let room = self.rooms.with_id(room_id);
             match room.filter(|room| !is_empty && !self.rooms[*room].members.contains(&name)) {
                 Some(room) => {
-                    let left =
-                        Duration::from_millis(until_ms.saturating_sub(now_ms)).min(self.departures.grace);
                     let name: Arc<str> = name.into();
                     if self.rooms[room].members.lose(&name, now + left) {
                         self.departures.due.insert((now + left, room, name));
@@ -108,7 +124,7 @@ impl<O: Outbox> Hub<O> {
 }
 
 /// Without the record it would not be told of if this process died: no more than that.
-fn warn_if_lost(result: Result<(), StoreError>) {
+pub(super) fn warn_if_lost(result: Result<(), StoreError>) {
     if let Err(error) = result {
         tracing::warn!(%error, "it was not noted who is about to leave");
     }

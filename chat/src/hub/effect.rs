@@ -24,13 +24,14 @@ use crate::store::{StoreError, StoredChange, Viewer};
 #[derive(Debug)]
 pub(super) enum Effect {
     Send(Outgoing),
-    /// Tells of something in the transaction: of what is not stored nobody is told.
+    /// Tells of something in the transaction; dropped if that is not stored.
     WhenStored(Outgoing),
     /// The answer to whoever has asked for it, or an error.
     Answer {
         conn: ConnectionId,
         id: Option<String>,
-        room: Arc<str>,
+        /// That it is about.
+        room: Option<Arc<str>>,
         frame: String,
     },
     /// A message of the transaction: to its room, or an error to its sender.
@@ -101,9 +102,9 @@ pub(super) struct View {
     /// How far it had come at that moment: what comes after it is delivered.
     pub(super) position: Position,
     pub(super) members: MemberList,
-    /// What is told to nobody else.
+    /// Told to this person alone.
     pub(super) place: Place,
-    /// By what is in the open transaction: if that is not stored, nobody has come in.
+    /// That they came in is part of the open transaction: if that is not stored, they have not.
     pub(super) is_recorded: bool,
 }
 
@@ -116,7 +117,7 @@ impl<O: Outbox> Hub<O> {
             Effect::WhenStored(_) => {}
             Effect::Answer { conn, frame, .. } if stored => self.answer(conn, frame).await,
             Effect::Answer { conn, id, room, .. } => {
-                self.answer(conn, not_stored(id, &room)).await;
+                self.answer(conn, unanswered(id, room.as_deref())).await;
             }
             Effect::Deliver(delivery) if stored => self.deliver(delivery).await,
             Effect::Deliver(Delivery { conn, id, room, .. }) => {
@@ -294,7 +295,12 @@ fn stored_of(position: Position, room: &Room) -> Position {
 }
 
 fn not_stored(id: Option<String>, room: &str) -> String {
-    Refusal::internal().id(id).room(room).to_json()
+    unanswered(id, Some(room))
+}
+
+fn unanswered(id: Option<String>, room: Option<&str>) -> String {
+    let refusal = Refusal::internal().id(id);
+    room.map_or(refusal.clone(), |room| refusal.room(room)).to_json()
 }
 
 /// The frame, or the error that takes its place.

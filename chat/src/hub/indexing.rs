@@ -10,7 +10,7 @@ use crate::store::Writer;
 /// After an error: the disk may be full.
 const AFTER_ERROR: Duration = Duration::from_secs(60);
 
-/// When some more are due; None: all are there.
+/// `due`: when to put some more into it; None: all messages are there.
 #[derive(Debug)]
 pub(super) struct Indexing {
     due: Option<Instant>,
@@ -25,7 +25,7 @@ impl Indexing {
         self.due
     }
 
-    /// Puts some more into it if it is time; no transaction may be open. However much else there is to do, it is its turn now and then.
+    /// Puts some more into it if it is time to; no transaction may be open. Called after every batch, so that it goes on however busy the hub is.
     pub(super) fn go_on(&mut self, writer: &mut Writer) {
         let began = Instant::now();
         if self.due.is_none_or(|due| began < due) {

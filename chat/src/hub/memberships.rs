@@ -1,6 +1,5 @@
-//! The memberships of those who have a connection, as the database has them; who of a room's members that is; and which of their
-//! connections are not in the room, and are told of its messages in another way. So nobody is looked up for each message. Bounded
-//! by the connections, and by what one person can be a member of.
+//! What the database knows of memberships, kept in memory for the people who have a connection, so that no message needs a look-up.
+//! It is bounded by the number of connections, and by how many rooms one person can be a member of.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,8 +11,11 @@ use crate::store::Membership;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Memberships {
+    /// By person: what they are a member of.
     of: HashMap<i64, HashMap<RoomIndex, Membership>>,
+    /// By room: its members who have a connection.
     here: HashMap<RoomIndex, BTreeSet<i64>>,
+    /// By room: connections of members that are not in the room, and are told of its messages by `activity`.
     elsewhere: HashMap<RoomIndex, BTreeSet<ConnectionId>>,
 }
 
@@ -63,7 +65,7 @@ impl Memberships {
         self.of.keys().copied().collect()
     }
 
-    /// Of somebody who is not here nothing is kept.
+    /// Does nothing for people without a connection.
     pub(super) fn put(&mut self, person: i64, room: RoomIndex, membership: Membership) {
         if let Some(rooms) = self.of.get_mut(&person) {
             rooms.insert(room, membership);
@@ -78,7 +80,7 @@ impl Memberships {
         take(&mut self.here, room, &person);
     }
 
-    /// Whether a connection of a member is not in the room.
+    /// `is_elsewhere`: the connection is a member's, and not in the room.
     pub(super) fn note_elsewhere(&mut self, room: RoomIndex, conn: ConnectionId, is_elsewhere: bool) {
         if is_elsewhere {
             self.elsewhere.entry(room).or_default().insert(conn);
@@ -93,7 +95,7 @@ impl Memberships {
     }
 }
 
-/// Takes one out of a set, and the set away if it was the last.
+/// Removes one from the set of a room, and the set itself if it is empty then.
 fn take<T: Ord>(sets: &mut HashMap<RoomIndex, BTreeSet<T>>, room: RoomIndex, one: &T) {
     if let Some(set) = sets.get_mut(&room) {
         set.remove(one);

@@ -32,7 +32,7 @@ impl<O: Outbox> Hub<O> {
             Names::new()
         } else {
             let members = self.writer.members(id, MENTIONABLE_MAX).map_err(unreadable)?;
-            members.into_iter().map(|member| (fold(&member.name), member.id)).collect()
+            members.into_iter().map(|(member, _)| (fold(&member.name), member.id)).collect()
         };
         let may_call_all =
             !self.is_large(room) && !is_crowded || author.is_some_and(|author| self.may_manage(author, room));

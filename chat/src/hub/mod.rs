@@ -17,6 +17,7 @@ mod calls;
 mod conversations;
 mod departures;
 mod effect;
+mod forgetting;
 mod indexing;
 mod memberships;
 mod mentions;
@@ -30,8 +31,10 @@ mod rebuild;
 mod refuse;
 mod requests;
 mod sender;
+mod whereabouts;
 mod wire;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -47,16 +50,18 @@ use again::LateCopies;
 use attempts::Attempts;
 use departures::Departures;
 use effect::Effect;
+use forgetting::Forgetting;
 use memberships::Memberships;
 use moves::Move;
 use outbox::Outbox;
 use pace::Pace;
 pub(crate) use pace::bucket_of;
 use people::People;
-pub(crate) use presences::Presence;
 use presences::Presences;
+pub(crate) use presences::{Presence, Whereabouts};
 pub(crate) use process::run;
 pub(crate) use sender::{HUB, HubSender};
+use whereabouts::Lingering;
 
 /// Something that a connection did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +110,14 @@ pub(crate) struct Hub<O> {
     /// How far it has published what is stored.
     progress: Progress,
     attempts: Attempts,
-    presences: Presences,
+    /// By name, for rooms.
+    presences: Presences<Arc<str>>,
+    /// People with a session, by number.
+    persons: Presences<i64>,
+    lingering: Lingering,
     departures: Departures,
     late_copies: LateCopies,
+    forgetting: Forgetting,
     are_guests_allowed: bool,
     /// By what is in the open transaction.
     moves: Vec<Move>,
@@ -136,8 +146,11 @@ impl<O: Outbox> Hub<O> {
             progress: Progress::default(),
             attempts,
             presences: Presences::default(),
+            persons: Presences::default(),
+            lingering: Lingering::default(),
             departures: Departures::new(leave_grace),
             late_copies: LateCopies::default(),
+            forgetting: Forgetting::new(),
             are_guests_allowed,
             moves: Vec::new(),
             effects: Vec::new(),
@@ -177,6 +190,7 @@ impl<O: Outbox> Hub<O> {
                     tracing::error!(%error, "messages were not stored; their senders are told");
                     self.rooms.roll_back();
                     self.look_up_all();
+                    self.recall_order();
                 }
             }
             committed.is_ok()

@@ -1,5 +1,8 @@
-//! Who goes in and out of rooms by what is in the open transaction. If that is not stored they have not gone: neither the hub nor
-//! the server, which is told afterwards, has them where they are not.
+//! What happens to connections because of something in the open transaction: they go in or out of rooms, or are called by another
+//! name. If that is not stored, it has not happened: the hub undoes it ([`Hub::move_back`]), and the server, which is told after the
+//! commit, never hears of it ([`Hub::once_stored`]).
+
+use std::sync::Arc;
 
 use switchboard::ConnectionId;
 
@@ -7,60 +10,112 @@ use super::Hub;
 use super::effect::Effect;
 use super::outbox::{Outbox, Outgoing};
 use super::people::Person;
+use crate::presence::Entry;
 use crate::rooms::RoomIndex;
 
-/// A connection has gone in or out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Move {
-    pub(super) conn: ConnectionId,
-    pub(super) room: RoomIndex,
-    pub(super) way: Way,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+/// One step to undo.
+#[derive(Clone, Debug)]
+pub(super) enum Move {
     In {
-        /// The room believes that somebody of this name has been there already.
+        conn: ConnectionId,
+        room: RoomIndex,
+        /// Somebody of this name was in the room already, so that the room was not told of another member.
         was_there: bool,
     },
-    Out,
+    Out {
+        conn: ConnectionId,
+        room: RoomIndex,
+    },
+    /// The connection has been called by the new name of its person.
+    Called {
+        conn: ConnectionId,
+        before: Arc<str>,
+        /// The connection had no name yet; `before` is the person's.
+        is_first: bool,
+    },
 }
 
 impl<O: Outbox> Hub<O> {
-    /// What has come to the effects since there were so many of them is carried out only if the open transaction is stored. The
-    /// answers say by themselves whether it is.
+    /// The effects from this index on are carried out only if the open transaction is stored. Pushes are left as they are: they
+    /// answer whoever has asked.
     pub(super) fn once_stored(&mut self, from: usize) {
+        self.these_once_stored(from, |outgoing| !matches!(outgoing, Outgoing::Push { .. }));
+    }
+
+    /// The same for pushes, too: whoever has asked is answered by an [`Effect::Answer`].
+    pub(super) fn all_once_stored(&mut self, from: usize) {
+        self.these_once_stored(from, |_| true);
+    }
+
+    fn these_once_stored(&mut self, from: usize, which: impl Fn(&Outgoing) -> bool) {
         for effect in self.effects.iter_mut().skip(from) {
             if let Effect::Send(outgoing) = effect
-                && !matches!(outgoing, Outgoing::Push { .. })
+                && which(outgoing)
             {
                 *effect = Effect::WhenStored(outgoing.clone());
             }
         }
     }
 
-    /// What was in the open transaction is not stored: they are where they were.
+    /// The open transaction was not stored: all connections are put back where they were, under the names that they had.
     pub(super) fn move_back(&mut self) {
-        for Move { conn, room, way } in std::mem::take(&mut self.moves).into_iter().rev() {
-            let may_be_there = self.may_read(self.people.get(conn).and_then(Person::number), room);
-            let Some(person) = self.people.get_mut(conn) else { continue };
-            let Some(name) = person.name.clone() else { continue };
-            let at = person.rooms.iter().position(|joined| *joined == room);
-            match (way, at) {
-                (Way::In { was_there }, Some(at)) => {
-                    person.rooms.swap_remove(at);
-                    if was_there {
-                        self.lose(room, &name);
-                    } else {
-                        self.rooms[room].members.leave(&name);
-                    }
-                }
-                (Way::Out, None) if may_be_there => {
-                    person.rooms.push(room);
-                    self.rooms[room].members.enter(&name);
-                }
-                _ => {}
+        for step in std::mem::take(&mut self.moves).into_iter().rev() {
+            match step {
+                Move::In { conn, room, was_there } => self.take_out(conn, room, was_there),
+                Move::Out { conn, room } => self.put_back(conn, room),
+                Move::Called { conn, before, is_first } => self.call_back(conn, &before, is_first),
             }
+        }
+    }
+
+    fn take_out(&mut self, conn: ConnectionId, room: RoomIndex, was_there: bool) {
+        let Some(person) = self.people.get_mut(conn) else { return };
+        let Some(name) = person.name.clone() else { return };
+        let Some(at) = person.rooms.iter().position(|joined| *joined == room) else { return };
+        person.rooms.swap_remove(at);
+        if was_there {
+            self.lose(room, &name);
+        } else {
+            self.rooms[room].members.leave(&name);
+        }
+    }
+
+    fn put_back(&mut self, conn: ConnectionId, room: RoomIndex) {
+        let may_be_there = self.may_read(self.people.get(conn).and_then(Person::number), room);
+        let Some(person) = self.people.get_mut(conn) else { return };
+        let Some(name) = person.name.clone() else { return };
+        if may_be_there && !person.rooms.contains(&room) {
+            person.rooms.push(room);
+            self.rooms[room].members.enter(&name);
+        }
+    }
+
+    /// Nobody was told of the new name, so nobody is told that it is gone; only of a connection that is new to its rooms they are
+    /// told now.
+    fn call_back(&mut self, conn: ConnectionId, before: &Arc<str>, is_first: bool) {
+        let Some(name) = self.people.call(conn, before) else { return };
+        let Some(person) = self.people.get(conn) else { return };
+        let number = person.number().filter(|_| is_first);
+        let (is_away, since_ms, rooms) = (person.is_away, person.since_ms, person.rooms.clone());
+        self.presences.depart(&name, is_away, since_ms);
+        self.presences.forget(&name);
+        self.presences.arrive(before, is_away, since_ms);
+        for room in rooms {
+            self.rooms[room].members.leave(&name);
+            if is_first {
+                self.enter(room, before, conn);
+            } else if let Entry::Back(leaves_at) = self.rooms[room].members.enter(before) {
+                self.stay(room, before, leaves_at);
+            }
+        }
+        // That they are there was to be told when it is stored.
+        if let Some(number) = number {
+            self.tell_whereabouts(number);
+        }
+        // Other requests of the batch may have sent a session with the new name.
+        if let Some(person) = self.people.get(conn) {
+            let session = person.session(&self.rooms).encode();
+            self.effects.push(Effect::Send(Outgoing::Session { conn, session }));
         }
     }
 }

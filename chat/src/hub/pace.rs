@@ -30,9 +30,10 @@ enum Kind {
     Read,
     Typing,
     Begin,
+    Insist,
 }
 
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 impl Kind {
     fn of(request: &Request) -> Self {
@@ -44,7 +45,7 @@ impl Kind {
             Request::Join { .. } | Request::Leave { .. } | Request::Resume { .. } => Self::Join,
             Request::Create { .. } => Self::Create,
             Request::Away { .. } => Self::Away,
-            Request::Moderate { .. } | Request::Guests { .. } => Self::Look,
+            Request::Moderate { .. } | Request::Guests { .. } | Request::Order(_) => Self::Look,
             Request::Rooms => Self::List,
             Request::Who { .. } | Request::History { .. } | Request::Search(_) => Self::Look,
             Request::Conversation(request) => Self::of_conversation(request),
@@ -82,6 +83,7 @@ impl Kind {
             Self::Read => (pace::READS, Some(pace::READS_OF_ADDRESS)),
             Self::Typing => (pace::TYPING, Some(pace::TYPING_OF_ADDRESS)),
             Self::Begin => (pace::BEGINNINGS, Some(pace::BEGINNINGS_OF_ADDRESS)),
+            Self::Insist => (pace::INVITATIONS, Some(pace::INVITATIONS_OF_ADDRESS)),
         }
     }
 
@@ -100,6 +102,7 @@ impl Kind {
             Self::Read => "reading",
             Self::Typing => "typing",
             Self::Begin => "beginning conversations",
+            Self::Insist => "inviting people who have not looked at other invitations",
         }
     }
 }
@@ -113,7 +116,7 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// How long a message has to wait that would have to wait so long for a token.
+    /// How long a message has to wait in all if it has to wait so long for a token.
     fn keep_order(&mut self, wait: Duration, now: Instant) -> Duration {
         let silence = self.silent_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         if wait.is_zero() || !silence.is_zero() {
@@ -167,7 +170,7 @@ impl Pace {
         self.admit_kind(Kind::of(request), count, connection, address, now)
     }
 
-    /// The same for a conversation that has not been there: nothing removes it.
+    /// The same for a new conversation, which will stay for ever.
     pub(super) fn admit_beginning(
         &mut self,
         connection: &mut Buckets,
@@ -175,6 +178,16 @@ impl Pace {
         now: Instant,
     ) -> Result<(), Refusal> {
         self.admit_kind(Kind::Begin, 1, connection, address, now)
+    }
+
+    /// The same for an invitation of somebody who has not looked at another one.
+    pub(super) fn admit_insistence(
+        &mut self,
+        connection: &mut Buckets,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.admit_kind(Kind::Insist, 1, connection, address, now)
     }
 
     fn admit_kind(

@@ -50,7 +50,8 @@ pub(crate) async fn run(
     let mut indexing = Indexing::new();
     loop {
         let receiving = process.recv_many(&mut messages, if is_careful { 1 } else { BATCH_REQUESTS_MAX });
-        let received = match hub.next_departure().into_iter().chain(indexing.due()).min() {
+        let due = hub.next_departure().into_iter().chain(indexing.due()).chain([hub.forgets_at()]).min();
+        let received = match due {
             Some(at) => timeout_at(at, receiving).await,
             None => Ok(receiving.await),
         };
@@ -61,30 +62,36 @@ pub(crate) async fn run(
             Err(_) => {
                 hub.say_goodbye(Instant::now()).await;
                 indexing.go_on(&mut hub.writer);
+                hub.forget_rooms(Instant::now()).await;
                 continue;
             }
         }
         is_careful = messages.iter().any(|message| message.attempt() > REQUEST_ATTEMPTS_TOGETHER_MAX);
-        let mut batch = Vec::with_capacity(messages.len());
-        hub.begin_batch();
-        for message in messages.drain(..) {
-            if is_call(message.body()) {
-                // In its turn, and by itself.
-                hub.handle(std::mem::take(&mut batch)).await;
-                answer(&mut hub, &message).await;
-                continue;
-            }
-            match read(&message) {
-                Ok(command) => batch.push(command),
-                Err(unreadable) => hub.refuse(unreadable).await,
-            }
-        }
-        hub.handle(batch).await;
+        carry_out(&mut hub, messages.drain(..)).await;
         hub.say_goodbye(Instant::now()).await;
         indexing.go_on(&mut hub.writer);
+        hub.forget_rooms(Instant::now()).await;
     }
     hub.close()?;
     Ok(())
+}
+
+/// Carries out messages in their order: what clients have asked for together, each call of a worker by itself.
+async fn carry_out(hub: &mut Hub<ToClients>, messages: impl ExactSizeIterator<Item = PipeMessage>) {
+    let mut batch = Vec::with_capacity(messages.len());
+    hub.begin_batch();
+    for message in messages {
+        if is_call(message.body()) {
+            hub.handle(std::mem::take(&mut batch)).await;
+            answer(hub, &message).await;
+            continue;
+        }
+        match read(&message) {
+            Ok(command) => batch.push(command),
+            Err(unreadable) => hub.refuse(unreadable).await,
+        }
+    }
+    hub.handle(batch).await;
 }
 
 /// The right to write to the database. A server that was killed leaves its hub behind for some moments.

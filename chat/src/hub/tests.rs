@@ -16,9 +16,12 @@ mod changes;
 mod conversations;
 mod departures;
 mod folding;
+mod forgetting;
 mod imitation;
+mod invitations;
 mod lists;
 mod messages;
+mod orders;
 mod paces;
 mod presence;
 mod repeats;
@@ -27,6 +30,7 @@ mod standing;
 mod successor;
 mod unread;
 mod unstored;
+mod whereabouts;
 
 /// Stands in for the library: knows what it keeps for each connection, and what each was sent.
 #[derive(Clone, Default)]

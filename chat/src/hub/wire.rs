@@ -7,6 +7,7 @@
 //! ```
 
 mod conversation;
+mod order;
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -27,10 +28,10 @@ const VERSION: u8 = 1;
 const FLAG_ASKED: u8 = 1;
 /// The worker was not the first to be given the event.
 const FLAG_REPEATED: u8 = 2;
-/// A number that was left out; no client can ask for as much.
+/// Stands for a number that was left out; no client can send one so large.
 const NO_POSITION: u64 = u64::MAX;
 
-// A room's key that is too long to be one is still that after it was cut.
+// A key that is too long for any room is cut, but stays too long for any room.
 const _: () = assert!(ROOM_BYTES_MAX + 4 <= u8::MAX as usize);
 
 mod kind {
@@ -67,6 +68,7 @@ mod kind {
             || (AWAY..=MODERATE).contains(&kind)
             || (SEARCH..=HISTORY_AT).contains(&kind)
             || super::conversation::is_known(kind)
+            || super::order::is_known(kind)
     }
 }
 
@@ -114,7 +116,7 @@ impl Command {
             kind if !kind::is_known(kind) => return Err(foreign(id)),
             kind => {
                 let request = request(kind, &mut input).ok_or(Unreadable::Broken)?;
-                let fingerprint = fingerprint(id.as_deref(), kind_and_fields);
+                let fingerprint = fingerprint(id.as_deref(), order::as_asked(kind, kind_and_fields));
                 What::Asked { envelope: Envelope { id, request }, fingerprint }
             }
         };
@@ -190,6 +192,7 @@ fn put_request(out: &mut Output, request: &Request) {
         }
         Request::Rooms => out.byte(kind::ROOMS),
         Request::Conversation(request) => conversation::put(out, request),
+        Request::Order(request) => order::put(out, request),
         Request::Guests { are_allowed } => {
             out.byte(kind::GUESTS);
             out.byte(u8::from(*are_allowed));
@@ -281,27 +284,29 @@ fn request(kind: u8, input: &mut Input<'_>) -> Option<Request> {
         }
         kind::AWAY => Request::Away { is_away: input.byte()? != 0 },
         kind::ROOMS => Request::Rooms,
-        kind::HISTORY | kind::HISTORY_AFTER | kind::HISTORY_AT => {
-            let (room, number) = (text()?, input.number()?);
-            let place = match kind {
-                kind::HISTORY => PagePosition::Before(number),
-                kind::HISTORY_AFTER => PagePosition::After(number),
-                _ => PagePosition::At(number),
-            };
-            Request::History { room, place, limit: usize::try_from(input.number()?).ok()? }
-        }
+        kind::HISTORY => history(input, PagePosition::Before)?,
+        kind::HISTORY_AFTER => history(input, PagePosition::After)?,
+        kind::HISTORY_AT => history(input, PagePosition::At)?,
         kind::SEARCH => Request::Search(Box::<Search>::default()),
-        kind::RESUME | kind::RESUME_CHANGES => {
-            let count = input.byte()?;
-            let room = |_| {
-                let (room, seq) = (input.short_text()?.to_owned(), input.number()?);
-                let change = if kind == kind::RESUME { NO_POSITION } else { input.number()? };
-                Some((room, Known { seq, change: Some(change).filter(|change| *change != NO_POSITION) }))
-            };
-            Request::Resume { rooms: (0..count).map(room).collect::<Option<_>>()? }
-        }
+        kind::RESUME | kind::RESUME_CHANGES => Request::Resume { rooms: resumed(kind, input)? },
+        kind if order::is_known(kind) => return order::take(kind, input).map(Request::Order),
         kind => return conversation::take(kind, input),
     })
+}
+
+fn history(input: &mut Input<'_>, place: fn(u64) -> PagePosition) -> Option<Request> {
+    let (room, number) = (input.short_text()?.to_owned(), input.number()?);
+    Some(Request::History { room, place: place(number), limit: usize::try_from(input.number()?).ok()? })
+}
+
+fn resumed(kind: u8, input: &mut Input<'_>) -> Option<Vec<(String, Known)>> {
+    let count = input.byte()?;
+    let room = |_| {
+        let (room, seq) = (input.short_text()?.to_owned(), input.number()?);
+        let change = if kind == kind::RESUME { NO_POSITION } else { input.number()? };
+        Some((room, Known { seq, change: Some(change).filter(|change| *change != NO_POSITION) }))
+    };
+    (0..count).map(room).collect()
 }
 
 fn long_text(input: &mut Input<'_>) -> Option<String> {
@@ -345,6 +350,11 @@ mod tests {
             r#"{"type":"quiet","room":"tea","on":true}"#.to_owned(),
             r#"{"type":"typing","room":"tea"}"#.to_owned(),
             r#"{"type":"members","room":"tea"}"#.to_owned(),
+            r#"{"type":"rename_person","name":"Bob","to":"Bobby"}"#.to_owned(),
+            r#"{"type":"rename_person","person":9,"to":"李雷"}"#.to_owned(),
+            r#"{"type":"invitation","days":3,"uses":1000,"id":"i"}"#.to_owned(),
+            r#"{"type":"invitations"}"#.to_owned(),
+            r#"{"type":"revoke","number":3}"#.to_owned(),
         ];
         let asked = frames.iter().map(|frame| {
             let envelope = Envelope::parse(frame).expect(frame);
@@ -400,6 +410,9 @@ mod tests {
         };
         let hi = r#"{"type":"message","text":"hi","id":"1"}"#;
         assert_eq!(fingerprint(hi, 1), fingerprint(hi, 2), "whoever sent it");
+        let invitation = r#"{"type":"invitation","uses":3}"#;
+        assert_eq!(fingerprint(invitation, 1), fingerprint(invitation, 1), "whatever its token is");
+        assert_ne!(fingerprint(invitation, 1), fingerprint(r#"{"type":"invitation","uses":4}"#, 1));
         for other in
             [r#"{"type":"message","text":"ho","id":"1"}"#, r#"{"type":"message","text":"hi","id":"2"}"#]
         {

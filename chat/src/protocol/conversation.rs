@@ -1,8 +1,8 @@
 //! Conversations as frames tell of them: rooms with all that somebody has to do with them, and what happens to memberships.
 
-use super::event::presence_name;
+use super::event::{Page, presence_name};
 use super::json::{self, Object};
-use crate::hub::Presence;
+use crate::hub::Whereabouts;
 
 /// Who may know of a room, and be in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl Kind {
         }
     }
 
-    /// What is none of them nobody is to see.
+    /// An unknown kind is taken for one that nobody may see.
     pub(crate) fn from_number(number: i64) -> Self {
         match number {
             0 => Self::Public,
@@ -52,6 +52,33 @@ pub(crate) struct Someone {
     pub(crate) name: String,
 }
 
+/// A person in a list of those who belong to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) person: Someone,
+    /// None: it is whoever is told, or a worker tells, which does not know.
+    pub(crate) whereabouts: Option<Whereabouts>,
+}
+
+impl Member {
+    fn to_json(&self) -> String {
+        self.whereabouts.iter().fold(self.person.open(), |out, whereabouts| whereabouts.write(out)).finish()
+    }
+}
+
+impl Whereabouts {
+    /// As a part of what is said of somebody.
+    fn write(self, out: Object) -> Object {
+        match self {
+            Self::Here(presence) => {
+                out.string("presence", presence_name(presence)).number("since", presence.since_ms)
+            }
+            Self::Gone { seen_ms: Some(seen_ms) } => out.number("seen_ms", seen_ms),
+            Self::Gone { seen_ms: None } => out,
+        }
+    }
+}
+
 impl Someone {
     fn open(&self) -> Object {
         Object::nested().number("id", self.id.cast_unsigned()).string("name", &self.name)
@@ -67,9 +94,9 @@ impl Someone {
 pub(crate) struct Reading {
     /// Up to this message.
     pub(crate) read: u64,
-    /// So many come after it,
+    /// How many messages come after it.
     pub(crate) unread: u64,
-    /// and so many of them mention whoever reads.
+    /// How many of those mention the reader.
     pub(crate) mentions: u64,
 }
 
@@ -80,7 +107,7 @@ impl Reading {
     }
 }
 
-/// What somebody has to do with a room.
+/// A room from the point of view of one connection and its person.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Standing {
     /// Is the connection in it?
@@ -98,15 +125,15 @@ pub(crate) struct RoomSummary<'a> {
     pub(crate) title: &'a str,
     pub(crate) seq: u64,
     pub(crate) change: u64,
-    /// Names that are there.
-    pub(crate) members: usize,
+    /// Names that are there; None: whoever tells of it does not know.
+    pub(crate) members: Option<usize>,
     pub(crate) kind: Kind,
     pub(crate) topic: &'a str,
     pub(crate) is_archived: bool,
-    /// None: it is told to many.
+    /// None: the frame goes to many, and has nothing that differs between them.
     pub(crate) standing: Option<Standing>,
     /// Of a direct one.
-    pub(crate) people: Vec<Someone>,
+    pub(crate) people: Vec<Member>,
 }
 
 impl RoomSummary<'_> {
@@ -121,38 +148,30 @@ impl RoomSummary<'_> {
     }
 
     fn write(&self, out: Object) -> Object {
-        let mut out = out
-            .string("room", self.room)
-            .string("title", self.title)
-            .number("seq", self.seq)
-            .number("members", self.members as u64);
+        let mut out = out.string("room", self.room).string("title", self.title).number("seq", self.seq);
+        if let Some(members) = self.members {
+            out = out.number("members", members as u64);
+        }
         if let Some(standing) = &self.standing {
             out = out.boolean("joined", standing.joined);
         }
         out = out
             .number("change", self.change)
             .optional("kind", self.kind.name())
-            .optional("topic", Some(self.topic).filter(|topic| !topic.is_empty()));
-        if self.is_archived {
-            out = out.boolean("archived", true);
-        }
+            .optional("topic", Some(self.topic).filter(|topic| !topic.is_empty()))
+            .flag("archived", self.is_archived);
         if let Some(Standing { reading, is_muted, may_manage, .. }) = self.standing {
             if let Some(reading) = reading {
                 out = reading.write(out);
             }
-            if is_muted {
-                out = out.boolean("muted", true);
-            }
-            if may_manage {
-                out = out.boolean("manage", true);
-            }
+            out = out.flag("muted", is_muted).flag("manage", may_manage);
         }
         if self.kind == Kind::Direct { out.raw("people", &people(&self.people)) } else { out }
     }
 }
 
-fn people(people: &[Someone]) -> String {
-    json::array(people.iter().map(Someone::to_json))
+fn people(people: &[Member]) -> String {
+    json::array(people.iter().map(Member::to_json))
 }
 
 /// What the answers to `join` and `resume` say to members, beside what they say to all.
@@ -175,6 +194,12 @@ impl Place {
         };
         out.raw("reads", &json::array(reads.iter().map(read)))
     }
+}
+
+/// The end of a room for whoever is not connected yet, as a part of what they are told of themselves.
+pub(crate) fn arrival(room: &RoomSummary<'_>, page: &Page, place: &Place) -> String {
+    let out = room.write(Object::nested()).raw("messages", &json::array(&page.messages));
+    place.write(out.boolean("more", page.more)).finish()
 }
 
 pub(crate) fn created(id: Option<&str>, room: &str, title: &str, kind: Kind) -> String {
@@ -205,13 +230,13 @@ fn about(kind: &str, id: Option<&str>, room: &str, person: &Someone) -> String {
     Object::of_type(kind).optional("id", id).string("room", room).raw("person", &person.to_json()).finish()
 }
 
-/// To a private room: somebody is a member now, or is none any more. `by`: whoever has seen to it.
-pub(crate) fn membership(room: &str, person: &Someone, is_member: bool, by: &str) -> String {
+/// To a private room: somebody has become a member, or is no longer one. `by`: whoever has invited or removed them.
+pub(crate) fn membership(room: &str, person: &Someone, is_member: bool, by: Option<&str>) -> String {
     Object::of_type("membership")
         .string("room", room)
         .raw("person", &person.to_json())
         .boolean("member", is_member)
-        .string("by", by)
+        .optional("by", by)
         .finish()
 }
 
@@ -245,16 +270,27 @@ pub(crate) fn quiet(id: Option<&str>, room: &str, on: bool) -> String {
 }
 
 pub(crate) fn typing(room: &str, from: &str, person: Option<i64>) -> String {
-    let out = Object::of_type("typing").string("room", room).string("from", from);
-    match person {
-        Some(person) => out.number("person", person.cast_unsigned()).finish(),
-        None => out.finish(),
-    }
+    Object::of_type("typing")
+        .string("room", room)
+        .string("from", from)
+        .optional_number("person", person.map(i64::cast_unsigned))
+        .finish()
 }
 
-/// One of the members of a room. `presence`: of those who have a connection.
-pub(crate) fn member(person: &Someone, presence: Option<Presence>) -> String {
-    person.open().optional("presence", presence.map(presence_name)).finish()
+/// One of the members of a room.
+pub(crate) fn member(person: Someone, whereabouts: Whereabouts) -> String {
+    Member { person, whereabouts: Some(whereabouts) }.to_json()
+}
+
+/// To those who share a direct conversation with somebody who has come, is away, is back, or is gone.
+pub(crate) fn presence(person: &Someone, whereabouts: Whereabouts) -> String {
+    let out =
+        Object::of_type("presence").number("person", person.id.cast_unsigned()).string("name", &person.name);
+    let out = match whereabouts {
+        Whereabouts::Here(_) => out,
+        Whereabouts::Gone { .. } => out.string("presence", "offline"),
+    };
+    whereabouts.write(out).finish()
 }
 
 pub(crate) fn members(id: Option<&str>, room: &str, members: impl IntoIterator<Item = String>) -> String {
@@ -279,18 +315,15 @@ pub(crate) struct Activity<'a> {
 }
 
 impl Activity<'_> {
-    /// To connections of a member who has read so far.
+    /// The frame for the connections of a member who has read so far.
     pub(crate) fn to_json(self, reading: Reading) -> String {
-        let out = Object::of_type("activity")
+        Object::of_type("activity")
             .string("room", self.room)
             .number("seq", self.seq)
             .number("change", self.change)
-            .string("from", self.from);
-        let out = match self.person {
-            Some(person) => out.number("person", person.cast_unsigned()),
-            None => out,
-        };
-        out.number("ts", self.ts)
+            .string("from", self.from)
+            .optional_number("person", self.person.map(i64::cast_unsigned))
+            .number("ts", self.ts)
             .number("unread", reading.unread)
             .number("mentions", reading.mentions)
             .string("data", self.quote)
@@ -301,6 +334,7 @@ impl Activity<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::Presence;
 
     fn summary() -> RoomSummary<'static> {
         RoomSummary {
@@ -308,7 +342,7 @@ mod tests {
             title: "Tea",
             seq: 41,
             change: 12,
-            members: 3,
+            members: Some(3),
             kind: Kind::Public,
             topic: "",
             is_archived: false,
@@ -350,7 +384,31 @@ mod tests {
             )
         );
         let ann = Someone { id: 7, name: "Ann".into() };
-        let direct = RoomSummary { kind: Kind::Direct, people: vec![ann], ..summary() };
-        assert!(direct.to_json().ends_with(r#""kind":"direct","people":[{"id":7,"name":"Ann"}]}"#));
+        let bob = Someone { id: 9, name: "Bob".into() };
+        let gone = Some(Whereabouts::Gone { seen_ms: Some(1_763_800_000_000) });
+        let people =
+            vec![Member { person: ann, whereabouts: None }, Member { person: bob, whereabouts: gone }];
+        let direct = RoomSummary { kind: Kind::Direct, people, ..summary() };
+        let end = r#""kind":"direct","people":[{"id":7,"name":"Ann"},{"id":9,"name":"Bob","seen_ms":1763800000000}]}"#;
+        assert!(direct.to_json().ends_with(end), "{}", direct.to_json());
+    }
+
+    #[test]
+    fn somebody_is_here_or_was() {
+        let bob = Someone { id: 9, name: "Bob".into() };
+        let here = Whereabouts::Here(Presence { is_away: true, since_ms: 7 });
+        assert_eq!(
+            presence(&bob, here),
+            r#"{"type":"presence","person":9,"name":"Bob","presence":"away","since":7}"#
+        );
+        assert_eq!(
+            presence(&bob, Whereabouts::Gone { seen_ms: Some(8) }),
+            r#"{"type":"presence","person":9,"name":"Bob","presence":"offline","seen_ms":8}"#
+        );
+        assert_eq!(
+            presence(&bob, Whereabouts::Gone { seen_ms: None }),
+            r#"{"type":"presence","person":9,"name":"Bob","presence":"offline"}"#
+        );
+        assert_eq!(member(bob, here), r#"{"id":9,"name":"Bob","presence":"away","since":7}"#);
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::json::Object;
-use crate::limits::CONNECT_KNOWN_WITHIN_MS;
+use crate::limits::{CONNECT_KNOWN_WITHIN_MS, INVITATIONS_MAX};
 
 /// The codes of the `error` frame. They are part of the protocol: none changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,12 @@ pub(crate) enum Code {
     Muted,
     Banned,
     GuestsClosed,
+    BadInvitation,
+    TooManyInvitations,
+    NoSuchSession,
     Archived,
     RoomFull,
+    UnopenedInvitations,
     Busy,
     Internal,
 }
@@ -82,8 +86,12 @@ impl Code {
             Self::Muted => "muted",
             Self::Banned => "banned",
             Self::GuestsClosed => "guests_closed",
+            Self::BadInvitation => "bad_invitation",
+            Self::TooManyInvitations => "too_many_invitations",
+            Self::NoSuchSession => "no_such_session",
             Self::Archived => "archived",
             Self::RoomFull => "room_full",
+            Self::UnopenedInvitations => "unopened_invitations",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -93,7 +101,8 @@ impl Code {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::WrongPassword | Self::NotSignedIn => 401,
-            Self::Banned | Self::GuestsClosed => 403,
+            Self::Banned | Self::GuestsClosed | Self::BadInvitation => 403,
+            Self::NoSuchSession => 404,
             Self::NameTaken | Self::NameClaimed => 409,
             Self::RateLimited => 429,
             Self::Busy | Self::AccountsFull => 503,
@@ -159,8 +168,27 @@ impl Refusal {
     }
 
     pub(crate) fn guests_closed() -> Self {
-        let sentence = "Guests cannot come in here at present. Sign in to an account.";
+        let sentence =
+            "Guests cannot come in here at present. Sign in to an account, or come by an invitation.";
         Self::new(Code::GuestsClosed, sentence)
+    }
+
+    /// There is none of this token, or it has been used up, or has ended.
+    pub(crate) fn bad_invitation() -> Self {
+        let sentence = "This invitation does not hold: it has ended, was used as often as it could be, or is not whole. Ask for another one, or sign in to an account.";
+        Self::new(Code::BadInvitation, sentence)
+    }
+
+    pub(crate) fn too_many_invitations() -> Self {
+        let sentence = format!("{INVITATIONS_MAX} invitations hold at present. `revoke` one of them first.");
+        Self::new(Code::TooManyInvitations, sentence)
+    }
+
+    /// None of one's own has this number.
+    pub(crate) fn no_such_session() -> Self {
+        let sentence =
+            "None of your sessions has this number; it may have ended already. `GET /sessions` lists them.";
+        Self::new(Code::NoSuchSession, sentence)
     }
 
     pub(crate) fn muted(until_ms: u64) -> Self {
@@ -237,20 +265,15 @@ impl Refusal {
 
     /// The `error` frame.
     pub(crate) fn to_json(&self) -> String {
-        let frame = Object::of_type("error")
+        Object::of_type("error")
             .string("code", self.code.as_str())
             .string("data", &self.sentence)
             .optional("id", self.id.as_deref())
             .optional("room", self.room.as_deref())
-            .optional("name", self.name.as_deref());
-        let frame = match self.until_ms {
-            Some(until) => frame.number("until_ms", until),
-            None => frame,
-        };
-        match self.retry_after_ms {
-            Some(wait) => frame.number("retry_after_ms", wait).finish(),
-            None => frame.finish(),
-        }
+            .optional("name", self.name.as_deref())
+            .optional_number("until_ms", self.until_ms)
+            .optional_number("retry_after_ms", self.retry_after_ms)
+            .finish()
     }
 }
 

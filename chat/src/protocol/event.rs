@@ -3,7 +3,7 @@
 use super::conversation::Place;
 use super::json::{self, Object};
 use super::request::Cursor;
-use crate::account::{Profile, Role};
+use crate::account::{Profile, Role, Stay};
 use crate::hub::Presence;
 use crate::limits::{NAME_CHARS_MAX, PAGE_MESSAGES_MAX, ROOM_CHARS_MAX, TEXT_CHARS_MAX};
 
@@ -93,9 +93,28 @@ pub(crate) fn person(person: &Profile) -> String {
     Object::of_type("person").raw("person", &profile(person)).finish()
 }
 
-/// The body of an HTTP response: who one is.
-pub(crate) fn whoami(person: Option<&Profile>) -> String {
-    Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile)).finish()
+/// The body of an HTTP response: who one is. `room`: the end of the one that was asked for, as JSON.
+pub(crate) fn whoami(person: Option<&Profile>, room: Option<&str>) -> String {
+    let body = Object::nested().raw("person", &person.map_or_else(|| "null".to_owned(), profile));
+    match room {
+        Some(room) => body.raw("room", room).finish(),
+        None => body.finish(),
+    }
+}
+
+/// The body of an HTTP response: one's sessions. `current`: the number of the one that asks.
+pub(crate) fn sessions(current: i64, stays: &[Stay]) -> String {
+    let each = |Stay { number, agent, created_ms, used_ms }: &Stay| {
+        Object::nested()
+            .number("number", number.cast_unsigned())
+            .string("agent", agent)
+            .number("created_ms", *created_ms)
+            .number("used_ms", *used_ms)
+            .boolean("current", *number == current)
+            .finish()
+    };
+    let list: Vec<_> = stays.iter().map(each).collect();
+    Object::nested().raw("sessions", &format!("[{}]", list.join(","))).finish()
 }
 
 /// The answer to a v1 client's `connect`. `person`: who has signed in, or is known as a guest. `rooms` are JSON
@@ -182,10 +201,7 @@ pub(crate) fn history(id: Option<&str>, room: &str, page: &Page) -> String {
     if let Some(newer) = page.newer {
         frame = frame.boolean("newer", newer);
     }
-    if let Some(seq) = page.seq {
-        frame = frame.number("seq", seq);
-    }
-    frame.number("change", page.change).finish()
+    frame.optional_number("seq", page.seq).number("change", page.change).finish()
 }
 
 pub(crate) fn found(id: Option<&str>, hits: &Hits) -> String {

@@ -65,6 +65,10 @@ pub(super) struct Fields {
     pub(super) after: Option<Field>,
     pub(super) at: Option<Field>,
     pub(super) cursor: Option<Field>,
+    pub(super) to: Option<Field>,
+    pub(super) days: Option<Field>,
+    pub(super) uses: Option<Field>,
+    pub(super) number: Option<Field>,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -113,6 +117,10 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 Key::After => &mut fields.after,
                 Key::At => &mut fields.at,
                 Key::Cursor => &mut fields.cursor,
+                Key::To => &mut fields.to,
+                Key::Days => &mut fields.days,
+                Key::Uses => &mut fields.uses,
+                Key::Number => &mut fields.number,
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -152,6 +160,10 @@ enum Key {
     After,
     At,
     Cursor,
+    To,
+    Days,
+    Uses,
+    Number,
     Unknown,
 }
 
@@ -199,6 +211,10 @@ impl Visitor<'_> for KeyVisitor {
             "after" => Key::After,
             "at" => Key::At,
             "cursor" => Key::Cursor,
+            "to" => Key::To,
+            "days" => Key::Days,
+            "uses" => Key::Uses,
+            "number" => Key::Number,
             _ => Key::Unknown,
         })
     }

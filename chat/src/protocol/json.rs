@@ -43,6 +43,19 @@ impl Object {
         self.raw(key, if value { "true" } else { "false" })
     }
 
+    /// Nothing at all for `None`.
+    pub(crate) fn optional_number(self, key: &'static str, value: Option<u64>) -> Self {
+        match value {
+            Some(value) => self.number(key, value),
+            None => self,
+        }
+    }
+
+    /// Nothing at all for `false`.
+    pub(crate) fn flag(self, key: &'static str, is_set: bool) -> Self {
+        if is_set { self.boolean(key, true) } else { self }
+    }
+
     /// `value` is JSON already.
     pub(crate) fn raw(mut self, key: &'static str, value: &str) -> Self {
         self.key(key);

@@ -90,26 +90,16 @@ impl Message {
     }
 
     fn write(&self, room: &str, id: Option<&str>) -> Object {
-        let mut out = self.write_core(room);
-        if let Some(person) = self.person {
-            out = out.number("person", person.cast_unsigned());
-        }
+        let mut out = self.write_core(room).optional_number("person", self.person.map(i64::cast_unsigned));
         if !self.mentions.is_empty() {
             let people = self.mentions.iter().map(|person| person.to_string());
             out = out.raw("mentions", &json::array(people));
         }
-        if let Some(html) = markdown::to_html(&self.text) {
-            out = out.string("html", &html);
-        }
-        if let Some(edited) = self.edited {
-            out = out.number("edited", edited);
-        }
-        if self.deleted {
-            out = out.boolean("deleted", true);
-        }
-        if self.change > 0 {
-            out = out.number("change", self.change);
-        }
+        out = out
+            .optional("html", markdown::to_html(&self.text).as_deref())
+            .optional_number("edited", self.edited)
+            .flag("deleted", self.deleted)
+            .optional_number("change", Some(self.change).filter(|change| *change > 0));
         if let Some(reply) = &self.reply {
             out = out.raw("reply", &reply.to_json());
         }

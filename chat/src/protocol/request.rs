@@ -2,6 +2,7 @@
 //! what is left to find out is what only the hub knows.
 
 mod conversation;
+mod order;
 mod search;
 
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ use crate::limits::{
 use crate::names::{self, BadName};
 use crate::{characters, emoji};
 pub(crate) use conversation::{ConversationRequest, Whom, direct_people};
-
+pub(crate) use order::OrderRequest;
 pub(crate) use search::{Cursor, PagePosition, Search};
 
 /// A request and the client's name for it.
@@ -102,6 +103,7 @@ pub(crate) enum Request {
         are_allowed: bool,
     },
     Conversation(ConversationRequest),
+    Order(OrderRequest),
 }
 
 /// What a client has of a room.
@@ -130,6 +132,9 @@ impl Request {
         let kind = kind(fields.kind.take())?;
         if let Some(request) = ConversationRequest::parse(&kind, &mut fields) {
             return request.map(Self::Conversation);
+        }
+        if let Some(request) = OrderRequest::parse(&kind, &mut fields) {
+            return request.map(Self::Order);
         }
         match kind.as_str() {
             "connect" => Ok(Self::Connect {
@@ -211,6 +216,7 @@ impl Request {
             | Self::Away { .. }
             | Self::Moderate { .. }
             | Self::Guests { .. }
+            | Self::Order(_)
             | Self::Search(_) => None,
         }
     }

@@ -6,13 +6,13 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::limits::{CONTEXT_BEFORE_CHARS, CONTEXT_BYTES_MAX, CONTEXT_CHARS_MAX};
 
-/// Words are seldom longer, in bytes.
+/// Few words have more bytes.
 const WORD_BYTES: usize = 16;
 
 /// Something has been left out.
 const ELLIPSIS: &str = "…";
 
-/// Pieces of the text that follow one another; every second one is what was found.
+/// Pieces of the text that follow one another; every second one is a match.
 pub(crate) fn context(text: &str, found: &[Range<usize>]) -> Vec<String> {
     let window = window(text, found.first().map_or(0, |first| first.start));
     let mut line = Line { pieces: vec![String::new()], ends_in_space: true };
@@ -36,7 +36,7 @@ pub(crate) fn context(text: &str, found: &[Range<usize>]) -> Vec<String> {
     line.pieces
 }
 
-/// So much of the text around a place as there is room for. Both ends are between characters.
+/// As much of the text around a place as there is room for. Both ends are between characters.
 fn window(text: &str, place: usize) -> Range<usize> {
     let start = text[..place].grapheme_indices(true).rev().take(CONTEXT_BEFORE_CHARS).last();
     let start = start.map_or(place, |(at, _)| at);

@@ -12,9 +12,9 @@ use crate::emoji;
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Letters and digits between whatever is none.
+    /// Letters and digits, up to anything else.
     Word,
-    /// A character of a script that writes no spaces between words: where one ends only a reader knows.
+    /// A character of a script that writes no spaces between words, so that nobody but a reader knows where a word ends.
     Character,
     Emoji,
 }
@@ -23,11 +23,11 @@ pub(super) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) kind: Kind,
-    /// Folded: what people take for the same is the same.
+    /// Folded: what people take for the same text is the same here.
     pub(super) text: String,
-    /// Where it stands, in bytes. One ligature may be several pieces.
+    /// Its place in the text, in bytes. The pieces of one ligature share theirs.
     pub(super) range: Range<usize>,
-    /// Nothing is between it and the piece before.
+    /// There is nothing between it and the piece before it.
     pub(super) is_joined: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     pieces.list
 }
 
-/// Bytes of ASCII from here on that no mark can stand on: most of most texts, and need no tables.
+/// How many bytes from here on are ASCII that no combining mark follows: most of most texts, which need no Unicode tables.
 fn plain_len(text: &str, at: usize) -> usize {
     let rest = &text.as_bytes()[at..];
     let len = rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
@@ -103,7 +103,7 @@ impl Pieces {
         self.in_word = true;
     }
 
-    /// It belongs to what it stands on; on nothing it is nothing.
+    /// A combining mark belongs to the piece before it. Without one it is left out.
     fn mark(&mut self, c: char, end: usize) {
         if let Some(piece) = self.list.last_mut().filter(|piece| self.is_joined && piece.kind != Kind::Emoji)
         {
@@ -124,16 +124,16 @@ impl Pieces {
     }
 }
 
-/// One of the twenty thousand that have no other form and no case.
+/// One of the twenty thousand Han characters that have no other form, for which nothing needs to be folded.
 fn is_plain_han(cluster: &str) -> bool {
     let mut chars = cluster.chars();
     chars.next().is_some_and(|c| matches!(c, '\u{4E00}'..='\u{9FFF}')) && chars.next().is_none()
 }
 
-/// A character as people count them, in the form that all that look like it have.
+/// The folded form of a grapheme cluster.
 fn folded(cluster: &str) -> String {
     let mut out = String::with_capacity(cluster.len());
-    // Accents of these scripts are left out by who types fast, or has another keyboard; elsewhere they make another letter.
+    // In these scripts people leave accents out, because they type fast or have another keyboard. Elsewhere a mark makes another letter.
     let is_bare = cluster
         .nfkd()
         .next()
@@ -146,7 +146,7 @@ fn folded(cluster: &str) -> String {
     out
 }
 
-/// In small letters, and those that no normal form takes apart as they are typed elsewhere.
+/// Appends a character in lower case. Letters that no normal form decomposes are replaced by what people type on other keyboards.
 fn push_small(out: &mut String, c: char) {
     for c in c.to_lowercase() {
         match c {
@@ -169,7 +169,7 @@ enum Class {
     Letter,
     Character,
     Mark,
-    /// It cannot be seen, and neither ends a word nor is part of it.
+    /// Invisible: neither ends a word nor is part of one.
     Nothing,
     Separator,
 }
@@ -187,17 +187,17 @@ impl Class {
             c if is_combining_mark(c) => Self::Mark,
             c if c.is_alphanumeric() && is_unspaced(c) => Self::Character,
             c if c.is_alphanumeric() => Self::Letter,
-            // Pictures that are younger than the tables.
+            // Emoji that are newer than the tables.
             '\u{1F000}'..='\u{1FAFF}' => Self::Character,
             _ => Self::Separator,
         }
     }
 }
 
-/// Is it of a script that writes no spaces between words? Korean does, and joins so much to them that its syllables are better
-/// looked for one by one.
+/// Is it of a script that writes no spaces between words? Korean does write them, but joins so many endings to its words that it is
+/// better searched for by syllables.
 fn is_unspaced(c: char) -> bool {
-    // The mark of a long vowel is of no script.
+    // The Japanese mark of a long vowel belongs to no script.
     c == 'ー'
         || matches!(
             c.script(),
@@ -222,7 +222,7 @@ fn is_emoji(cluster: &str) -> bool {
     may_be && emoji::usual_form(cluster).is_some()
 }
 
-/// Whatever its skin, and whether it is asked to be a picture.
+/// An emoji without its skin tone and its variation selector.
 fn usual_emoji(cluster: &str) -> String {
     let is_form = |c: char| matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
     let is_term = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric();

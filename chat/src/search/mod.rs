@@ -1,8 +1,8 @@
 //! What is searched for, and what a text must have to be found: the same for whoever writes the index and for whoever asks.
 //!
-//! A text is cut into pieces ([`fold`]): words, single characters of scripts that write no spaces, and emoji, without the
-//! differences that nobody types. The index has the terms of each message ([`terms`]), without where in it they stand; it names the
-//! messages that may be meant, and whether they are is decided by looking at them ([`Query::find`]).
+//! A text is cut into pieces ([`fold`]): words, single characters of scripts that write no spaces, and emoji, all without the
+//! differences that people do not type, such as case. The index knows which terms a message has ([`terms`]), but not their places in
+//! it. So it only gives candidates; whether one of them is a hit is decided by its text ([`Query::find`]).
 
 mod context;
 mod fold;

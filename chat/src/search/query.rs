@@ -16,25 +16,25 @@ pub(crate) struct Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phrase {
     pieces: Vec<Piece>,
-    /// Its last word may go on: it may not have been typed to its end. One letter is not enough to tell.
+    /// Its last word matches the beginning of a word, too: it may not have been typed to its end yet. Not if it is one letter only.
     is_open: bool,
 }
 
 /// Why nothing can be searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadQuery {
-    /// There is something, and nothing of it is a word, a character or an emoji.
+    /// It is not empty, but has no word, no character that is searched for by itself, and no emoji.
     Nothing,
     TooMany,
 }
 
 impl Query {
-    /// What is between quotation marks is a phrase; the rest are words, of which the last one may be a beginning. What hangs together without a
-    /// space (`foo-bar`, `用React写`) is a phrase as well.
+    /// What is between quotation marks is a phrase, and so is what has several pieces and no space (`foo-bar`, `用React写`). The rest are
+    /// words, of which the last one may be a beginning.
     pub(crate) fn parse(text: &str) -> Result<Self, BadQuery> {
         let mut phrases = Vec::new();
         for (number, part) in text.split(is_quotation_mark).enumerate() {
-            // Every second one is between two of them.
+            // Every second part is between two quotation marks.
             let is_quoted = number % 2 == 1;
             let typed: Vec<&str> = if is_quoted { vec![part] } else { part.split_whitespace().collect() };
             for typed in typed {
@@ -65,7 +65,7 @@ impl Query {
         self.phrases.is_empty()
     }
 
-    /// In the language of the index: what is in all messages that are meant, and in few others.
+    /// Conditions for a query of FTS5, which all messages that are meant fulfil, and few others.
     pub(crate) fn conditions(&self) -> Vec<String> {
         let mut conditions: Vec<String> = Vec::new();
         for Phrase { pieces, is_open } in &self.phrases {
@@ -86,8 +86,8 @@ impl Query {
         conditions
     }
 
-    /// Where all that is searched for stands in the text of a message without its marks, in bytes, ascending and apart; None if something is
-    /// not there.
+    /// The places of everything that is searched for, in the text of a message without its Markdown marks: ranges of bytes, ascending, which
+    /// do not overlap. None if something is not there.
     pub(crate) fn find(&self, text: &str) -> Option<Vec<Range<usize>>> {
         let pieces = if self.is_empty() { Vec::new() } else { fold::pieces(text) };
         let mut found = Vec::new();
@@ -118,14 +118,14 @@ impl Phrase {
                 true => piece.text.starts_with(&wanted.text),
                 false => piece.text == wanted.text,
             };
-            // Characters that stand together, and nothing else, must do so.
+            // Where the query has nothing between two characters, the text must not have anything either.
             let must_join = at > 0 && terms::pair(&self.pieces[at - 1], wanted).is_some();
             has_text && (!must_join || piece.is_joined)
         })
     }
 }
 
-/// A term that the index's language takes for nothing else.
+/// A term in quotation marks, so that FTS5 does not take it for an operator.
 pub(crate) fn exactly(term: &str) -> String {
     format!("\"{term}\"")
 }

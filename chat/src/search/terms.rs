@@ -1,5 +1,6 @@
-//! What the index has of a message. A term is one word to the index's own tokenizer, which knows ASCII alone: in it are letters,
-//! digits and whatever is not ASCII. Characters for private use, which no piece of a text has, set those terms apart that are not of the text.
+//! The terms of a message, which are all that the index has of it. To the index's own tokenizer, which knows only ASCII, a term is one
+//! word: it consists of ASCII letters and digits, and of anything that is not ASCII. Terms that do not come from the text, such as
+//! its room, begin with a private-use character, which no piece of a text has.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -11,21 +12,21 @@ use crate::markdown;
 const ROOM: char = '\u{E000}';
 /// Begins the term of a sender.
 const SENDER: char = '\u{E001}';
-/// Begins the term of words that begin in the same way.
+/// Begins the term of a beginning that words share.
 const BEGINNING: char = '\u{E002}';
-/// Is the term of what everybody may read.
+/// The whole term of what everybody may read.
 const PUBLIC: char = '\u{E003}';
 /// Stands for ASCII characters that would end a term.
 const ASCII: u32 = 0xE100;
 
-/// Characters of the beginnings of a word that are terms. The index's own search for beginnings puts together the rows of all words that it
-/// finds before it gives the first one, however long that takes; these are terms like others.
+/// So long are the beginnings of a word that have terms of their own. FTS5 can search for beginnings by itself, but it merges the rows of all
+/// words with that beginning before it gives the first one, however long that takes.
 const BEGINNINGS: [usize; 4] = [2, 3, 5, 8];
 
 /// All terms of a message, with spaces between them.
 ///
-/// Whoever changes what they are, or takes a Unicode table that does, has the whole index written anew by a migration: an entry is
-/// removed by the terms that it was made of.
+/// An entry can only be removed by the very terms that it was made of. So if they change, by this code or by other Unicode tables, a
+/// migration has to have the whole index written anew.
 pub(crate) fn of_message(room_id: i64, is_public: bool, sender: &str, text: &str) -> String {
     let mut pieces = fold::pieces(&markdown::plain(text));
     pieces.truncate(INDEXED_PIECES_MAX);
@@ -59,18 +60,18 @@ pub(super) fn of_pieces(pieces: &[Piece]) -> Vec<String> {
     terms
 }
 
-/// Two characters that stand together.
+/// The term of two adjacent characters.
 pub(super) fn pair(piece: &Piece, next: &Piece) -> Option<String> {
     let are_characters = piece.kind == Kind::Character && next.kind == Kind::Character;
     (are_characters && next.is_joined).then(|| format!("{}{}", piece.text, next.text))
 }
 
-/// A piece by itself; of a very long word the beginning.
+/// The term of a single piece; of a very long word, that of its beginning.
 pub(super) fn single(piece: &Piece) -> String {
     piece.text.chars().take(SEARCH_WORD_CHARS_MAX).collect()
 }
 
-/// All words have it that begin with this one, and some others may; None: of one letter there is none.
+/// The term that all words beginning with this one have, and perhaps some others. None: one letter is too short for it.
 pub(super) fn beginning(word: &Piece) -> Option<String> {
     BEGINNINGS.iter().rev().find_map(|len| of_beginning(word, *len))
 }
@@ -81,17 +82,17 @@ fn of_beginning(word: &Piece, len: usize) -> Option<String> {
     Some(format!("{BEGINNING}{}", &word.text[..last + c.len_utf8()]))
 }
 
-/// All messages of public rooms have it.
+/// The term of all messages in public rooms.
 pub(crate) fn public_term() -> String {
     PUBLIC.to_string()
 }
 
-/// All messages of a room have it.
+/// The term of all messages in a room.
 pub(crate) fn room_term(room_id: i64) -> String {
     format!("{ROOM}{room_id}")
 }
 
-/// All messages under this name have it, whatever its case and width.
+/// The term of all messages under this name, whatever its case and width.
 pub(crate) fn sender_term(name: &str) -> String {
     let term =
         name.nfkc().flat_map(char::to_lowercase).map(|c| match c.is_ascii() && !c.is_ascii_alphanumeric() {

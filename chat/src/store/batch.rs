@@ -15,6 +15,7 @@ use crate::ticket::Ticket;
 const MESSAGE: u8 = 0;
 const ROOM: u8 = 1;
 const CHANGE: u8 = 2;
+const DEED: u8 = 3;
 
 /// What a request has left, by its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,10 @@ pub(crate) enum Stored {
     },
     /// Something that happened to a message; its row in the journal.
     Change {
+        row: i64,
+    },
+    /// Something that an administrator has done; its row in the record of that.
+    Deed {
         row: i64,
     },
 }
@@ -77,7 +82,7 @@ impl BatchRecord {
     pub(super) fn senders(&self) -> HashMap<i64, u64> {
         let sender = |stored: &Stored| match *stored {
             Stored::Message { row, conn } => Some((row, conn)),
-            Stored::Room { .. } | Stored::Change { .. } => None,
+            Stored::Room { .. } | Stored::Change { .. } | Stored::Deed { .. } => None,
         };
         self.before.values().filter_map(sender).collect()
     }
@@ -113,6 +118,7 @@ fn encode(entries: impl Iterator<Item = (Ticket, Stored)>) -> Vec<u8> {
             Stored::Message { row, conn } => (MESSAGE, row, conn),
             Stored::Room { row } => (ROOM, row, 0),
             Stored::Change { row } => (CHANGE, row, 0),
+            Stored::Deed { row } => (DEED, row, 0),
         };
         out.byte(kind);
         out.number(row.cast_unsigned());
@@ -131,6 +137,7 @@ fn decode(bytes: &[u8]) -> impl Iterator<Item = (Ticket, Stored)> {
         let stored = match kind {
             ROOM => Stored::Room { row },
             CHANGE => Stored::Change { row },
+            DEED => Stored::Deed { row },
             _ => Stored::Message { row, conn },
         };
         Some((ticket, stored))

@@ -168,7 +168,7 @@ impl Writer {
         })
     }
 
-    /// What is searched for is what is there afterwards.
+    /// From here on searches find the message by its new text.
     fn index_anew(&self, target: &Target, new: &NewChange<'_>) -> Result<(), StoreError> {
         let Message { from, text, deleted, .. } = &target.message;
         let entry = Entry { row: target.row, room_id: new.room_id, sender: from, text };
@@ -243,7 +243,7 @@ impl Writer {
         let What::React { emoji, name, on } = what else { return Ok(Change::Message(now)) };
         let reaction = now.reactions.into_iter().find(|reaction| reaction.emoji == emoji);
         let (count, first) = reaction.map(|reaction| (reaction.count, reaction.from)).unwrap_or_default();
-        // Somebody has come into the list for whoever has gone from it.
+        // Somebody who was not among the first is, now that one of those has gone.
         let names = (!on && first.len() == REACTION_NAMES_MAX).then_some(first);
         Ok(Change::Reaction {
             seq: now.seq,
@@ -261,7 +261,7 @@ impl Writer {
         new: &NewChange<'_>,
         change: &Change,
     ) -> Result<i64, StoreError> {
-        // Far more than can be waiting to be published.
+        // Far more than can ever wait to be published.
         let kept = 2 * BATCH_REQUESTS_MAX as i64;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO journal (message, change, conn, request_id, emoji, name, is_on, people, names)

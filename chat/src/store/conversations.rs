@@ -8,7 +8,8 @@ use crate::limits::{MENTIONABLE_MAX, MENTIONS_COUNTED_MAX, NAMESAKES_MAX};
 use crate::protocol::conversation::Someone;
 
 /// Part of the schema. `rooms.kind` is a [`Kind`](crate::protocol::conversation::Kind), `creator` a person. In
-/// `memberships.muted` 1 is a muted room, and 2 more a direct one that is not listed before its next message. In `mentions`
+/// `memberships.muted` 1 is a muted room, 2 more a direct one that is not listed before its next message, and 4 more a private one that
+/// somebody was invited into and has not looked at. In `mentions`
 /// person 0 is everybody.
 pub(super) const TABLES: &str = "ALTER TABLE rooms ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE rooms ADD COLUMN topic TEXT NOT NULL DEFAULT '';
@@ -23,11 +24,11 @@ pub(super) const TABLES: &str = "ALTER TABLE rooms ADD COLUMN kind INTEGER NOT N
          person INTEGER NOT NULL, room_id INTEGER NOT NULL, seq INTEGER NOT NULL,
          PRIMARY KEY (person, room_id, seq)) STRICT, WITHOUT ROWID;";
 
-/// Part of the schema: those of a message, and people by what they are called.
+/// Part of the schema: indexes for the mentions of one message, and for people by name.
 pub(super) const INDEXES: &str = "CREATE INDEX mentions_by_message ON mentions (room_id, seq);
      CREATE INDEX people_by_name ON people (name);";
 
-/// Part of the schema: how those were called who have been forgotten and are in a conversation still.
+/// Part of the schema: the names of people who have been forgotten, but still are in a conversation.
 pub(super) const GONE: &str = "CREATE TABLE gone (person INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
      INSERT INTO gone (person, name)
          SELECT m.person, (SELECT sender FROM messages
@@ -37,8 +38,9 @@ pub(super) const GONE: &str = "CREATE TABLE gone (person INTEGER PRIMARY KEY, na
 
 const MUTED: i64 = 1;
 const HIDDEN: i64 = 2;
+const UNOPENED: i64 = 4;
 
-/// What the database has of somebody in a room.
+/// What the database knows of a member of a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Membership {
     /// The last message that they have read.
@@ -46,26 +48,86 @@ pub(crate) struct Membership {
     pub(crate) is_muted: bool,
     /// It is not listed before its next message.
     pub(crate) is_hidden: bool,
+    /// Somebody else has put them into it, and they have not looked at it.
+    pub(crate) is_unopened: bool,
 }
 
 impl Membership {
     pub(super) fn flags(self) -> i64 {
-        (if self.is_muted { MUTED } else { 0 }) | (if self.is_hidden { HIDDEN } else { 0 })
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        flag(self.is_muted, MUTED) | flag(self.is_hidden, HIDDEN) | flag(self.is_unopened, UNOPENED)
     }
 
     /// From the columns `read_seq` and `muted`, which are the first ones.
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let flags: i64 = row.get(1)?;
         let (is_muted, is_hidden) = (flags & MUTED != 0, flags & HIDDEN != 0);
-        Ok(Self { read: unsigned(row.get(0)?), is_muted, is_hidden })
+        Ok(Self { read: unsigned(row.get(0)?), is_muted, is_hidden, is_unopened: flags & UNOPENED != 0 })
     }
 }
 
-/// May this person read the room? Whoever has no session is nobody: 0.
+/// A condition of SQL: may this person read the room? A client without a session is person 0, who is nobody.
 pub(super) const MAY_READ: &str =
     "(r.kind = 0 OR EXISTS (SELECT 1 FROM memberships WHERE person = ?2 AND room_id = r.id))";
 
-/// Puts somebody into a room, or changes what is known of them there.
+/// How somebody belongs to a room.
+pub(super) fn membership(
+    connection: &Connection,
+    person: i64,
+    room_id: i64,
+) -> Result<Option<Membership>, StoreError> {
+    let mut find = connection
+        .prepare_cached("SELECT read_seq, muted FROM memberships WHERE person = ?1 AND room_id = ?2")?;
+    Ok(find.query_row((person, room_id), Membership::from_row).optional()?)
+}
+
+/// See [`Writer::members`].
+pub(super) fn members(
+    connection: &Connection,
+    room_id: i64,
+    max: usize,
+) -> Result<Vec<(Someone, Option<u64>)>, StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT m.person, coalesce(p.name, g.name, '?'), p.seen_ms
+         FROM memberships m LEFT JOIN people p ON p.id = m.person LEFT JOIN gone g ON g.person = m.person
+         WHERE m.room_id = ?1 ORDER BY m.person LIMIT ?2",
+    )?;
+    let rows = find.query_map((room_id, max as i64), |row| {
+        let seen: Option<i64> = row.get(2)?;
+        Ok((Someone { id: row.get(0)?, name: row.get(1)? }, seen.map(unsigned)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// See [`Writer::reads`].
+pub(super) fn reads(connection: &Connection, room_id: i64) -> Result<Vec<(i64, u64)>, StoreError> {
+    let mut find = connection
+        .prepare_cached("SELECT person, read_seq FROM memberships WHERE room_id = ?1 ORDER BY person")?;
+    let rows = find.query_map([room_id], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// See [`Writer::count_mentions`].
+pub(super) fn count_mentions(
+    connection: &Connection,
+    person: i64,
+    room_id: i64,
+    (after, last): (u64, u64),
+) -> Result<u64, StoreError> {
+    if after >= last {
+        return Ok(0);
+    }
+    let mut count = connection.prepare_cached(
+        "SELECT count(*) FROM (
+             SELECT seq FROM mentions WHERE person = 0 AND room_id = ?2 AND seq > ?3 AND seq <= ?4
+             UNION SELECT seq FROM mentions WHERE person = ?1 AND room_id = ?2 AND seq > ?3 AND seq <= ?4
+             LIMIT ?5)",
+    )?;
+    let bound = (person, room_id, integer(after), integer(last), MENTIONS_COUNTED_MAX as i64);
+    Ok(count.query_row(bound, |row| row.get(0)).map(unsigned)?)
+}
+
+/// Makes somebody a member of a room, or changes what is known of a member.
 pub(super) fn put(
     connection: &Connection,
     (person, room_id): (i64, i64),
@@ -80,7 +142,7 @@ pub(super) fn put(
     Ok(())
 }
 
-/// Those whom a message mentions, and no others from here on.
+/// Replaces the mentions of a message.
 pub(super) fn mention(
     connection: &Connection,
     room_id: i64,
@@ -95,7 +157,7 @@ pub(super) fn mention(
     Ok(())
 }
 
-/// A message mentions nobody any more.
+/// Removes the mentions of a message.
 pub(super) fn unmention(connection: &Connection, room_id: i64, seq: i64) -> rusqlite::Result<()> {
     let mut remove = connection.prepare_cached("DELETE FROM mentions WHERE room_id = ?1 AND seq = ?2")?;
     remove.execute((room_id, seq)).map(drop)
@@ -112,22 +174,16 @@ impl Writer {
     }
 
     pub(crate) fn membership(&self, person: i64, room_id: i64) -> Result<Option<Membership>, StoreError> {
-        let mut find = self
-            .connection()
-            .prepare_cached("SELECT read_seq, muted FROM memberships WHERE person = ?1 AND room_id = ?2")?;
-        Ok(find.query_row((person, room_id), Membership::from_row).optional()?)
+        membership(self.connection(), person, room_id)
     }
 
-    /// The members of a room, the first `max` of them by number.
-    pub(crate) fn members(&self, room_id: i64, max: usize) -> Result<Vec<Someone>, StoreError> {
-        let mut find = self.connection().prepare_cached(
-            "SELECT m.person, coalesce(p.name, g.name, '?')
-             FROM memberships m LEFT JOIN people p ON p.id = m.person LEFT JOIN gone g ON g.person = m.person
-             WHERE m.room_id = ?1 ORDER BY m.person LIMIT ?2",
-        )?;
-        let rows =
-            find.query_map((room_id, max as i64), |row| Ok(Someone { id: row.get(0)?, name: row.get(1)? }))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    /// The members of a room, the first `max` of them by number, and when each was seen last, where that is known.
+    pub(crate) fn members(
+        &self,
+        room_id: i64,
+        max: usize,
+    ) -> Result<Vec<(Someone, Option<u64>)>, StoreError> {
+        members(self.connection(), room_id, max)
     }
 
     /// The members of a room who are called exactly so.
@@ -142,14 +198,10 @@ impl Writer {
 
     /// How far each member of a room has read it.
     pub(crate) fn reads(&self, room_id: i64) -> Result<Vec<(i64, u64)>, StoreError> {
-        let mut find = self
-            .connection()
-            .prepare_cached("SELECT person, read_seq FROM memberships WHERE room_id = ?1 ORDER BY person")?;
-        let rows = find.query_map([room_id], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        reads(self.connection(), room_id)
     }
 
-    /// How many members a room has; of more than [`MENTIONABLE_MAX`] one more than that.
+    /// How many members a room has. It counts no further than [`MENTIONABLE_MAX`] and one.
     pub(crate) fn count_members(&self, room_id: i64) -> Result<usize, StoreError> {
         let query = format!(
             "SELECT count(*) FROM (SELECT 1 FROM memberships WHERE room_id = ?1 LIMIT {})",
@@ -165,12 +217,17 @@ impl Writer {
         self.count_up(query, person)
     }
 
+    /// How many rooms others have put somebody into that they have not looked at.
+    pub(crate) fn count_unopened(&self, person: i64) -> Result<usize, StoreError> {
+        self.count_up("SELECT count(*) FROM memberships WHERE person = ?1 AND muted & 4", person)
+    }
+
     fn count_up(&self, query: &str, number: i64) -> Result<usize, StoreError> {
         let count = self.connection().prepare_cached(query)?.query_row([number], |row| row.get(0))?;
         Ok(usize::try_from(unsigned(count)).unwrap_or(usize::MAX))
     }
 
-    /// As part of the open transaction, as what follows.
+    /// As part of the open transaction, like all writes below.
     pub(crate) fn put_membership(
         &mut self,
         person: i64,
@@ -189,7 +246,7 @@ impl Writer {
         })
     }
 
-    /// A direct conversation is listed again, for all of its people. Was it hidden for any?
+    /// Lists a direct conversation again, for all of its people. True: it was hidden for somebody.
     pub(crate) fn unhide(&mut self, room_id: i64) -> Result<bool, StoreError> {
         let mut was_hidden = false;
         self.in_the_transaction(|connection| {
@@ -202,7 +259,7 @@ impl Writer {
         Ok(was_hidden)
     }
 
-    /// How a room is called and kept.
+    /// Changes a room's title, topic, and whether it is archived.
     pub(crate) fn change_room(
         &mut self,
         room_id: i64,
@@ -223,19 +280,9 @@ impl Writer {
         &self,
         person: i64,
         room_id: i64,
-        (after, last): (u64, u64),
+        span: (u64, u64),
     ) -> Result<u64, StoreError> {
-        if after >= last {
-            return Ok(0);
-        }
-        let mut count = self.connection().prepare_cached(
-            "SELECT count(*) FROM (
-                 SELECT seq FROM mentions WHERE person = 0 AND room_id = ?2 AND seq > ?3 AND seq <= ?4
-                 UNION SELECT seq FROM mentions WHERE person = ?1 AND room_id = ?2 AND seq > ?3 AND seq <= ?4
-                 LIMIT ?5)",
-        )?;
-        let bound = (person, room_id, integer(after), integer(last), MENTIONS_COUNTED_MAX as i64);
-        Ok(count.query_row(bound, |row| row.get(0)).map(unsigned)?)
+        count_mentions(self.connection(), person, room_id, span)
     }
 
     fn in_the_transaction(

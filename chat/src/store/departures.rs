@@ -1,7 +1,10 @@
-//! Who is about to leave a room: kept for some seconds, for the hub that comes next.
+//! Who is about to leave a room, or the server: kept for some seconds, for the hub that comes next.
 
 use super::writer::Writer;
 use super::{StoreError, integer, unsigned};
+
+/// In the place of a room's number: somebody, whose number stands in the place of the name, is about to be gone. No room has it.
+pub(crate) const NO_ROOM: i64 = 0;
 
 /// Part of the schema.
 pub(super) const TABLE: &str = "CREATE TABLE departures (

@@ -127,8 +127,8 @@ fn is_first(connection: &Connection, room: &RoomRef, seq: u64) -> Result<bool, S
     Ok(!statement.exists((room.id, integer(seq)))?)
 }
 
-/// The room's first message of this time or later, or the one that will come next. They are in the order of time, as far as the
-/// clock has never been set back; some twenty of a million are looked at.
+/// The `seq` of the room's first message of this time or later; if there is none, of the one that will come next. A binary search: of
+/// a million messages some twenty are looked at. They are in the order of time unless the clock was set back.
 fn first_at(connection: &Connection, room: &RoomRef, ms: u64) -> Result<u64, StoreError> {
     let mut last = connection.prepare_cached("SELECT max(seq) FROM messages WHERE room_id = ?1")?;
     let last: Option<i64> = last.query_row([room.id], |row| row.get(0))?;
@@ -141,7 +141,7 @@ fn first_at(connection: &Connection, room: &RoomRef, ms: u64) -> Result<u64, Sto
     Ok(unsigned(first?))
 }
 
-/// The first of some numbers that is not before what is looked for; their end if all are.
+/// Binary search: the first of some numbers that is not before what is looked for; their end if all are before it.
 pub(super) fn first_from(
     numbers: Range<i64>,
     mut is_before: impl FnMut(i64) -> rusqlite::Result<bool>,
@@ -158,7 +158,7 @@ pub(super) fn first_from(
     Ok(start)
 }
 
-/// What a search has found, by its row: the message and what is shown of it.
+/// A hit of a search: the message of this row, and what is shown of it.
 pub(super) fn hit(
     connection: &Connection,
     row: i64,

@@ -3,12 +3,15 @@
 //! There is one connection that writes, the [`Writer`], owned by the hub, and one in each worker that reads older history
 //! ([`reader`]). With a write-ahead log neither waits for the other.
 
+pub(crate) mod arrival;
 mod batch;
 mod changes;
 mod conversations;
 mod departures;
 mod directory;
+mod forgetting;
 pub(crate) mod history;
+mod invitations;
 mod order;
 mod people;
 mod published;
@@ -25,8 +28,11 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) use batch::Stored;
 pub(crate) use changes::{NewChange, StoredChange, Target, What};
 pub(crate) use conversations::Membership;
+pub(crate) use departures::NO_ROOM;
 pub(crate) use directory::{DataDirectory, data_path, database_in};
+pub(crate) use forgetting::{EmptyRooms, Forgotten};
 pub(crate) use history::Viewer;
+pub(crate) use invitations::NewInvitation;
 pub(crate) use order::Deed;
 pub(crate) use people::{NewSession, Obstacle};
 pub(crate) use published::{Progress, Published};

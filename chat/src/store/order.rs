@@ -2,11 +2,13 @@
 
 use rusqlite::OptionalExtension as _;
 
+use super::batch::Stored;
 use super::people::{IDENTITY, identity};
 use super::writer::Writer;
-use super::{StoreError, integer};
+use super::{StoreError, integer, unsigned};
 use crate::account::Identity;
 use crate::limits::{AUDIT_MAX, NAMESAKES_MAX};
+use crate::ticket::Ticket;
 
 /// Part of the schema. `settings` has one row.
 pub(super) const TABLES: &str = "CREATE TABLE audit (
@@ -31,7 +33,7 @@ pub(crate) struct Deed<'a> {
     pub(crate) act: &'static str,
     /// A name; empty: everybody.
     pub(crate) subject: &'a str,
-    /// Until when, or whether, or the row of a message.
+    /// Until when, or whether, or the row of a message, or the number of a person or an invitation.
     pub(crate) detail: u64,
     pub(crate) at_ms: u64,
 }
@@ -65,23 +67,49 @@ impl Writer {
         Ok(find.query_row([], |row| row.get(0)).optional()?.unwrap_or(true))
     }
 
-    pub(crate) fn record_deed(&mut self, deed: Deed<'_>) -> Result<(), StoreError> {
+    /// The row of its record.
+    pub(crate) fn record_deed(&mut self, deed: Deed<'_>) -> Result<i64, StoreError> {
         let Deed { actor, act, subject, detail, at_ms } = deed;
         self.put_in_order(
             "INSERT INTO audit (at_ms, actor, act, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
             (integer(at_ms), actor, act, subject, integer(detail)),
         )?;
+        let row = self.connection().last_insert_rowid();
         self.put_in_order(
             "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1",
             [AUDIT_MAX as i64],
-        )
+        )?;
+        Ok(row)
     }
 
-    fn put_in_order(&mut self, statement: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+    /// Subject and detail of what is recorded there.
+    pub(crate) fn deed(&self, row: i64) -> Result<Option<(String, u64)>, StoreError> {
+        let mut find = self.connection().prepare_cached("SELECT subject, detail FROM audit WHERE id = ?1")?;
+        Ok(find.query_row([row], |row| Ok((row.get(0)?, unsigned(row.get(1)?)))).optional()?)
+    }
+
+    /// What a request has done is in the open transaction, and recorded in this row: should it come again, it was carried out.
+    pub(crate) fn note_act(&mut self, ticket: Ticket, deed: i64) -> Result<(), StoreError> {
         if !self.begin_if_sound()? {
             return Err(StoreError::Aborted);
         }
-        self.connection().execute(statement, values)?;
+        self.batch.add(ticket, Stored::Deed { row: deed });
+        Ok(())
+    }
+
+    /// Where a part fails nothing is stored: neither a deed without its record, nor half of one.
+    pub(super) fn put_in_order(
+        &mut self,
+        statement: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(), StoreError> {
+        if !self.begin_if_sound()? {
+            return Err(StoreError::Aborted);
+        }
+        if let Err(error) = self.connection().execute(statement, values) {
+            self.fail();
+            return Err(error.into());
+        }
         Ok(())
     }
 }

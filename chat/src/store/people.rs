@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior};
 
 use super::writer::Writer;
-use super::{StoreError, integer, register, unsigned};
-use crate::account::{Identity, Login, Profile, Role, TokenHash};
+use super::{StoreError, integer, invitations, register, unsigned};
+use crate::account::{Identity, Login, Profile, Role, Stay, TokenHash};
 use crate::limits::{
     ACCOUNTS_MAX, GUESTS_MAX, NAME_KEPT_MS, SESSION_NOTED_EVERY_MS, SESSION_UNUSED_MS_MAX,
     SESSIONS_PER_PERSON_MAX,
@@ -57,6 +57,8 @@ pub(crate) enum Obstacle {
     Changed,
     /// There are as many as there may be.
     Full,
+    /// The invitation does not hold.
+    Uninvited,
 }
 
 /// The session of this token, if it has been used lately enough.
@@ -87,6 +89,34 @@ pub(super) fn find_profile(
     Ok(profile.optional()?.map(|profile| (login, profile)))
 }
 
+/// Whoever has it, and all sessions of theirs, the one that was used last first.
+pub(super) fn find_sessions(
+    connection: &Connection,
+    token: &TokenHash,
+    now_ms: u64,
+) -> rusqlite::Result<Option<(Login, Vec<Stay>)>> {
+    let Some(login) = find_login(connection, token, now_ms)? else { return Ok(None) };
+    let since = integer(now_ms.saturating_sub(SESSION_UNUSED_MS_MAX));
+    let mut find = connection.prepare_cached(
+        "SELECT id, agent, created_ms, used_ms FROM sessions WHERE person = ?1 AND used_ms > ?2
+         ORDER BY used_ms DESC, id DESC LIMIT ?3",
+    )?;
+    let rows = find.query_map((login.person, since, SESSIONS_PER_PERSON_MAX as i64), |row| {
+        let (created_ms, used_ms) = (unsigned(row.get(2)?), unsigned(row.get(3)?));
+        Ok(Stay { number: row.get(0)?, agent: row.get(1)?, created_ms, used_ms })
+    })?;
+    Ok(Some((login, rows.collect::<Result<_, _>>()?)))
+}
+
+fn rename(connection: &Connection, identity: &Identity, name: &str, now_ms: u64) -> rusqlite::Result<()> {
+    connection.execute("UPDATE people SET name = ?1 WHERE id = ?2", (name, identity.id))?;
+    if identity.password.is_some() {
+        register::release(connection, &identity.name, now_ms)?;
+        register::keep(connection, name)?;
+    }
+    Ok(())
+}
+
 impl Writer {
     pub(crate) fn find_login(&self, token: &TokenHash, now_ms: u64) -> Result<Option<Login>, StoreError> {
         Ok(find_login(self.connection(), token, now_ms)?)
@@ -105,6 +135,22 @@ impl Writer {
             connection.execute("UPDATE people SET seen_ms = ?1 WHERE id = ?2", (now, login.person))?;
         }
         Ok(true)
+    }
+
+    /// Somebody was here until now; as part of the open transaction.
+    pub(crate) fn note_seen(&mut self, person: i64, now_ms: u64) -> Result<(), StoreError> {
+        if self.begin_if_sound()? {
+            let mut note =
+                self.connection().prepare_cached("UPDATE people SET seen_ms = ?1 WHERE id = ?2")?;
+            note.execute((integer(now_ms), person))?;
+        }
+        Ok(())
+    }
+
+    /// When somebody was here last, as far as it was noted.
+    pub(crate) fn seen_ms(&self, person: i64) -> Result<Option<u64>, StoreError> {
+        let mut find = self.connection().prepare_cached("SELECT seen_ms FROM people WHERE id = ?1")?;
+        Ok(find.query_row([person], |row| row.get(0)).optional()?.map(unsigned))
     }
 
     pub(crate) fn identity(&self, person: i64) -> Result<Option<Identity>, StoreError> {
@@ -132,14 +178,20 @@ impl Writer {
         }
     }
 
-    /// A new guest with a session.
+    /// A new guest with a session. `invitation`: by which they come; one use of it is spent.
     pub(crate) fn add_guest(
         &mut self,
         name: &str,
         session: NewSession<'_>,
+        invitation: Option<&TokenHash>,
     ) -> Result<Result<Identity, Obstacle>, StoreError> {
         self.forget_the_gone(session.now_ms)?;
         let transaction = self.connection_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(invitation) = invitation
+            && !invitations::spend(&transaction, invitation, session.now_ms)?
+        {
+            return Ok(Err(Obstacle::Uninvited));
+        }
         transaction.execute(
             "INSERT INTO people (name, role, created_ms, seen_ms) VALUES (?1, 'guest', ?2, ?2)",
             (name, integer(session.now_ms)),
@@ -214,13 +266,19 @@ impl Writer {
         if !self.begin_if_sound()? {
             return Err(StoreError::Aborted);
         }
-        let connection = self.connection();
-        connection.execute("UPDATE people SET name = ?1 WHERE id = ?2", (name, identity.id))?;
-        if identity.password.is_some() {
-            register::release(connection, &identity.name, now_ms)?;
-            register::keep(connection, name)?;
+        let renamed = rename(self.connection(), identity, name, now_ms);
+        if renamed.is_err() {
+            self.fail();
         }
-        Ok(())
+        Ok(renamed?)
+    }
+
+    /// Has this person a session of this number? Then it ends.
+    pub(crate) fn end_session_of(&mut self, person: i64, session: i64) -> Result<bool, StoreError> {
+        let ended = self
+            .connection()
+            .execute("DELETE FROM sessions WHERE id = ?1 AND person = ?2", (session, person))?;
+        Ok(ended == 1)
     }
 
     /// Ends one session.

@@ -1,6 +1,6 @@
-//! Reads in the workers: who somebody is, older history, and searches. Somebody who scrolls through years holds up nobody who writes,
-//! and somebody who searches them nobody who scrolls: a thread of its own reads, and another one searches, so that the worker's other
-//! connections do not wait for the disk. Nothing here has to be in order with what is published: a page ends before a `seq` that its
+//! Reads in the workers: who somebody is, older history, and searches. One thread reads and another one searches, so that the worker's
+//! other connections do not wait for the disk, nobody who writes waits for somebody who scrolls through years, and nobody who
+//! scrolls for somebody who searches. Nothing here has to be in order with what is published: a page ends before a `seq` that its
 //! reader has, and the hub looks at a session again.
 
 use std::path::{Path, PathBuf};
@@ -11,17 +11,18 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
+use super::arrival::{self, Comer};
 use super::history::{self, RoomRef};
 use super::search::{self, Asker};
 use super::{StoreError, conversations, open_reader, people};
-use crate::account::{Login, Profile, TokenHash};
+use crate::account::{Login, Profile, Stay, TokenHash};
 use crate::hub::now_ms;
 use crate::limits::{PAGE_BYTES_MAX, SEARCH_MS_MAX};
 use crate::protocol::event::{Hits, Page};
 use crate::protocol::request::{PagePosition, Search};
 
-/// Steps of SQLite's machine after which a search looks at the clock: less than a candidate takes, and than a piece of the rows in which there is
-/// none (see [`SEARCH_ROWS`](crate::limits::SEARCH_ROWS)).
+/// Steps of SQLite's virtual machine after which a search looks at the clock: fewer than one candidate takes, or one piece of rows
+/// without a candidate (see [`SEARCH_ROWS`](crate::limits::SEARCH_ROWS)).
 const STEPS_BETWEEN_LOOKS: i32 = 20;
 
 /// A page of history that somebody wants.
@@ -57,6 +58,8 @@ type Answer<T> = oneshot::Sender<Result<T, ReadError>>;
 enum Read {
     Page(Wanted, Answer<Page>),
     Session(TokenHash, Answer<Option<(Login, Profile)>>),
+    Sessions(TokenHash, Answer<Option<(Login, Vec<Stay>)>>),
+    Arrival(Box<Comer>, Answer<Option<String>>),
     Search(Box<(Search, Asker)>, Answer<Hits>),
 }
 
@@ -68,7 +71,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The database need not be there yet: it is opened when something is read. More than `queued_max` reads do not wait.
+    /// The database need not be there yet: it is opened when something is read. At most `queued_max` reads wait.
     pub(crate) fn start(database: PathBuf, name: &str, queued_max: usize) -> std::io::Result<Self> {
         let (reads, queue) = mpsc::sync_channel(queued_max);
         let thread = thread::Builder::new().name(name.into()).spawn(move || serve(&database, queue))?;
@@ -82,6 +85,16 @@ impl Reader {
     /// Whoever has the session of this token; None: it is nobody's.
     pub(crate) async fn session(&self, token: TokenHash) -> Result<Option<(Login, Profile)>, ReadError> {
         self.ask(|answer| Read::Session(token, answer)).await
+    }
+
+    /// All sessions of whoever has this one.
+    pub(crate) async fn sessions(&self, token: TokenHash) -> Result<Option<(Login, Vec<Stay>)>, ReadError> {
+        self.ask(|answer| Read::Sessions(token, answer)).await
+    }
+
+    /// The end of the room that somebody comes to, as JSON; None: there is none that they may read.
+    pub(crate) async fn arrive(&self, comer: Comer) -> Result<Option<String>, ReadError> {
+        self.ask(|answer| Read::Arrival(Box::new(comer), answer)).await
     }
 
     pub(crate) async fn search(&self, search: Search, asker: Asker) -> Result<Hits, ReadError> {
@@ -115,6 +128,8 @@ fn serve(database: &Path, queue: Receiver<Read>) {
         match read {
             Read::Page(wanted, answer) => drop(answer.send(page(&mut connection, database, &wanted))),
             Read::Session(token, answer) => drop(answer.send(session(&mut connection, database, &token))),
+            Read::Sessions(token, answer) => drop(answer.send(sessions(&mut connection, database, &token))),
+            Read::Arrival(comer, answer) => drop(answer.send(arrive(&mut connection, database, &comer))),
             Read::Search(search, answer) => drop(answer.send(find(&mut connection, database, &search))),
         }
     }
@@ -140,6 +155,15 @@ fn session(
     Ok(people::find_profile(connection, token, now_ms()).map_err(StoreError::from)?)
 }
 
+fn sessions(
+    connection: &mut Option<Connection>,
+    database: &Path,
+    token: &TokenHash,
+) -> Result<Option<(Login, Vec<Stay>)>, ReadError> {
+    let connection = open(connection, database)?;
+    Ok(people::find_sessions(connection, token, now_ms()).map_err(StoreError::from)?)
+}
+
 fn page(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -> Result<Page, ReadError> {
     let connection = open(connection, database)?;
     // Messages and the number of the last change as they are at one moment.
@@ -147,6 +171,15 @@ fn page(connection: &mut Option<Connection>, database: &Path, wanted: &Wanted) -
     let Wanted { room, place, limit, asker } = wanted;
     let room = find_room(&snapshot, room, asker.person)?.ok_or(ReadError::NoSuchRoom)?;
     Ok(history::page(&snapshot, &room, *place, *limit, PAGE_BYTES_MAX, &asker.viewer)?)
+}
+
+fn arrive(
+    connection: &mut Option<Connection>,
+    database: &Path,
+    comer: &Comer,
+) -> Result<Option<String>, ReadError> {
+    let snapshot = open(connection, database)?.unchecked_transaction().map_err(StoreError::from)?;
+    Ok(arrival::read(&snapshot, comer)?)
 }
 
 fn find(
@@ -163,7 +196,7 @@ fn find(
     search::find(&snapshot, search, asker)
 }
 
-/// A room that this person, or nobody, may read. That there is another one must not show.
+/// A room that this person may read. One that they may not read looks like one that does not exist.
 pub(super) fn find_room(
     connection: &Connection,
     key: &str,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, changes, conversations, departures, order, people, register, search};
+use super::{StoreError, changes, conversations, departures, invitations, order, people, register, search};
 
 /// Each entry takes the database from its index to the next version; entries are never changed once released, only
 /// added. SQLite's `user_version` holds the number of those that have been applied.
@@ -45,6 +45,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     // The hub fills it.
     search::TABLES,
     conversations::GONE,
+    invitations::TABLE,
 ];
 
 /// The version that has a register of names.

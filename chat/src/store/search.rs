@@ -1,11 +1,11 @@
 //! The index by which messages are found, and the search itself.
 //!
-//! The index has no text, only which terms are in which message (`crate::search` says what terms are), and is written in the same
-//! transactions as the messages. Its entries are in the order of the messages' rows, so that the newest are found first, and a search
-//! ends when it has as many as were asked for.
+//! The index has no text, only which terms are in which message (`crate::search` says what terms are). It is written in the same
+//! transactions as the messages. Its entries are in the order of the messages' rows: a search finds the newest first, and ends when
+//! it has as many as were asked for.
 //!
-//! Messages that were there before the index was are put into it by the hub, some at a time ([`Writer::index_more`]): a start that waited for
-//! all of them would be taken for a failed one.
+//! Messages that are older than the index are put into it by the hub, some at a time ([`Writer::index_more`]). A hub that indexed all of
+//! them before it is ready would be taken for one that cannot start.
 
 use std::ops::Range;
 
@@ -25,11 +25,11 @@ use crate::protocol::event::Hits;
 use crate::protocol::request::{Cursor, Search};
 use crate::search::{context, exactly, of_message, public_term, room_term, sender_term};
 
-/// Part of the schema, before terms told what is public.
+/// Part of the schema, of the time before there was a term for what is public.
 pub(super) const FIRST_TABLE: &str = "CREATE VIRTUAL TABLE search USING fts5 (terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');";
 
-/// Part of the schema. `below`: messages of smaller rows are not in the index yet. It is without `secure-delete`, which looks for each term of
-/// what is deleted by itself: for a long message that takes the hub as long as hundreds of others.
+/// Part of the schema. `below`: messages of smaller rows are not in the index yet. The index is without `secure-delete`: with it FTS5 looks
+/// up every term of a deleted entry by itself, which for one long message takes the hub as long as hundreds of messages.
 pub(super) const TABLES: &str =
     "DROP TABLE search;
      CREATE VIRTUAL TABLE search USING fts5 (terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
@@ -45,14 +45,14 @@ pub(super) struct Entry<'a> {
     pub(super) text: &'a str,
 }
 
-/// As part of the open transaction, as what follows.
+/// Adds an entry, as part of the open transaction.
 pub(super) fn add(connection: &Connection, entry: Entry<'_>) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached("INSERT INTO search (rowid, terms) VALUES (?1, ?2)")?;
     insert.execute((entry.row, entry.terms(connection)?)).map(drop)
 }
 
-/// Instead of an entry, which is word for word what was added, there is another one for the same message, or none. A message that is not in
-/// the index yet will be put into it as it is then.
+/// Puts another entry, or none, in the place of a message's entry, which must be given exactly as it was added. Does nothing for a message
+/// that is not in the index yet: it will be indexed as it is by then.
 pub(super) fn replace(
     connection: &Connection,
     old: Entry<'_>,
@@ -73,8 +73,8 @@ fn not_indexed_below(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 impl Writer {
-    /// Puts some more messages into the index that were there before it was, the newest first, in a transaction of its own; none may be
-    /// open. False: there are no more.
+    /// Puts some more of the messages that are older than the index into it, the newest first, in a transaction of its own; no other
+    /// may be open. False: there are no more.
     pub(crate) fn index_more(&mut self) -> Result<bool, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let end = not_indexed_below(&transaction)?;
@@ -82,7 +82,7 @@ impl Writer {
             return Ok(false);
         }
         let (messages, below) = next_to_index(&transaction, end)?;
-        // Ascending: whatever is not makes the index write what it has in memory.
+        // In ascending order: when a smaller row follows, FTS5 first writes out what it has in memory.
         for (row, room_id, sender, text) in messages.iter().rev() {
             add(&transaction, Entry { row: *row, room_id: *room_id, sender, text })?;
         }
@@ -94,7 +94,7 @@ impl Writer {
 
 type Unindexed = (i64, i64, String, String);
 
-/// The messages of the greatest rows below `end`, descending, and below which row there are more; 0: nowhere.
+/// The messages of the greatest rows below `end`, descending, and the row below which there are more; 0: there are none.
 fn next_to_index(connection: &Connection, end: i64) -> rusqlite::Result<(Vec<Unindexed>, i64)> {
     let mut read = connection.prepare_cached(
         "SELECT id, room_id, sender, text FROM messages WHERE deleted = 0 AND id < ?1 ORDER BY id DESC",
@@ -115,7 +115,7 @@ fn next_to_index(connection: &Connection, end: i64) -> rusqlite::Result<(Vec<Uni
 
 impl Entry<'_> {
     fn terms(&self, connection: &Connection) -> rusqlite::Result<String> {
-        // Rooms never become of another kind.
+        // The kind of a room never changes.
         let mut kind = connection.prepare_cached("SELECT kind FROM rooms WHERE id = ?1")?;
         let kind = Kind::from_number(kind.query_row([self.room_id], |row| row.get(0))?);
         Ok(of_message(self.room_id, kind == Kind::Public, self.sender, self.text))
@@ -130,8 +130,8 @@ pub(crate) struct Asker {
     pub(crate) viewer: Viewer,
 }
 
-/// What may be read of what is searched for, the newest first. It is interrupted by whoever has set a limit to the connection's time,
-/// and then gives what it has found.
+/// The messages that are searched for and may be read, the newest first. The caller limits the connection's time; when that is up, the
+/// search gives what it has found so far.
 pub(super) fn find(connection: &Connection, search: &Search, asker: &Asker) -> Result<Hits, ReadError> {
     let rows = rows(connection, search, asker)?;
     let conditions = conditions(connection, search, asker)?;
@@ -151,7 +151,7 @@ fn is_interrupted(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
 }
 
-/// The rows that can be meant: those before the cursor, and of the right time; there are none at the end or after it.
+/// The range of rows that fit the cursor and the times.
 fn rows(connection: &Connection, search: &Search, asker: &Asker) -> Result<Range<i64>, ReadError> {
     let end = match &search.cursor {
         Some(cursor) => row_of(connection, cursor, asker)?.ok_or(ReadError::BadCursor)?,
@@ -176,7 +176,7 @@ fn rows(connection: &Connection, search: &Search, asker: &Asker) -> Result<Range
     Ok(from..to.min(end).min(last + 1))
 }
 
-/// Of a message that may be read.
+/// The row of the cursor's message, if it may be read.
 fn row_of(connection: &Connection, cursor: &Cursor, asker: &Asker) -> Result<Option<i64>, ReadError> {
     let Some(room) = find_room(connection, &cursor.room, asker.person)? else { return Ok(None) };
     let mut find = connection
@@ -186,8 +186,8 @@ fn row_of(connection: &Connection, cursor: &Cursor, asker: &Asker) -> Result<Opt
     Ok(row.map_err(StoreError::from)?)
 }
 
-/// In the language of the index. Whoever asks is part of it: what others write where they may not read makes no candidates, so that how long
-/// a search takes does not tell of it.
+/// The search as a query of FTS5. Which rooms the asker may read is part of it: if messages of other rooms became candidates first and were
+/// left out later, the time that a search takes would tell of them.
 fn conditions(connection: &Connection, search: &Search, asker: &Asker) -> Result<String, ReadError> {
     let mut conditions = search.query.conditions();
     if let Some(name) = &search.from {
@@ -203,7 +203,7 @@ fn conditions(connection: &Connection, search: &Search, asker: &Asker) -> Result
     Ok(conditions.join(" AND "))
 }
 
-/// What is public, and what is of this person's own rooms.
+/// The part of the query that says what may be read: what is public, and what is in this person's own rooms.
 fn may_read(connection: &Connection, person: Option<i64>) -> rusqlite::Result<String> {
     let mut terms = exactly(&public_term());
     let mut rooms = connection.prepare_cached(
@@ -218,8 +218,7 @@ fn may_read(connection: &Connection, person: Option<i64>) -> rusqlite::Result<St
     Ok(format!("({terms})"))
 }
 
-/// Messages that may be meant, the newest first. ?1 and ?3: rows, from and before; ?2: a person; ?4: what they must have, in the
-/// language of the index.
+/// The statement that gives candidates, the newest first. ?1 and ?3: rows, from and before; ?2: a person; ?4: the query of FTS5.
 fn candidates() -> String {
     format!(
         "SELECT m.id, m.text, m.sender, r.key, m.room_id, m.seq, m.sent_ms
@@ -239,7 +238,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Some rows after the other, for the clock is looked at between what the index finds, and it may look for long.
+    /// Goes through the rows piece by piece: the clock is looked at only when the index has found something, or a piece is done.
     fn walk(&mut self, conditions: &str, rows: Range<i64>) -> rusqlite::Result<()> {
         let person = self.asker.person.unwrap_or(0);
         let mut statement = self.connection.prepare_cached(&candidates())?;
@@ -259,7 +258,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// False: it is one that there is no room for any more.
+    /// Takes a candidate if it is a hit. False: there is no room for it any more.
     fn take(&mut self, candidate: &Row<'_>) -> rusqlite::Result<bool> {
         let Search { query, from, after, before, limit, .. } = self.search;
         let sent = unsigned(candidate.get(6)?);

@@ -105,7 +105,9 @@ fn two_devices_of_one_person_agree_about_what_was_read() {
         answer(&mut bob, json!({"type": "message", "room": room, "text": "hi"}));
         for device in [&mut laptop, &mut phone] {
             let told = await_frame(device, "the conversation", |frame| frame["type"] == "room");
-            assert_eq!(told["people"][1], json!({"id": bob_id, "name": "Bob"}));
+            let other = &told["people"][1];
+            assert_eq!((&other["id"], &other["name"]), (&json!(bob_id), &json!("Bob")));
+            assert_eq!(other["presence"], "online");
             let activity = await_frame(device, "the message", |frame| frame["type"] == "activity");
             assert_eq!((&activity["room"], &activity["unread"]), (&json!(room), &json!(1)));
         }

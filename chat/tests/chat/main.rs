@@ -7,6 +7,8 @@ const MODE: &str = "process";
 
 mod support;
 
+mod accounts;
+mod arrival;
 mod changes;
 mod control;
 mod conversations;
@@ -25,3 +27,4 @@ mod rich;
 mod search;
 mod survival;
 mod user;
+mod whereabouts;

@@ -159,11 +159,6 @@ fn what_is_said_in_private_is_found_by_its_members_alone() {
         let sent = answer(&mut ann, json!({"type": "message", "room": room, "text": "the secret 秘密"}));
         assert_eq!(sent["type"], "message", "{sent}");
     }
-    let all = |client: &mut Client, request: Value| -> Vec<Value> {
-        let found = answer(client, request);
-        let hits = found["hits"].as_array().unwrap_or_else(|| panic!("{found}"));
-        hits.iter().map(|hit| hit["room"].clone()).collect()
-    };
     let searches = [
         json!({"type": "search", "text": "secret"}),
         json!({"type": "search", "text": "秘密"}),
@@ -172,14 +167,11 @@ fn what_is_said_in_private_is_found_by_its_members_alone() {
     ];
     for search in &searches {
         for member in [&mut ann, &mut bob] {
-            assert_eq!(
-                all(member, search.clone()),
-                [direct.clone(), private.clone(), json!("lobby")],
-                "{search}"
-            );
+            let found = rooms_found(member, search.clone());
+            assert_eq!(found, [direct.clone(), private.clone(), json!("lobby")], "{search}");
         }
         for outsider in [&mut eve, &mut cy] {
-            assert_eq!(all(outsider, search.clone()), [json!("lobby")], "{search}");
+            assert_eq!(rooms_found(outsider, search.clone()), [json!("lobby")], "{search}");
         }
     }
     for outsider in [&mut eve, &mut cy] {
@@ -198,11 +190,15 @@ fn what_is_said_in_private_is_found_by_its_members_alone() {
         }
     }
     answer(&mut ann, json!({"type": "remove", "room": private, "person": bob_id}));
-    assert_eq!(
-        all(&mut bob, searches[0].clone()),
-        [direct, json!("lobby")],
-        "who is removed has no more of it"
-    );
+    let found = rooms_found(&mut bob, searches[0].clone());
+    assert_eq!(found, [direct, json!("lobby")], "who is removed has no more of it");
+}
+
+/// The room of each hit.
+fn rooms_found(client: &mut Client, request: Value) -> Vec<Value> {
+    let found = answer(client, request);
+    let hits = found["hits"].as_array().unwrap_or_else(|| panic!("{found}"));
+    hits.iter().map(|hit| hit["room"].clone()).collect()
 }
 
 #[test]

@@ -1,10 +1,12 @@
-/** One's account: a password for one's name, another one, and the way out. */
+/** One's account: a password for one's name, another one, where one is signed in, and the way out; and what an administrator decides about guests. */
 
 import { explain, isolated, t } from '../i18n/index.js';
 import { Refusal } from '../net/requests.js';
 import { ChatElement, make } from './chat-element.js';
 import { h, setText } from './dom.js';
+import { DeviceList } from './device-list.js';
 import { icon } from './icons.js';
+import { InvitationPanel } from './invitation-panel.js';
 import { PasswordForm } from './password-form.js';
 import { UnbanForm } from './unban-form.js';
 
@@ -19,12 +21,18 @@ export class AccountPanel extends ChatElement {
   #guests = h('div', { class: 'settings-row', hidden: true },
     h('button', { type: 'button', class: 'button small', 'data-guests': 'false', click: () => this.#allowGuests(false) }, t.closeToGuests),
     h('button', { type: 'button', class: 'button small', 'data-guests': 'true', click: () => this.#allowGuests(true) }, t.openToGuests));
-  #unban = h('div', { class: 'settings-unban', hidden: true });
+  #decided = h('p', { class: 'hint', role: 'status' });
+  /** For administrators. */
+  #orders = h('div', { class: 'settings-orders', hidden: true });
+  /** @type {DeviceList | null} */
+  #devices = null;
+  #devicesPlace = h('div');
   /** Who it was made for. */
   #shown = '';
+  #shownDevices = '';
 
   build() {
-    this.append(this.#text, this.#open, this.#place, this.#done, this.#guests, this.#unban, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
+    this.append(this.#text, this.#open, this.#place, this.#done, this.#devicesPlace, this.#guests, this.#decided, this.#orders, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
   }
 
   update() {
@@ -37,9 +45,21 @@ export class AccountPanel extends ChatElement {
     setText(this.#open, account ? t.changePassword : t.claimName);
     this.#out.replaceChildren(icon('leave'), account ? t.signOut : t.forgetMe);
     this.#everywhere.hidden = !account;
-    this.#guests.hidden = this.#unban.hidden = self?.role !== 'admin';
-    this.#unban.replaceChildren(...(self?.role === 'admin' ? [make(UnbanForm, this.chat)] : []));
+    const isAdmin = self?.role === 'admin';
+    this.#guests.hidden = this.#orders.hidden = !isAdmin;
+    // A link that was just made is shown only this once: with another name it stays.
+    if (isAdmin !== this.#orders.hasChildNodes()) this.#orders.replaceChildren(...(isAdmin ? [make(InvitationPanel, this.chat), make(UnbanForm, this.chat)] : []));
+    this.#listDevices(account ? String(self.id) : '');
     this.#fold();
+  }
+
+  /** @param {string} account whose devices; empty: whoever has no account is nowhere signed in */
+  #listDevices(account) {
+    if (account === this.#shownDevices) return;
+    this.#shownDevices = account;
+    this.#devices = account === '' ? null : make(DeviceList, this.chat);
+    this.#devicesPlace.replaceChildren(...(this.#devices === null ? [] : [this.#devices]));
+    this.#devices?.load();
   }
 
   #unfold() {
@@ -55,6 +75,7 @@ export class AccountPanel extends ChatElement {
     form.onSubmit = async (values) => {
       const [password = '', old] = values.toReversed();
       await this.chat.setPassword(password, old);
+      this.#devices?.load();
       this.#fold();
       setText(this.#done, account ? t.passwordChanged : t.nameClaimed);
       this.#open.focus();
@@ -75,7 +96,7 @@ export class AccountPanel extends ChatElement {
     try {
       await this.chat.session.ask({ type: 'guests', allowed });
       setText(this.#problem, '');
-      setText(this.#done, allowed ? t.isOpenToGuests : t.isClosedToGuests);
+      setText(this.#decided, allowed ? t.isOpenToGuests : t.isClosedToGuests);
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
     }

@@ -85,6 +85,7 @@ export class ChatApp extends ChatElement {
   }
 
   #followAddress() {
+    if (this.chat.takeInvitation()) return;
     const key = roomFromHash(location.hash);
     if (key !== null && key !== this.chat.store.current) this.chat.session.show(key);
   }

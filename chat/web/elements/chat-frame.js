@@ -9,6 +9,7 @@ import { DateDialog } from './date-dialog.js';
 import { h, keyboardIsNear, setText } from './dom.js';
 import { Drawers } from './drawers.js';
 import { icon, mark } from './icons.js';
+import { InvitationNote } from './invitation-note.js';
 import { KeysDialog } from './keys-dialog.js';
 import { LanguageSwitch } from './language-switch.js';
 import { MessageList } from './message-list.js';
@@ -27,6 +28,9 @@ import { UpdateNote } from './update-note.js';
 /** @import { Message } from '../net/frames.js' */
 /** @import { Room } from '../state/room.js' */
 /** @import { Drawer } from './drawers.js' */
+
+/** So often the page is looked over for what has to do with the time, in milliseconds. */
+const TIME_GOES_ON_MS = 30_000;
 
 export class ChatFrame extends ChatElement {
   /** The drawer to begin with. @type {Drawer | null} */
@@ -61,7 +65,7 @@ export class ChatFrame extends ChatElement {
     };
     const details = make(RoomDetails, chat);
     const picker = make(PeoplePicker, chat);
-    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), list, this.#problem, make(TypingNote, chat), composer);
+    const conversation = h('main', { class: 'conversation' }, make(RoomHeader, chat), make(ConnectionStatus, chat), make(UpdateNote, chat), make(InvitationNote, chat), list, this.#problem, make(TypingNote, chat), composer);
     const skip = h('button', { type: 'button', class: 'skip-link', click: () => composer.focus() }, t.skipToMessage);
     const backdrop = h('div', { class: 'backdrop', click: () => drawers.close() });
     const drawers = new Drawers(this, panels, [skip, conversation], (isCovered) => { chat.attention.isCovered = isCovered; });
@@ -97,6 +101,9 @@ export class ChatFrame extends ChatElement {
   attached() {
     this.#parts?.drawers.attach((target, type, listener) => this.listen(target, type, listener));
     this.listen(document, 'keydown', (/** @type {KeyboardEvent} */ event) => this.#keyDown(event));
+    // What is said to be so long ago is so for longer.
+    const timer = setInterval(() => this.chat.store.changed(), TIME_GOES_ON_MS);
+    this.whileConnected(() => clearInterval(timer));
   }
 
   update() {

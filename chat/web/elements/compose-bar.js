@@ -7,7 +7,7 @@ import { icon } from './icons.js';
 
 /** @import { Message, Reply } from '../net/frames.js' */
 
-/** @typedef {{ kind: 'reply', message: Reply } | { kind: 'edit', message: Message }} Purpose */
+/** `isAnother`: since it was begun to change the text, somebody has, on another device. @typedef {{ kind: 'reply', message: Reply } | { kind: 'edit', message: Pick<Message, 'seq' | 'from' | 'data'>, isAnother: boolean }} Purpose */
 
 export class ComposeBar {
   #text = h('p', { class: 'compose-bar-text', id: 'compose-bar' });
@@ -36,7 +36,7 @@ export class ComposeBar {
     const first = message.data.trim().split('\n', 1)[0] ?? '';
     this.#text.replaceChildren(
       icon(kind === 'edit' ? 'pencil' : 'reply'),
-      kind === 'edit' ? h('strong', {}, t.editing) : h('span', { class: 'compose-bar-to' }, `${t.replyTo} `, bdi(message.from, 'quote-author')),
+      purpose.kind === 'edit' ? h('strong', {}, purpose.isAnother ? t.editingAnother : t.editing) : h('span', { class: 'compose-bar-to' }, `${t.replyTo} `, bdi(message.from, 'quote-author')),
       h('span', { class: 'compose-bar-quote', dir: 'auto', lang: languageOf(first) }, first),
     );
   }

@@ -13,6 +13,7 @@ import { icon } from './icons.js';
 import { offerEmoji, offerPeople } from './offers.js';
 
 /** @import { Message, Reply } from '../net/frames.js' */
+/** @import { Edit } from '../state/drafts.js' */
 
 /** The count is shown when this many characters are left, or fewer. */
 const COUNT_FROM = 200;
@@ -76,9 +77,9 @@ export class MessageComposer extends ChatElement {
     this.#input.focus();
   }
 
-  /** The message whose text is being changed. @returns {Message | null} */
+  /** The message whose text is being changed. */
   get #edited() {
-    return this.chat.edits.get(this.#room ?? '')?.message ?? null;
+    return this.chat.drafts.edited(this.#room ?? '');
   }
 
   /** What is written next answers a message. @param {Message} message */
@@ -91,7 +92,8 @@ export class MessageComposer extends ChatElement {
 
   /** Another text for an own message. What was being written comes back afterwards. @param {Message} message */
   edit(message) {
-    this.chat.edits.set(message.room, { message, text: message.data });
+    const { room, seq, from, data } = message;
+    this.chat.drafts.edit(room, { seq, from, data, text: data });
     this.#input.value = message.data;
     this.#typed();
     this.update();
@@ -103,7 +105,8 @@ export class MessageComposer extends ChatElement {
   #cancel() {
     const room = this.#room;
     if (room === null) return;
-    if (this.chat.edits.delete(room)) {
+    if (this.#edited !== null) {
+      this.chat.drafts.edit(room, null);
       this.#input.value = this.chat.drafts.get(room);
       this.#typed();
     } else {
@@ -134,11 +137,17 @@ export class MessageComposer extends ChatElement {
     if (room.key !== this.#room) {
       this.#room = room.key;
       this.#completion.close();
-      this.#input.value = this.chat.edits.get(room.key)?.text ?? this.chat.drafts.get(room.key);
+      this.#input.value = this.#edited?.text ?? this.chat.drafts.get(room.key);
       this.#typed();
     }
     const [edited, answered] = [this.#edited, this.chat.drafts.answered(room.key)];
-    this.#bar.show(edited !== null ? { kind: 'edit', message: edited } : answered === null ? null : { kind: 'reply', message: answered });
+    const now = edited === null ? undefined : room.messages.find(({ seq }) => seq === edited.seq);
+    if (now?.deleted) {
+      this.#cancel();
+      return;
+    }
+    const isAnother = edited !== null && now !== undefined && now.data !== edited.data;
+    this.#bar.show(edited !== null ? { kind: 'edit', message: isAnother ? now : edited, isAnother } : answered === null ? null : { kind: 'reply', message: answered });
     this.#showCount();
   }
 
@@ -161,9 +170,8 @@ export class MessageComposer extends ChatElement {
 
   #typed() {
     this.#problem = '';
-    const { edits, drafts } = this.chat;
-    const edit = edits.get(this.#room ?? '');
-    if (edit !== undefined) edit.text = this.#input.value;
+    const { drafts } = this.chat;
+    if (this.#room !== null && this.#edited !== null) drafts.edit(this.#room, { ...this.#edited, text: this.#input.value });
     else if (this.#room !== null) drafts.set(this.#room, this.#input.value);
     this.#grow();
     this.#showCount();
@@ -179,7 +187,7 @@ export class MessageComposer extends ChatElement {
     const text = this.#input.value.replace(/^(?:[^\S\n]*\n)+/u, '').trimEnd();
     if (this.#room === null || text.trim() === '' || this.#left(text) < 0) return;
     if (this.#edited !== null) {
-      this.#change(this.#edited, text);
+      this.#change(this.#room, this.#edited, text);
       return;
     }
     if (!this.chat.session.post(this.#room, text, this.chat.drafts.answered(this.#room) ?? undefined)) {
@@ -194,9 +202,10 @@ export class MessageComposer extends ChatElement {
     this.dispatchEvent(new CustomEvent('posted', { bubbles: true }));
   }
 
-  /** @param {Message} message @param {string} text */
-  #change(message, text) {
-    if (text !== message.data) this.chat.session.changes.edit(message, text);
+  /** @param {string} room @param {Edit} edited @param {string} text */
+  #change(room, { seq, data }, text) {
+    const now = this.chat.store.room(room).messages.find((message) => message.seq === seq)?.data ?? data;
+    if (text !== now) this.chat.session.changes.edit({ room, seq }, text);
     this.#cancel();
   }
 

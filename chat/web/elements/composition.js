@@ -35,6 +35,11 @@ export class CompositionWatch {
     input.addEventListener('keyup', () => { this.#endedAt = -Infinity; });
   }
 
+  /** Escape ends what is being composed, and not the dialog in which that is. @param {HTMLDialogElement} dialog */
+  guard(dialog) {
+    dialog.addEventListener('cancel', (event) => { if (this.composing) event.preventDefault(); });
+  }
+
   /**
    * @param {KeyboardEvent} event a key that went down
    * @returns {boolean} whether it belongs to the input method

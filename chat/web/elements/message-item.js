@@ -1,6 +1,6 @@
 /** One line of a conversation: a day, a notice, a message. */
 
-import { explain, t } from '../i18n/index.js';
+import { explain, isolated, t } from '../i18n/index.js';
 import { formatDay, formatList, formatMoment, formatNumber, formatTime } from '../i18n/dates.js';
 import { languageOf } from '../text/language.js';
 import { EVERYBODY } from '../state/mentions.js';
@@ -190,10 +190,12 @@ function failure(item, { retry, discard }) {
 
 /** @param {NoticeItem} item */
 function noticeText(item) {
-  return /** @type {const} */ (['online', 'added', 'joined', 'left', 'removed'])
+  const said = /** @type {const} */ (['online', 'added', 'joined', 'left', 'resigned'])
     .filter((kind) => item[kind].length > 0)
-    .map((kind) => t[kind](names(item[kind]), item[kind].length))
-    .join(t.noticeSeparator);
+    .map((kind) => t[kind](names(item[kind]), item[kind].length));
+  const by = (/** @type {string} */ name) => item.by.get(name) ?? '';
+  const removals = [...new Set(item.removed.map(by))].map((who) => t.removed(isolated(who), names(item.removed.filter((name) => by(name) === who))));
+  return [...said, ...removals].join(t.noticeSeparator);
 }
 
 /** @param {string[]} all @param {number} [count] with those that are not named */

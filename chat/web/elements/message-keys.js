@@ -71,7 +71,7 @@ export class MessageKeys {
   }
 }
 
-/** The finger that has opened something does not choose, when it is lifted, what happens to lie under it. */
+/** When the finger that has opened the menu is lifted, it must not choose the entry that happens to lie under it. */
 function releaseQuietly() {
   const swallow = (/** @type {MouseEvent} */ event) => {
     if (event.detail === 0) return; // not by a finger

@@ -106,6 +106,8 @@ export class MessageList extends ChatElement {
     if (this.chat.sought !== null && this.chat.sought.room !== room?.key) this.chat.sought = null;
     this.#scroller.setAttribute('aria-label', room === null ? t.noRoom : t.messagesIn(this.chat.titleOf(room)));
     this.#scroller.setAttribute('aria-busy', String(room !== null && !room.loaded));
+    // What is said from here on comes by itself.
+    this.dataset.live = String(room?.joined === true);
     if (room === null) {
       this.#pill.hidden = this.#newPill.hidden = true;
       return;

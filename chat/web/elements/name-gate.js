@@ -40,6 +40,8 @@ export class NameGate extends ChatElement {
     const { nameProblem } = this.chat.store;
     // Said by the form where it is about the name that stands there.
     setText(this.#why, nameProblem?.code === 'signed_out' ? explain(nameProblem) : '');
+    // An invitation that does not hold is none.
+    if (this.#form !== null) this.#greet();
   }
 
   get typed() {
@@ -55,7 +57,13 @@ export class NameGate extends ChatElement {
     form.value = this.value || this.chat.memory.name;
     this.#form = form;
     this.#signIn = null;
-    this.#show(form, t.welcomeTitle, t.welcomeText, t.haveAccount);
+    this.#show(form, t.haveAccount);
+    this.#greet();
+  }
+
+  #greet() {
+    const isInvited = this.chat.invitation !== null;
+    this.#say(isInvited ? t.invitedTitle : t.welcomeTitle, isInvited ? t.invitedText : t.welcomeText);
   }
 
   #askPassword() {
@@ -68,7 +76,14 @@ export class NameGate extends ChatElement {
     form.onSubmit = ([name = '', password = '']) => this.chat.signIn(name.trim(), password);
     this.#form = null;
     this.#signIn = form;
-    this.#show(form, t.signInTitle, t.signInText, t.noAccount);
+    this.#show(form, t.noAccount);
+    this.#say(t.signInTitle, t.signInText);
+  }
+
+  /** @param {string} title @param {string} text */
+  #say(title, text) {
+    setText(this.#title, title);
+    setText(this.#text, text);
   }
 
   /** The other way in. */
@@ -81,13 +96,9 @@ export class NameGate extends ChatElement {
 
   /**
    * @param {HTMLElement} form
-   * @param {string} title
-   * @param {string} text
    * @param {string} other
    */
-  #show(form, title, text, other) {
-    setText(this.#title, title);
-    setText(this.#text, text);
+  #show(form, other) {
     setText(this.#other, other);
     this.#place.replaceChildren(form);
   }

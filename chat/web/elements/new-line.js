@@ -1,7 +1,7 @@
 /**
- * Where in a room what is new begins: what came while nobody was looking. The line is drawn when one comes to the room, or
- * when something comes that one does not see, and stays, though it counts as read meanwhile, until one leaves or it is
- * drawn anew further down.
+ * The line above the first new message, which came while nobody was looking. It is drawn when one comes to the room, or when a
+ * message comes that one does not see. It stays although the messages below it count as read by then, until one leaves the room or
+ * it is drawn again further down.
  */
 
 /** @import { Room } from '../state/room.js' */

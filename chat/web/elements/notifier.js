@@ -7,7 +7,7 @@
 import { languageOf } from '../text/language.js';
 import { hashOf } from '../state/address.js';
 import { mentions, speaksOf } from '../state/mentions.js';
-import { t } from '../i18n/index.js';
+import { isolated, t } from '../i18n/index.js';
 
 /** @import { Chat } from '../chat.js' */
 /** @import { Message } from '../net/frames.js' */
@@ -42,6 +42,8 @@ export class Notifier {
   #unsee = () => {};
   /** @type {AudioContext | null} */
   #audio = null;
+  /** The last one that was told of. @type {string | null} */
+  #invitation = null;
 
   /** @param {Chat} chat */
   constructor(chat) {
@@ -49,6 +51,7 @@ export class Notifier {
     if (!canNotify()) return;
     navigator.locks.request(LOCK_NOTIFIES, () => new Promise(() => { this.#isChosen = true; })).catch(() => {});
     chat.store.onNews((room, messages) => this.#tell(room, messages));
+    chat.store.subscribe(() => this.#lookForInvitation());
     chat.attention.onChange(() => this.#showSeen());
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {
       if (typeof data?.address === 'string' && data.address.startsWith('#')) location.hash = data.address;
@@ -70,24 +73,48 @@ export class Notifier {
    */
   async #tell(room, messages) {
     const { memory, store } = this.#chat;
-    if (!this.#isChosen || this.#chat.attention.sees || memory.notify === 'off') return;
-    // To whom the server says whom a message mentions, a word that is also a name is only a word.
+    // With a session the server says whom a message mentions; without one the name is looked for in the text.
     const concerns = (/** @type {Message} */ message) => (store.self === null ? mentions(message.data, store.name) : speaksOf(message, store.self));
     const message = messages.findLast((each) => concerns(each) || (!room.muted && (memory.notify === 'all' || room.kind === 'direct')));
     if (message === undefined) return;
+    const { from, data } = message;
+    await this.#notify(room, this.#chat.titleOf(room) === from ? data : t.says(from, data), data);
+  }
+
+  /** Who is invited into a private room is meant. */
+  #lookForInvitation() {
+    const { store } = this.#chat;
+    const { invitation } = store;
+    if (invitation === this.#invitation) return;
+    this.#invitation = invitation;
+    const room = invitation === null ? undefined : store.rooms.get(invitation);
+    if (room === undefined || room.invitedBy === null) return;
+    const title = this.#chat.titleOf(room);
+    this.#notify(room, t.invitedYou(isolated(room.invitedBy), isolated(title)), title);
+  }
+
+  /**
+   * Where it is wanted, and nobody looks.
+   * @param {Room} room
+   * @param {string} body
+   * @param {string} data the part of it that somebody has written
+   */
+  async #notify(room, body, data) {
+    const { memory, attention } = this.#chat;
+    if (!this.#isChosen || attention.sees || memory.notify === 'off') return;
     const { held = [] } = await navigator.locks.query();
     if (held.some(({ name }) => name === LOCK_SEEN)) return;
-    if (Notification.permission === 'granted') await this.#show(room, message);
+    if (Notification.permission === 'granted') await this.#show(room, body, data);
     if (memory.sound) this.play();
   }
 
   /**
    * @param {Room} room
-   * @param {Message} message
+   * @param {string} body
+   * @param {string} data
    */
-  async #show(room, { from, data }) {
+  async #show(room, body, data) {
     const title = this.#chat.titleOf(room);
-    const body = title === from ? data : t.says(from, data);
     const options = {
       tag: `room:${room.key}`, body: body.slice(0, TEXT_MAX), lang: languageOf(data) ?? '', silent: true,
       icon: '/icons/icon-192.png', data: { address: hashOf(room.key) },

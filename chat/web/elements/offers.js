@@ -51,7 +51,7 @@ export function offerPeople(chat) {
     const present = chat.store.present();
     const found = matchNames(query, [...names], OFFERED_MAX);
     /** @type {Option[]} */
-    const options = found.map((name) => ({ text: `@${name} `, show: () => [face(name, presenceOf(chat, name, present)), bdi(name)] }));
+    const options = found.map((name) => ({ text: `@${name} `, show: () => [face(name, presenceOf(chat, { name }, present)), bdi(name)] }));
     const everybody = language === 'zh-CN' ? EVERYBODY[1] : EVERYBODY[0];
     const isEverybody = room.kind !== 'direct' && matchNames(query, [...EVERYBODY, t.everybody], 1).length > 0;
     if (isEverybody) options.push({ text: `@${everybody} `, show: () => [h('span', { class: 'face everybody' }, icon('people')), `@${everybody}`, h('span', { class: 'tag' }, t.everybody)] });

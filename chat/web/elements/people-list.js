@@ -6,10 +6,10 @@ import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { PersonMenu } from './person-menu.js';
-import { face, presenceOf } from './room-row.js';
+import { face, lastSeen, presenceOf } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
 
-/** @import { Addressee, Member } from '../net/frames.js' */
+/** @import { Addressee, Member, Presence } from '../net/frames.js' */
 
 /** About the height of a row, in pixels. */
 const HEIGHT_GUESS = 40;
@@ -28,8 +28,8 @@ export class PeopleList extends ChatElement {
   #shownSelf = '';
   /** @type {ReadonlySet<string> | null} */
   #shownAway = null;
-  /** @type {ReadonlySet<string>} */
-  #present = new Set();
+  /** @type {ReadonlyMap<string, Presence>} */
+  #present = new Map();
   /** @type {PersonMenu | null} */
   #menu = null;
   #invite = h('button', { type: 'button', class: 'quiet-button invite', hidden: true, click: () => this.dispatchEvent(new CustomEvent('pick', { bubbles: true, detail: this.chat.store.currentRoom })) }, icon('plus'), t.invite);
@@ -41,15 +41,17 @@ export class PeopleList extends ChatElement {
     guess: HEIGHT_GUESS,
     counted: true,
     key: ({ id, name }) => (id === undefined ? `name ${name}` : `person ${id}`),
-    look: (person) => `${this.#isSelf(person)} ${person.name} ${presenceOf(this.chat, person.name, this.#present)}`,
+    look: (person) => `${this.#isSelf(person)} ${person.name} ${presenceOf(this.chat, person, this.#present)} ${lastSeen(this.chat, person)}`,
     fill: (li, person) => {
       const { name } = person;
       li.className = 'person';
-      const presence = presenceOf(this.chat, name, this.#present);
+      const presence = presenceOf(this.chat, person, this.#present);
+      const seen = lastSeen(this.chat, person);
       const isSelf = this.#isSelf(person);
       li.dataset.presence = presence;
       const said = h('span', { class: presence === 'away' ? 'tag' : 'visually-hidden' }, t.presence[presence]);
-      const contents = [face(name, presence), bdi(name, 'person-name'), ...(isSelf ? [h('span', { class: 'tag' }, t.you)] : []), said];
+      const called = bdi(name, 'person-name');
+      const contents = [face(name, presence), seen === null ? called : h('span', { class: 'person-lines' }, called, h('span', { class: 'tag' }, seen)), ...(isSelf ? [h('span', { class: 'tag' }, t.you)] : []), ...(seen === null ? [said] : [])];
       // Somebody whose presence changes keeps the focus.
       const button = li.querySelector('button');
       if (button?.title === t.aboutPerson(name) && !isSelf) button.replaceChildren(...contents);
@@ -99,7 +101,7 @@ export class PeopleList extends ChatElement {
     const { name: self, away } = store;
     const isPublic = people === store.currentRoom?.people;
     if (people === this.#shown && self === this.#shownSelf && away === this.#shownAway && isPublic) return;
-    this.#present = isPublic ? new Set(store.currentRoom?.people) : store.present();
+    this.#present = isPublic ? new Map(store.currentRoom?.people.map((name) => [name, away.has(name) ? 'away' : 'online'])) : store.present();
     this.#shownAway = away;
     this.#shown = people;
     this.#shownSelf = self;

@@ -26,9 +26,10 @@ export class Place {
   #scroller;
   #list;
   #items;
-  /** The heights for which the place was last right. */
+  /** The heights for which the place was last right, and how far the list was scrolled then. */
   #scrollHeight = 0;
   #clientHeight = 0;
+  #scrollTop = 0;
   /** What is seen, and where its lower edge is. @type {{ key: string, bottom: number }[]} */
   #marks = [];
 
@@ -56,7 +57,7 @@ export class Place {
 
   toBottom() {
     this.atBottom = true;
-    this.settle();
+    this.#restore();
   }
 
   /**
@@ -68,13 +69,13 @@ export class Place {
     if (!this.#items.has(key)) return undefined;
     this.atBottom = false;
     this.#marks = [{ key, bottom: this.#scroller.clientHeight * GO_TO_AT }];
-    this.settle();
+    this.#restore();
     const li = this.#items.find(key);
     const hidden = li === undefined ? 0 : this.#origin() - li.getBoundingClientRect().top;
     if (hidden > 0) {
       // It is higher than that: it is shown from its beginning.
       this.#marks = [{ key, bottom: this.#scroller.clientHeight * GO_TO_AT + hidden }];
-      this.settle();
+      this.#restore();
     }
     this.scrolled();
     return this.#items.find(key);
@@ -83,14 +84,14 @@ export class Place {
   /** The place is another one now: the person has scrolled, or a change of heights has moved things. */
   scrolled() {
     const { scrollHeight, clientHeight } = this.#scroller;
-    if (scrollHeight !== this.#scrollHeight || clientHeight !== this.#clientHeight) {
-      this.settle();
+    const isAsHigh = scrollHeight === this.#scrollHeight && clientHeight === this.#clientHeight;
+    if (!isAsHigh && !this.#hasMoved()) {
+      this.#restore();
       return;
     }
-    this.atBottom = this.hasEnd && this.below < BOTTOM_WITHIN;
-    this.#mark();
+    this.#follow();
     if (this.#items.covers(this.#items.scrolled)) return;
-    this.settle();
+    this.#restore();
     this.#mark();
   }
 
@@ -99,13 +100,35 @@ export class Place {
    * @param {() => void} change
    */
   keep(change) {
-    if (!this.atBottom) this.#mark();
+    if (this.#hasMoved()) this.#follow();
+    else if (!this.atBottom) this.#mark();
     change();
-    this.settle();
+    this.#restore();
   }
 
   /** Sizes have changed: back to the bottom, or to what was seen. */
   settle() {
+    if (this.#hasMoved()) this.#follow();
+    this.#restore();
+  }
+
+  /**
+   * Whether the person has scrolled since the place was last right; the event that tells it may be still to come. Heights that change do not
+   * scroll by themselves, but for a list that has become shorter than it was scrolled.
+   */
+  #hasMoved() {
+    const moved = this.#scroller.scrollTop - this.#scrollTop;
+    return moved > 1 || (moved < -1 && this.below > 1);
+  }
+
+  /** Where the person has scrolled to is the place. */
+  #follow() {
+    this.atBottom = this.hasEnd && this.below < BOTTOM_WITHIN;
+    this.#mark();
+    this.#note();
+  }
+
+  #restore() {
     const mark = this.#marks.find(({ key }) => this.#items.has(key));
     if (this.atBottom) {
       this.#items.arrange(() => this.#items.endTop);
@@ -118,8 +141,14 @@ export class Place {
       const moved = bottom === undefined ? 0 : bottom - this.#origin() - mark.bottom;
       if (Math.abs(moved) >= 0.5) this.#scroller.scrollTop += moved;
     }
-    this.#scrollHeight = this.#scroller.scrollHeight;
-    this.#clientHeight = this.#scroller.clientHeight;
+    this.#note();
+  }
+
+  #note() {
+    const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
+    this.#scrollHeight = scrollHeight;
+    this.#clientHeight = clientHeight;
+    this.#scrollTop = scrollTop;
   }
 
   /** The `seq` of the first message that is seen. @returns {number | null} */

@@ -3,34 +3,25 @@
 import { t } from '../i18n/index.js';
 import { find } from '../state/finder.js';
 import { ChatElement } from './chat-element.js';
-import { CompositionWatch } from './composition.js';
+import { Combobox } from './combobox.js';
 import { bdi, h, setText } from './dom.js';
 import { badge, face, presenceOf, sign } from './room-row.js';
 
+/** @import { Presence } from '../net/frames.js' */
 /** @import { Found } from '../state/finder.js' */
 
 export class QuickSwitcher extends ChatElement {
-  #input = h('input', {
-    id: 'switcher-input', class: 'field', type: 'text', role: 'combobox', 'aria-expanded': 'true', 'aria-controls': 'switcher-list', 'aria-autocomplete': 'list',
-    'aria-label': t.goTo, placeholder: t.goToPlaceholder, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', dir: 'auto', enterkeyhint: 'go',
-  });
-  #list = h('ul', { id: 'switcher-list', class: 'switcher-list', role: 'listbox', 'aria-label': t.goTo });
+  /** @type {Combobox<Found>} */
+  #field = new Combobox({ prefix: 'switcher', label: t.goTo, placeholder: t.goToPlaceholder, listLabel: t.goTo, enterKey: 'go' }, (found) => this.#choose(found));
   #count = h('p', { class: 'switcher-count hint', role: 'status' });
-  #dialog = h('dialog', { class: 'dialog switcher', 'aria-label': t.goTo }, this.#input, this.#list, this.#count);
-  #composition = new CompositionWatch(this.#input, navigator.userAgent);
-  /** @type {Found[]} */
-  #found = [];
-  #at = 0;
+  #dialog = h('dialog', { class: 'dialog switcher', 'aria-label': t.goTo }, this.#field.input, this.#field.list, this.#count);
 
   build() {
     this.append(this.#dialog);
-    this.#input.addEventListener('input', () => this.#search());
-    this.#input.addEventListener('keydown', (event) => this.#keyDown(event));
-    // Escape ends what is being composed, not the dialog.
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
+    this.#field.input.addEventListener('input', () => this.#search());
+    this.#field.input.addEventListener('keydown', (event) => { if (!this.#field.composition.owns(event)) this.#field.takes(event); });
+    this.#field.composition.guard(this.#dialog);
     this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
-    // The keyboard stays where it is when an entry is pressed.
-    this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
   }
 
   get isOpen() {
@@ -38,10 +29,10 @@ export class QuickSwitcher extends ChatElement {
   }
 
   open() {
-    this.#input.value = '';
+    this.#field.input.value = '';
     this.#dialog.showModal();
     this.#search();
-    this.#input.focus();
+    this.#field.input.focus();
   }
 
   close() {
@@ -50,50 +41,24 @@ export class QuickSwitcher extends ChatElement {
 
   #search() {
     const { store, memory } = this.chat;
-    this.#found = find(this.#input.value, {
+    const found = find(this.#field.input.value, {
       rooms: store.rooms.values(), titleOf: (room) => this.chat.titleOf(room), recent: memory.recentRooms, current: store.current, self: store.name, names: store.names(),
     });
     const present = store.present();
-    this.#list.replaceChildren(...this.#found.map((found, i) => this.#option(found, i, present)));
-    setText(this.#count, this.#found.length === 0 ? t.nothingFound : t.found(this.#found.length));
-    this.#count.classList.toggle('visually-hidden', this.#found.length > 0);
-    this.#point(0);
+    this.#field.offer(found.map((value) => ({ value, content: this.#show(value, present) })), 0);
+    setText(this.#count, found.length === 0 ? t.nothingFound : t.found(found.length));
+    this.#count.classList.toggle('visually-hidden', found.length > 0);
   }
 
   /**
    * @param {Found} found
-   * @param {number} i
-   * @param {ReadonlySet<string>} present
+   * @param {ReadonlyMap<string, Presence>} present
+   * @returns {(Node | string)[]}
    */
-  #option(found, i, present) {
-    const li = h('li', { id: `switcher-${i}`, class: 'switcher-option', role: 'option', 'aria-selected': 'false', click: () => this.#choose(found) });
+  #show(found, present) {
     const name = bdi(found.title, 'room-name');
-    if (found.kind === 'person') li.append(face(found.title, presenceOf(this.chat, found.title, present)), name, h('span', { class: 'tag' }, this.chat.store.self === null ? t.mention : t.talk));
-    else li.append(sign(this.chat, found.room, present), name, ...badge(found.room, found.room.wanted ? found.room.unread : 0));
-    return li;
-  }
-
-  /** @param {number} at */
-  #point(at) {
-    this.#list.children[this.#at]?.setAttribute('aria-selected', 'false');
-    this.#at = at;
-    const option = this.#list.children[at];
-    option?.setAttribute('aria-selected', 'true');
-    option?.scrollIntoView({ block: 'nearest' });
-    if (option === undefined) this.#input.removeAttribute('aria-activedescendant');
-    else this.#input.setAttribute('aria-activedescendant', option.id);
-  }
-
-  /** @param {KeyboardEvent} event */
-  #keyDown(event) {
-    if (this.#composition.owns(event)) return;
-    const last = this.#found.length - 1;
-    const chosen = this.#found[this.#at];
-    const to = { ArrowDown: this.#at === last ? 0 : this.#at + 1, ArrowUp: this.#at === 0 ? last : this.#at - 1 }[event.key];
-    if (to !== undefined && !event.altKey && last >= 0) this.#point(to);
-    else if (event.key === 'Enter' && chosen !== undefined) this.#choose(chosen);
-    else return;
-    event.preventDefault();
+    if (found.kind === 'person') return [face(found.title, presenceOf(this.chat, { name: found.title }, present)), name, h('span', { class: 'tag' }, this.chat.store.self === null ? t.mention : t.talk)];
+    return [sign(this.chat, found.room, present), name, ...badge(found.room, found.room.wanted ? found.room.unread : 0)];
   }
 
   /** @param {Found} found */

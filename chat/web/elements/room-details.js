@@ -164,11 +164,12 @@ export class RoomDetails extends ChatElement {
 
   /** Asks for something, and goes back to the overview, or says why not. @param {(session: import('../net/conversations.js').Conversations, room: Room) => Promise<unknown>} ask */
   async #try(ask) {
-    const room = this.#room;
+    const [room, step] = [this.#room, this.#step];
     if (room === null) return;
     try {
       await ask(this.chat.session.conversations, room);
-      if (this.#room === room) this.#go('overview');
+      // Whoever has gone on to something else meanwhile stays there.
+      if (this.#room === room && this.#step === step) this.#go('overview');
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
     }
@@ -177,7 +178,7 @@ export class RoomDetails extends ChatElement {
   /** @param {Room} room @param {HTMLInputElement} toggle */
   async #mute(room, toggle) {
     await this.#try((session) => session.mute(room, toggle.checked));
-    // Where the server did not take it, it is as it was.
+    // If the server has refused it, the switch goes back.
     toggle.checked = room.muted;
   }
 

@@ -6,7 +6,7 @@ import { languageOf } from '../text/language.js';
 import { ChatElement } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { presenceOf, sign } from './room-row.js';
+import { lastSeen, presenceOf, sign } from './room-row.js';
 
 /** @import { Room } from '../state/room.js' */
 
@@ -51,13 +51,15 @@ export class RoomHeader extends ChatElement {
     this.#menu.setAttribute('aria-label', any ? `${t.showRooms}, ${forMe > 0 ? t.unread(forMe) : t.somethingNew}` : t.showRooms);
   }
 
-  /** What stands before the title, and what is said of who is there. @param {Room | null} room */
+  /** The sign before the title, and the line about who is there. @param {Room | null} room */
   #showSign(room) {
-    const present = room?.kind === 'direct' ? this.chat.store.present() : new Set();
+    const present = room?.kind === 'direct' ? this.chat.store.present() : new Map();
     const others = room === null ? [] : this.chat.others(room);
     const [first] = others;
-    const presence = first === undefined ? 'offline' : presenceOf(this.chat, first.name, present);
-    const count = room === null || !room.loaded ? '' : room.kind === 'direct' ? others.length === 1 ? t.presence[presence] : t.memberCount(others.length + 1)
+    const presence = first === undefined ? 'offline' : presenceOf(this.chat, first, present);
+    const there = (first === undefined ? null : lastSeen(this.chat, first)) ?? t.presence[presence];
+    // Who is there is not known before one has been connected, though the room may be shown already.
+    const count = room === null || !room.loaded || !this.chat.store.link.wasReady ? '' : room.kind === 'direct' ? others.length === 1 ? there : t.memberCount(others.length + 1)
       : room.kind === 'private' ? t.memberCount(room.persons.length || room.members) : t.peopleCount(room.members, formatNumber(room.members));
     setText(this.#count, count);
     this.#count.classList.toggle('always', room !== null && room.kind !== 'public');

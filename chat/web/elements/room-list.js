@@ -8,9 +8,10 @@ import { ChatElement, make } from './chat-element.js';
 import { h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { RoomForm } from './room-form.js';
-import { fillRow } from './room-row.js';
+import { fillRow, presenceOf } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
 
+/** @import { Presence } from '../net/frames.js' */
 /** @import { Room } from '../state/room.js' */
 
 /** About the height of a row, in pixels. */
@@ -61,8 +62,8 @@ export class RoomList extends ChatElement {
   /** @type {Room[]} */
   #sorted = [];
   #revision = -1;
-  /** @type {ReadonlySet<string>} */
-  #present = new Set();
+  /** @type {ReadonlyMap<string, Presence>} */
+  #present = new Map();
   /** The key of the room whose link is the one that Tab leads to; the arrow keys lead to the others. */
   #stop = '';
   /** The keys of all rooms from top to bottom. @type {string[]} */
@@ -157,7 +158,7 @@ export class RoomList extends ChatElement {
       key: (room) => room.key,
       look: (room) => {
         const { wanted, key, members, mentions, muted, kind, invitedBy } = room;
-        const present = kind !== 'direct' ? '' : this.chat.others(room).map(({ name }) => `${this.#present.has(name)} ${this.chat.store.away.has(name)}`);
+        const present = kind !== 'direct' ? '' : this.chat.others(room).map((person) => presenceOf(this.chat, person, this.#present));
         return [this.chat.titleOf(room), wanted, kind, this.#unread(room), mentions, muted, invitedBy, key === this.chat.store.current, wanted ? '' : members, present].join('\n');
       },
       fill: (li, room) => this.#fill(li, room),

@@ -1,15 +1,14 @@
 /** A conversation in the list: what kind it is, what it is called, what is unread in it. */
 
 import { t } from '../i18n/index.js';
-import { formatNumber } from '../i18n/dates.js';
+import { formatAgo, formatNumber } from '../i18n/dates.js';
 import { avatar } from './avatar.js';
 import { bdi, h } from './dom.js';
 import { icon, jack } from './icons.js';
 
 /** @import { Chat } from '../chat.js' */
+/** @import { Addressee, Presence } from '../net/frames.js' */
 /** @import { Room } from '../state/room.js' */
-
-/** @typedef {'online' | 'away' | 'offline'} Presence */
 
 /**
  * A person's picture, with a dot that says whether they are there.
@@ -20,24 +19,36 @@ export function face(name, presence) {
   return h('span', { class: 'face', 'data-presence': presence }, avatar(name));
 }
 
-/** What stands for a conversation. @param {Chat} chat @param {Room} room @param {ReadonlySet<string>} present */
+/** What stands for a conversation. @param {Chat} chat @param {Room} room @param {ReadonlyMap<string, Presence>} present */
 export function sign(chat, room, present) {
   if (room.kind === 'private') return icon('lock');
   if (room.kind === 'public') return jack(room.wanted);
   const others = chat.others(room);
   const [first] = others;
   if (first === undefined || others.length > 1) return h('span', { class: 'avatar', 'data-hue': others.length % 12, 'aria-hidden': 'true' }, formatNumber(others.length));
-  return face(first.name, presenceOf(chat, first.name, present));
+  return face(first.name, presenceOf(chat, first, present));
 }
 
 /**
+ * By number, where the server has said it of that; else by name: several may have it.
  * @param {Chat} chat
- * @param {string} name
- * @param {ReadonlySet<string>} present
+ * @param {Addressee} person
+ * @param {ReadonlyMap<string, Presence>} present
  * @returns {Presence}
  */
-export function presenceOf({ store }, name, present) {
-  return !present.has(name) ? 'offline' : store.away.has(name) ? 'away' : 'online';
+export function presenceOf({ store }, { id, name }, present) {
+  const known = id === undefined ? undefined : store.whereabouts.get(id);
+  return known?.presence ?? present.get(name) ?? 'offline';
+}
+
+/**
+ * When somebody was there last; null where nobody knows, or they are there.
+ * @param {Chat} chat
+ * @param {Addressee} person
+ */
+export function lastSeen({ store }, { id }) {
+  const { seenMs } = (id === undefined ? undefined : store.whereabouts.get(id)) ?? {};
+  return seenMs === undefined ? null : t.lastSeen(formatAgo(seenMs, Date.now()));
 }
 
 /**
@@ -60,7 +71,7 @@ export function badge(room, unread) {
  * @param {string} shown
  * @param {string} said
  */
-export function spoken(shown, said) {
+function spoken(shown, said) {
   return [h('span', { 'aria-hidden': 'true' }, shown), h('span', { class: 'visually-hidden' }, said)];
 }
 
@@ -70,15 +81,14 @@ export function spoken(shown, said) {
  * @param {Chat} chat
  * @param {Room} room
  * @param {number} unread as it is to be shown
- * @param {ReadonlySet<string>} present
+ * @param {ReadonlyMap<string, Presence>} present
  */
 export function fillRow(link, chat, room, unread, present) {
   link.className = ['room', unread > 0 && !room.muted && 'unread', room.muted && 'muted', !room.wanted && 'other'].filter(Boolean).join(' ');
   link.replaceChildren(sign(chat, room, present), bdi(chat.titleOf(room), 'room-name'));
   const [person, more] = chat.others(room);
   if (room.kind === 'direct' && person !== undefined && more === undefined) {
-    const presence = presenceOf(chat, person.name, present);
-    link.append(h('span', { class: 'visually-hidden' }, t.presence[presence]));
+    link.append(h('span', { class: 'visually-hidden' }, t.presence[presenceOf(chat, person, present)]));
   }
   if (room.kind === 'private') link.append(h('span', { class: 'visually-hidden' }, t.privateRoom));
   if (room.muted) link.append(h('span', { class: 'room-mark' }, icon('bellOff'), h('span', { class: 'visually-hidden' }, t.muted)));

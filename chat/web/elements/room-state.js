@@ -1,4 +1,4 @@
-/** What stands in the place of a conversation while there is none to show: it is on its way, empty, or not to be had. */
+/** Stands in the place of a conversation that cannot be shown: it is loading, empty, or refused. */
 
 import { explain, isolated, t } from '../i18n/index.js';
 import { Refusal } from '../net/requests.js';

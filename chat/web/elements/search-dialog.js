@@ -78,7 +78,7 @@ export class SearchDialog extends ChatElement {
     });
     for (const field of [this.#room, this.#after, this.#before]) field.addEventListener('change', () => this.#look(0));
     this.#dialog.addEventListener('keydown', (event) => this.#keyDown(event));
-    this.#dialog.addEventListener('cancel', (event) => { if (this.#composition.composing) event.preventDefault(); });
+    this.#composition.guard(this.#dialog);
     this.#dialog.addEventListener('click', (event) => { if (event.target === this.#dialog) this.#dialog.close(); });
   }
 

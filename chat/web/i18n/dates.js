@@ -1,6 +1,6 @@
 /** Dates, times, numbers and lists as this person's locale writes them. */
 
-import { isolated, language, locale } from './index.js';
+import { isolated, language, locale, t } from './index.js';
 
 /** @type {Map<string, any>} */
 const cache = new Map();
@@ -49,6 +49,34 @@ export function formatDay(ts, now) {
   return cached(`day ${sameYear}`, () => new Intl.DateTimeFormat(locale, {
     weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }),
   })).format(ts);
+}
+
+/** How long ago something was is said in the greatest of these, each with its length in minutes. @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [['year', 525_600], ['month', 43_800], ['day', 1_440], ['hour', 60], ['minute', 1]];
+
+/**
+ * 5 minutes ago
+ * @param {number} ts
+ * @param {number} now
+ */
+export function formatAgo(ts, now) {
+  const minutes = (now - ts) / 60_000;
+  const found = UNITS.find(([, length]) => minutes >= length);
+  if (found === undefined) return t.justNow;
+  const [unit, length] = found;
+  const isDays = unit === 'day';
+  // "Yesterday" is a day of the calendar, not 24 hours.
+  const count = isDays ? Math.round((midnight(now) - midnight(ts)) / 86_400_000) : Math.floor(minutes / length);
+  const numeric = isDays ? 'auto' : 'always';
+  return cached(`ago ${numeric}`, () => new Intl.RelativeTimeFormat(locale, { numeric })).format(-count, unit);
+}
+
+/**
+ * 30 November 2026
+ * @param {number} ts
+ */
+export function formatDate(ts) {
+  return cached('date', () => new Intl.DateTimeFormat(locale, { dateStyle: 'long' })).format(ts);
 }
 
 /**

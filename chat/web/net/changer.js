@@ -43,7 +43,7 @@ export class Changer {
     return [...this.#pending.values()].filter(({ request }) => request.room === room);
   }
 
-  /** @param {Message} message @param {string} text */
+  /** @param {Pick<Message, 'room' | 'seq'>} message @param {string} text */
   edit({ room, seq }, text) {
     this.#add(`text:${room}:${seq}`, { type: 'edit', room, seq, text });
   }

@@ -11,7 +11,7 @@ import { parseFrame } from './frames.js';
 /** @import { Frame, Request } from './frames.js' */
 
 /** The subprotocol that asks for the whole protocol. */
-export const SUBPROTOCOL = 'switchboard.v1';
+const SUBPROTOCOL = 'switchboard.v1';
 
 /** A connection that lasted this long, in milliseconds, was a good one: the next delay starts small again. */
 const GOOD_AFTER_MS = 5_000;

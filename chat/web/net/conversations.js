@@ -1,4 +1,4 @@
-/** What can be done with conversations as such, and what the server tells of them: who is in them, what is new where one is not, who writes. */
+/** What can be done with conversations, and what the server tells of them: their members, new messages in rooms that are not joined, who is typing. */
 
 import { Refusal } from './requests.js';
 import { isHidden } from '../state/address.js';
@@ -9,11 +9,11 @@ import { isOwn } from '../state/changes.js';
 /** @import { Room } from '../state/room.js' */
 /** @import { Store } from '../state/store.js' */
 
-/** Who writes says so again after so many milliseconds, and is believed for so long. */
+/** Milliseconds: how often it is said that this person is typing, and for how long it is believed of others. */
 const SAY_TYPING_MS = 3_000;
 const TYPING_MS = 5_000;
 
-/** Who is in a room is asked for again so long after somebody has come or gone, in milliseconds, so that many reasons make one question. */
+/** Milliseconds to wait after somebody has come or gone before the members are asked for again: many changes make one request. */
 const ASK_MEMBERS_MS = 2_000;
 
 export class Conversations {
@@ -23,9 +23,9 @@ export class Conversations {
   #tell;
   #clock;
   #gone;
-  /** When it was said last that this person writes, and in which room. */
+  /** When the server was last told that this person is typing, and in which room. */
   #said = { room: '', at: -Infinity };
-  /** Ends what is believed of who writes. @type {Map<string, number>} */
+  /** Timers after which somebody is no longer shown as typing. @type {Map<string, number>} */
   #typists = new Map();
   /** @type {Set<string>} */
   #asked = new Set();
@@ -58,7 +58,7 @@ export class Conversations {
       const answer = await this.#ask({ type: 'create', room: title, ...(isPrivate ? { private: true } : {}), ...(topic === '' ? {} : { topic }) });
       return answer.type === 'created' ? answer.room : '';
     } catch (error) {
-      // The same code says of a person that there are too many rooms to join, and of the server that there are too many at all.
+      // The code is the same whether this person is in too many rooms or the server has too many; the sentence has to differ.
       if (error instanceof Refusal && error.code === 'too_many_rooms') error.code = 'rooms_full';
       throw error;
     }
@@ -115,14 +115,15 @@ export class Conversations {
       const answer = await this.#ask({ type: 'members', room: room.key });
       if (answer.type !== 'members') return;
       room.persons = answer.people;
-      this.#store.countAway(answer.people.map(({ name }) => name), answer.people.filter(({ presence }) => presence === 'away').map(({ name }) => name));
+      this.#store.meet(answer.people);
+      this.#store.countAway(answer.people.map(({ name }) => name), answer.people.filter(({ whereabouts }) => whereabouts?.presence === 'away').map(({ name }) => name));
       this.#store.changed();
     } catch {
       // The names of those who are there will do.
     }
   }
 
-  /** Somebody has come or gone, in one way or another. @param {Room} room */
+  /** Somebody has come or gone: the members are asked for again. @param {Room} room */
   peopleChanged(room) {
     if (room.key !== this.#store.current || this.#asked.has(room.key)) return;
     this.#asked.add(room.key);
@@ -130,6 +131,12 @@ export class Conversations {
       this.#asked.delete(room.key);
       if (room.joined && room.key === this.#store.current) this.askMembers(room);
     }, ASK_MEMBERS_MS);
+  }
+
+  /** Perhaps it is a member of the private room that is shown: of those it is known by number where they are, and told by name alone. @param {string} name */
+  nameTurned(name) {
+    const room = this.#store.currentRoom;
+    if (room?.kind === 'private' && room.persons.some((person) => person.name === name)) this.peopleChanged(room);
   }
 
   /** This person writes. @param {Room} room */
@@ -140,7 +147,7 @@ export class Conversations {
     this.#tell({ type: 'typing', room: room.key });
   }
 
-  /** What was written has been sent: the next letter is told of at once. */
+  /** The message was sent: the next letter that is typed is told of at once. */
   posted() {
     this.#said.at = -Infinity;
   }
@@ -169,17 +176,23 @@ export class Conversations {
   /** @param {Pick<RoomFrame, 'summary' | 'by'>} frame */
   told({ summary, by }) {
     const room = this.#store.learn(summary);
-    if (by !== undefined && room.key !== this.#store.current) room.invitedBy = by;
+    if (by !== undefined && room.key !== this.#store.current) {
+      room.invitedBy = by;
+      this.#store.invitation = room.key;
+    }
     if (room.member) room.wanted = true;
   }
 
   /** @param {MembershipFrame} frame */
-  membership({ room: key, person, member }) {
+  membership({ room: key, person, member, by }) {
     const room = this.#store.rooms.get(key);
     if (room === undefined) return;
     const others = room.persons.filter(({ id }) => id !== person.id);
     room.persons = member ? [...others, person] : others;
-    if (room.kind === 'private') room.notices.add(member ? 'added' : 'removed', person.name, room.seq, this.#clock());
+    // Whether they are there is not said.
+    if (member) this.peopleChanged(room);
+    const went = by === '' ? 'resigned' : 'removed';
+    if (room.kind === 'private') room.notices.add(member ? 'added' : went, person.name, room.seq, this.#clock(), by);
   }
 
   /** This person is out of a room, with all connections. @param {string} key */
@@ -194,12 +207,12 @@ export class Conversations {
     if (wasUnasked && kind === 'private') this.#store.problem = { code: 'out_of_room', sentence: '', name: title };
   }
 
-  /** Something was said where this connection is not. @param {ActivityFrame} frame */
+  /** There is a message in a room that this connection is not in. @param {ActivityFrame} frame */
   activity({ room: key, seq, from, person, ts, unread, mentions, data }) {
     const room = this.#store.rooms.get(key);
     if (room === undefined || room.joined) return;
     const speaksOfMe = mentions > room.mentions;
-    // What is new of a conversation may have come just before, with its last number.
+    // A `room` event with the same last number may have come just before.
     const isNews = seq > room.told;
     room.told = Math.max(room.told, seq);
     if (!room.loaded) room.seq = Math.max(room.seq, seq);
@@ -212,7 +225,7 @@ export class Conversations {
   }
 }
 
-/** What is said of somebody who cannot be reached is not what an administrator is told. @param {unknown} error */
+/** The same code has another meaning in moderation: here it is that somebody cannot be reached. @param {unknown} error */
 function asToPeople(error) {
   if (error instanceof Refusal && error.code === 'no_such_person') error.code = 'not_reachable';
   return error;

@@ -1,6 +1,6 @@
 /**
- * Into rooms and out of them. Public rooms that this person is a member of are entered by themselves, after every reconnect again; what
- * happens in others is told without that, so they are entered when they are shown.
+ * Into rooms and out of them. Public rooms that this person is a member of are joined automatically, and again after every reconnect.
+ * Private and direct ones are joined when they are shown: until then the server tells of them by `activity`.
  */
 
 import { Refusal } from './requests.js';
@@ -15,7 +15,7 @@ import { Refusal } from './requests.js';
 /** A room that could not be entered because the server was busy is tried again after this many milliseconds; up to twice that. */
 const BUSY_RETRY_MS = 2_000;
 
-/** So many rooms are entered unasked; the server lets a connection be in 50, and the others are for those that are shown. */
+/** So many rooms are joined automatically. The server lets a connection be in 50; the rest is for rooms that are shown. */
 const UNASKED_MAX = 30;
 
 /**
@@ -62,7 +62,7 @@ export class Entrance {
     const resume = new Map();
     for (const room of this.#store.wanted()) {
       if (room.loaded) resume.set(room.key, { seq: room.seq, change: room.change });
-      // Of the others the server says whether they are still one's own.
+      // The server will say which of the others this person is still a member of.
       else if (self === null || room.key === current) this.join(room);
     }
     this.#resumed = this.#store.wanted().filter(({ key }) => resume.has(key));
@@ -133,7 +133,7 @@ export class Entrance {
     }
     if (member) room.stand({ member, read, mentions });
     room.joined = true;
-    // That it could not be left stands there until one goes on, or tries again.
+    // The error that it could not be left is shown until one goes on, or tries again.
     if (room.problem?.about !== 'leave') room.problem = null;
     this.#memory.rememberRoom(room.key, room.read);
     return true;
@@ -147,7 +147,7 @@ export class Entrance {
     try {
       if (room.joined || room.member) await this.#ask({ type: 'leave', room: room.key });
     } catch (error) {
-      // Whoever has no session is in rooms for as long as they are connected.
+      // Without a session there are no memberships: one is in a room only as long as one is connected.
       const isLeft = error instanceof Refusal ? error.code === 'not_joined' : !room.member;
       if (!isLeft) {
         this.want(room);
@@ -192,7 +192,7 @@ export class Entrance {
     if (id === undefined || id !== this.#resumeId) return false;
     if (key !== undefined) this.#notAdmitted(this.#store.room(key), problem);
     else if (code === 'rate_limited') for (const room of this.#resumed) this.#notAdmitted(room, problem);
-    // The one that is shown is on its way already, if it was not among them.
+    // If the room that is shown was not among them, it is being joined already.
     else for (const room of this.#resumed) this.join(room);
     return true;
   }

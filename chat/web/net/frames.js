@@ -17,7 +17,9 @@ import { readSelf } from './account.js';
  */
 
 /** Somebody, with their number where it is known: several guests may have one name. @typedef {{ id?: number, name: string }} Addressee */
-/** Somebody with a session. `presence` is there only where the server was asked for it. @typedef {{ id: number, name: string, presence?: string }} Member */
+/** @typedef {'online' | 'away' | 'offline'} Presence */
+/** Where somebody is; `seenMs` is when they were there last, in milliseconds since 1970. @typedef {{ presence: Presence, seenMs?: number }} Whereabouts */
+/** Somebody with a session, and where they are, if that was said. @typedef {{ id: number, name: string, whereabouts?: Whereabouts }} Member */
 
 /** @typedef {'public' | 'private' | 'direct'} Kind */
 
@@ -31,6 +33,8 @@ import { readSelf } from './account.js';
  */
 
 /** How far others have read: the number of each, and a `seq`. @typedef {[person: number, seq: number][]} Reads */
+
+/** The end of a room for whoever is not connected yet. @typedef {{ summary: RoomSummary, messages: Message[], more: boolean, change: number, reads: Reads }} RoomEnd */
 
 /** @typedef {{ text: number, name: number, room: number, page: number }} Limits */
 
@@ -47,7 +51,7 @@ import { readSelf } from './account.js';
 /** `by`: who has invited this person. @typedef {{ type: 'room', id?: string, summary: RoomSummary, by?: string }} RoomFrame */
 /** @typedef {{ type: 'direct', id?: string, summary: RoomSummary }} DirectFrame */
 /** @typedef {{ type: 'invited' | 'removed', id?: string, room: string }} AdmittedFrame */
-/** @typedef {{ type: 'membership', room: string, person: Member, member: boolean }} MembershipFrame */
+/** `by`: who has seen to it; empty: whoever it is about. @typedef {{ type: 'membership', room: string, person: Member, member: boolean, by: string }} MembershipFrame */
 /** @typedef {{ type: 'gone', room: string }} GoneFrame */
 /** `person`: somebody else has read. @typedef {{ type: 'read', id?: string, room: string, seq: number, mentions: number, person?: number }} ReadFrame */
 /** @typedef {{ type: 'quiet', id?: string, room: string, on: boolean }} QuietFrame */
@@ -65,12 +69,16 @@ import { readSelf } from './account.js';
 /** @typedef {{ type: 'who', id?: string, room: string, members: string[], memberCount: number, away?: string[] }} WhoFrame */
 /** @typedef {{ type: 'moderated', id?: string }} ModeratedFrame */
 /** @typedef {{ type: 'guests', id?: string, allowed: boolean }} GuestsFrame */
-/** @typedef {{ type: 'presence', name: string, away: boolean }} PresenceFrame */
+/** `invitation`: what is shown to be let in. @typedef {{ type: 'invitation', id?: string, invitation: string }} InvitationFrame */
+/** One that holds; `until`: milliseconds since 1970. @typedef {{ number: number, by: string, until: number, uses: number }} Invitation */
+/** @typedef {{ type: 'invitations', id?: string, invitations: Invitation[] }} InvitationsFrame */
+/** @typedef {{ type: 'revoked', id?: string, number: number }} RevokedFrame */
+/** Of a name in the rooms that it is in, or of a person with whom one talks directly. @typedef {{ type: 'presence', name: string, person?: number, whereabouts: Whereabouts }} PresenceFrame */
 /** @typedef {{ type: 'error', id?: string, code: string, data: string, room?: string, name?: string, retryAfterMs?: number }} ErrorFrame */
 
 /**
  * @typedef {DirectFrame | AdmittedFrame | MembershipFrame | GoneFrame | ReadFrame | QuietFrame | TypingFrame | MembersFrame | ActivityFrame
- *   | WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
+ *   | WelcomeFrame | PersonFrame | PresenceFrame | ModeratedFrame | GuestsFrame | InvitationFrame | InvitationsFrame | RevokedFrame | ConnectFrame | JoinedFrame | ResumedFrame | NoticeFrame | LeftFrame | CreatedFrame
  *   | RoomFrame | RoomsFrame | MessageFrame | ChangedFrame | ReactionFrame | HistoryFrame | FoundFrame | WhoFrame | ErrorFrame} Frame
  */
 
@@ -97,6 +105,10 @@ import { readSelf } from './account.js';
  *   | { type: 'mute', name: string, minutes: number }
  *   | { type: 'unmute' | 'kick' | 'ban' | 'unban', name: string }
  *   | { type: 'guests', allowed: boolean }
+ *   | { type: 'rename_person', person?: number, name?: string, to: string }
+ *   | { type: 'invitation', days: number, uses: number }
+ *   | { type: 'invitations' }
+ *   | { type: 'revoke', number: number }
  *   | { type: 'history', room: string, before: number, limit: number }
  *   | { type: 'history', room: string, at: number, limit: number }
  *   | { type: 'search', text: string, room?: string, from?: string, after?: number, before?: number, limit: number, cursor?: string }
@@ -133,6 +145,21 @@ export function parseFrame(data) {
   }
 }
 
+/**
+ * @param {unknown} value what came with who one is
+ * @returns {RoomEnd | null} null where there is none, or none that this page understands
+ */
+export function readRoomEnd(value) {
+  if (!isObject(value)) return null;
+  try {
+    const { messages, more } = page(value);
+    return { summary: summary(value), messages, more, change: count(value.change), reads: reads(value) };
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
 /** A value that a frame needs is missing or of the wrong type. */
 class Malformed extends Error {}
 
@@ -141,7 +168,10 @@ const READERS = {
   welcome: (v) => ({ type: 'welcome', ...id(v), name: string(v.name), person: readSelf(v.person), rooms: list(v.rooms, summary), limits: limits(v.limits) }),
   moderated: (v) => ({ type: 'moderated', ...id(v) }),
   guests: (v) => ({ type: 'guests', ...id(v), allowed: v.allowed === true }),
-  presence: (v) => ({ type: 'presence', name: string(v.name), away: v.presence === 'away' }),
+  invitation: (v) => ({ type: 'invitation', ...id(v), invitation: string(v.invitation) }),
+  invitations: (v) => ({ type: 'invitations', ...id(v), invitations: list(v.invitations, invitation) }),
+  revoked: (v) => ({ type: 'revoked', ...id(v), number: number(v.number) }),
+  presence: (v) => ({ type: 'presence', name: string(v.name), ...person(v), whereabouts: whereabouts(v) }),
   person: (v) => ({ type: 'person', person: self(v.person) }),
   connect: (v) => ({ type: 'connect', from: string(v.from) }),
   joined: (v) => ({ type: 'joined', ...id(v), ...page(v), title: string(v.title), seq: number(v.seq), change: count(v.change), ...members(v), ...standing(v), reads: reads(v) }),
@@ -154,7 +184,7 @@ const READERS = {
   direct: (v) => ({ type: 'direct', ...id(v), summary: summary(v.room) }),
   invited: (v) => ({ type: 'invited', ...id(v), room: string(v.room) }),
   removed: (v) => ({ type: 'removed', ...id(v), room: string(v.room) }),
-  membership: (v) => ({ type: 'membership', room: string(v.room), person: member(v.person), member: v.member === true }),
+  membership: (v) => ({ type: 'membership', room: string(v.room), person: member(v.person), member: v.member === true, by: typeof v.by === 'string' ? v.by : '' }),
   gone: (v) => ({ type: 'gone', room: string(v.room) }),
   read: (v) => ({ type: 'read', ...id(v), room: string(v.room), seq: number(v.seq), mentions: count(v.mentions), ...person(v) }),
   quiet: (v) => ({ type: 'quiet', ...id(v), room: string(v.room), on: v.on === true }),
@@ -309,7 +339,20 @@ function person(v) {
 /** @param {unknown} v @returns {Member} */
 function member(v) {
   if (!isObject(v)) throw new Malformed();
-  return { id: number(v.id), name: string(v.name), ...(typeof v.presence === 'string' ? { presence: v.presence } : {}) };
+  const isSaid = v.presence !== undefined || v.seen_ms !== undefined;
+  return { id: number(v.id), name: string(v.name), ...(isSaid ? { whereabouts: whereabouts(v) } : {}) };
+}
+
+/** @param {Record<string, unknown>} v @returns {Whereabouts} */
+function whereabouts(v) {
+  const presence = v.presence === 'away' || v.presence === 'online' ? v.presence : 'offline';
+  return { presence, ...(typeof v.seen_ms === 'number' ? { seenMs: v.seen_ms } : {}) };
+}
+
+/** @param {unknown} v @returns {Invitation} */
+function invitation(v) {
+  if (!isObject(v)) throw new Malformed();
+  return { number: number(v.number), by: string(v.by), until: number(v.until_ms), uses: number(v.uses) };
 }
 
 /** @param {Record<string, unknown>} v @returns {Reads} */

@@ -27,6 +27,8 @@ export class Introduction {
   name = '';
   /** The name is to be said though the session has one: it is a new one. */
   isNewName = false;
+  /** There was a session here, and it could not be asked whose it is: the name that is remembered may be an old one, and to say it would be to take it again. */
+  isExpected = false;
   #store;
   #memory;
   #surroundings;
@@ -56,7 +58,8 @@ export class Introduction {
   }
 
   say() {
-    const text = this.#store.self === null || this.isNewName ? this.name : '';
+    const isNobody = this.#store.self === null && !this.isExpected;
+    const text = isNobody || this.isNewName ? this.name : '';
     this.connect(text).catch((error) => {
       if (!(error instanceof Refusal)) return;
       if (text === '' && error.code === 'bad_name') this.signedOut();
@@ -74,6 +77,7 @@ export class Introduction {
   /** The session has ended: here, or elsewhere. Whoever comes next may be somebody else. */
   signedOut() {
     this.#store.self = null;
+    this.isExpected = false;
     this.refused({ code: 'signed_out', sentence: '' });
     this.#onEnd(null);
   }
@@ -83,16 +87,23 @@ export class Introduction {
    * @returns {boolean} false: it is for somebody else than was here before
    */
   welcomed(frame) {
-    const before = this.#person ?? this.#memory.member;
-    if (frame.person !== null && !Number.isNaN(before) && before !== frame.person.id) {
-      this.#onEnd(frame.person.id);
-      return false;
-    }
-    this.#person = frame.person?.id ?? this.#person;
+    if (frame.person !== null && !this.recognises(frame.person)) return false;
     this.become(frame.name, frame.person);
     this.isNewName = false;
+    this.isExpected = false;
     this.#store.nameProblem = null;
     if (frame.person === null) this.#onNobody();
+    return true;
+  }
+
+  /** Is it who was here before, if anybody was? Otherwise all is for somebody else. @param {Self} person */
+  recognises({ id }) {
+    const before = this.#person ?? this.#memory.member;
+    if (!Number.isNaN(before) && before !== id) {
+      this.#onEnd(id);
+      return false;
+    }
+    this.#person = id;
     return true;
   }
 

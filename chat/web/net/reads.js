@@ -1,4 +1,4 @@
-/** Tells the server how far this person has read: not more often than is useful, again after a reconnect, and the last word counts. */
+/** Tells the server how far this person has read: at intervals, again after a reconnect, and always the latest position. */
 
 import { Refusal } from './requests.js';
 
@@ -7,7 +7,7 @@ import { Refusal } from './requests.js';
 /** @import { Room } from '../state/room.js' */
 /** @import { Store } from '../state/store.js' */
 
-/** Between one time and the next, in milliseconds. */
+/** The interval, in milliseconds. */
 const EVERY_MS = 1_500;
 
 export class Reads {
@@ -16,7 +16,7 @@ export class Reads {
   #ask;
   /** @type {number | null} */
   #timer = null;
-  /** Rooms of which the server does not know it yet. @type {Set<Room>} */
+  /** Rooms of which the server does not know the position yet. @type {Set<Room>} */
   #untold = new Set();
 
   /**
@@ -46,7 +46,7 @@ export class Reads {
     this.#store.changed();
   }
 
-  /** Tells what is to be told, if that is possible now. */
+  /** Sends the positions that the server does not know, if there is a connection. */
   flush() {
     if (!this.#store.link.ready || this.#untold.size === 0) return;
     for (const room of this.#untold) this.#tell(room);
@@ -59,7 +59,7 @@ export class Reads {
     const room = this.#store.rooms.get(key);
     if (room === undefined) return;
     if (person !== undefined && person !== this.#store.self?.id) room.reads.set(person, seq);
-    // One's own answer is of what was told then; it may be more by now.
+    // An answer to this page's own request says what was sent then; by now more may have been read.
     else if (id === undefined) room.stand({ member: true, read: seq, mentions });
     else {
       room.confirmed = seq;

@@ -1,4 +1,4 @@
-/** Searches while one types: the last thing that is wanted counts, and what is answered to anything before it does not. */
+/** Searches while one types: only the answer to the latest query counts. */
 
 import { Refusal } from './requests.js';
 
@@ -28,7 +28,7 @@ export class Searcher {
   #wanted = null;
   /** Where the next page begins. @type {string | undefined} */
   #cursor;
-  /** Counts what was wanted: answers to what is wanted no more are dropped. */
+  /** Counts the queries: answers to earlier ones are dropped. */
   #round = 0;
   #timer = 0;
 
@@ -58,14 +58,14 @@ export class Searcher {
       this.more = false;
       this.state = 'idle';
     } else {
-      // What was found before stays until there is something in its place.
+      // The earlier results stay until there are new ones.
       this.state = 'searching';
       this.#begin(delay, undefined);
     }
     this.#changed();
   }
 
-  /** What comes after what has been found. */
+  /** The next page of results. */
   next() {
     if (this.state === 'searching' || !this.more) return;
     this.state = 'searching';

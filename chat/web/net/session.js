@@ -15,7 +15,8 @@ import { RollCall } from './roll-call.js';
 import { Refusal, Requests, Unanswered } from './requests.js';
 import { Sender } from './sender.js';
 
-/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, Message, MessageFrame, NoticeFrame, ReactionFrame, Reply, Request, ResumedFrame, RoomSummary, WelcomeFrame } from './frames.js' */
+/** @import { ChangedFrame, ErrorFrame, Frame, JoinedFrame, Message, MessageFrame, NoticeFrame, PresenceFrame, ReactionFrame, Reply, Request, ResumedFrame, RoomEnd, RoomSummary, WelcomeFrame } from './frames.js' */
+/** @import { Self } from './account.js' */
 /** @import { Surroundings } from './connection.js' */
 /** @import { Memory } from '../state/memory.js' */
 /** @import { Outbox } from '../state/outbox.js' */
@@ -93,7 +94,9 @@ export class Session {
       gone: (room) => this.#entrance.forget(room),
     });
     this.#connection = new Connection(surroundings, {
-      onOpen: () => this.#introduce(),
+      onOpen: () => {
+        if (this.#introduction.name !== '') this.#introduce();
+      },
       onFrame: (frame) => this.#received(frame),
       onPhase: () => this.#phaseChanged(),
     });
@@ -122,6 +125,40 @@ export class Session {
       if (error instanceof Refusal) introduction.name = before;
       throw error;
     }
+  }
+
+  /** Connects while it is asked who one is; nothing is said before that is known. */
+  prepare() {
+    this.#connection.connect();
+  }
+
+  /** It is nobody, or somebody of whom the handshake did not tell: whoever comes does so by another connection. */
+  callOff() {
+    this.#connection.end();
+  }
+
+  /**
+   * It is known who one is; the handshake has told it, or will.
+   * @param {Self} self
+   * @param {RoomEnd | null} end of the room that is shown, which is read meanwhile
+   */
+  arrive(self, end) {
+    const introduction = this.#introduction;
+    if (!introduction.recognises(self)) {
+      this.callOff();
+      return;
+    }
+    introduction.become(self.name, self);
+    if (end !== null) this.#showEnd(end);
+    this.goOn(self.name);
+  }
+
+  /** Goes on with the connection that there is, or will be, as whoever the session says. @param {string} name by which they were known here */
+  goOn(name) {
+    Object.assign(this.#introduction, { name, isExpected: true });
+    if (this.#connection.phase === 'open') this.#introduce();
+    else this.#connection.connect();
+    this.#store.changed();
   }
 
   /** Comes with a session that has a name. @param {string} name */
@@ -219,7 +256,8 @@ export class Session {
    * @returns {Promise<Frame>} the answer; rejected by a Refusal, or Unanswered
    */
   async #ask(request, id = this.#newId()) {
-    if (!this.#connection.send({ ...request, id })) throw new Unanswered();
+    // A connection on which nobody has said yet who they are is none.
+    if (this.#introduction.name === '' || !this.#connection.send({ ...request, id })) throw new Unanswered();
     return this.#requests.expect(id);
   }
 
@@ -264,7 +302,7 @@ export class Session {
       case 'gone': this.conversations.out(frame.room); break;
       case 'quiet': this.#store.room(frame.room).muted = frame.on; break;
       case 'read': this.reads.received(frame); break;
-      case 'presence': this.#store.turn(frame.name, frame.away); break;
+      case 'presence': this.#turned(frame); break;
       case 'person': this.#introduction.become(frame.person.name, frame.person); break;
       case 'rooms': this.#listed(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
@@ -333,12 +371,26 @@ export class Session {
     room.reads = new Map(frame.reads);
     this.#counted(room, frame);
     if (room.key === this.#store.current) this.conversations.askMembers(room);
-    for (const { id } of frame.messages) {
-      if (id !== undefined) this.#outbox.confirm(id);
-    }
-    this.#outbox.recognise(room.key, frame.messages, this.#store.name);
+    this.#recognise(room, frame.messages);
     this.#sender.flush();
     this.changes.flush();
+  }
+
+  /** What this page has sent has arrived. @param {Room} room @param {Message[]} messages */
+  #recognise(room, messages) {
+    for (const { id } of messages) {
+      if (id !== undefined) this.#outbox.confirm(id);
+    }
+    this.#outbox.recognise(room.key, messages, this.#store.name);
+  }
+
+  /** What came before the connection is gone on with from there. @param {RoomEnd} end */
+  #showEnd({ summary, messages, more, change, reads }) {
+    const room = this.#store.learn(summary);
+    if (!room.wanted || room.loaded) return;
+    room.open(messages, more, summary.seq, change);
+    room.reads = new Map(reads);
+    this.#recognise(room, messages);
   }
 
   /**
@@ -378,6 +430,15 @@ export class Session {
   #tellOf(room, messages) {
     const others = messages.filter(({ from }) => from !== this.#store.name);
     if (others.length > 0) this.#store.news(room, others);
+  }
+
+  /** @param {PresenceFrame} frame */
+  #turned({ name, person, whereabouts }) {
+    if (person !== undefined) this.#store.meet([{ id: person, name, whereabouts }]);
+    else {
+      this.#store.turn(name, whereabouts.presence === 'away');
+      this.conversations.nameTurned(name);
+    }
   }
 
   /** @param {NoticeFrame} frame */

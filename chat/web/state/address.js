@@ -1,8 +1,27 @@
-/** The room in the page's address: `#tea-time-茶`. */
+/** The room in the page's address: `#tea-time-茶`; or the invitation by which one comes: `#invitation=…`. */
 
 /** The key of a private room, or of a direct conversation; those of public rooms have no capitals. @param {string} key */
 export function isHidden(key) {
   return /^(?:P[0-9a-f]{16}|D\d+(?:-\d+)+)$/.test(key);
+}
+
+const INVITATION = '#invitation=';
+
+/**
+ * It is in the fragment, which no server is told.
+ * @param {string} hash as `location.hash` has it
+ * @returns {string | null} as it stands there: the server knows whether it is one
+ */
+export function invitationFromHash(hash) {
+  return hash.startsWith(INVITATION) ? hash.slice(INVITATION.length) : null;
+}
+
+/** The link by which somebody comes in. @param {string} token @param {string} page the page's own address */
+export function invitationLink(token, page) {
+  const address = new URL(page);
+  address.search = '';
+  address.hash = INVITATION + token;
+  return address.href;
 }
 
 /**
@@ -10,6 +29,7 @@ export function isHidden(key) {
  * @returns {string | null} a room's key
  */
 export function roomFromHash(hash) {
+  if (invitationFromHash(hash) !== null) return null;
   const encoded = hash.replace(/^#/, '');
   let title = encoded;
   try {

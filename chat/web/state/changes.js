@@ -1,4 +1,4 @@
-/** What happens to messages that are there already, folded into what this page has of them; the rules are the protocol's. */
+/** Applies changes (edits, deletions, reactions) to the messages that this page holds, by the rules of the protocol. */
 
 /** @import { Self } from '../net/account.js' */
 /** @import { Message, Reaction, ReactionFrame } from '../net/frames.js' */
@@ -26,7 +26,7 @@ export function mayDelete(message, self) {
 }
 
 /**
- * A message as it is now takes the place of what it was. New objects: what was shown is compared with what is to be shown.
+ * Puts the changed message in the place of the old one. It makes new objects, because elements compare what they have shown with what they are to show.
  * @param {Message[]} messages ascending
  * @param {Message} message with its `quote`
  * @param {boolean} forAll it was sent to many: what is this person's alone is not in it

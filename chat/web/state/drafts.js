@@ -1,7 +1,9 @@
-/** What is written and not sent, by room, and what it answers: it outlives the page. Whoever writes fast is not kept waiting by the storage. */
+/** What is written and not sent, by room, what it answers, and what takes the place of another text: it outlives the page. Whoever writes fast is not kept waiting by the storage. */
 
 /** @import { Reply } from '../net/frames.js' */
 /** @import { Memory } from './memory.js' */
+
+/** An own message whose text is being changed: what it was when that began, and the text so far. @typedef {{ seq: number, from: string, data: string, text: string }} Edit */
 
 /** So many are kept, those that were written last; longer ones, in UTF-16 units, only until the page is closed. */
 export const DRAFTS_MAX = 50;
@@ -17,11 +19,13 @@ export class Drafts {
   #texts;
   /** @type {Map<string, Reply>} */
   #replies;
+  /** @type {Map<string, Edit>} */
+  #edits;
   /** Changed since it was stored. @type {Set<string>} */
   #changed = new Set();
 
   /**
-   * @param {Pick<Memory, 'drafts' | 'replies'>} memory
+   * @param {Pick<Memory, 'drafts' | 'replies' | 'edits'>} memory
    * @param {(callback: () => void, milliseconds: number) => void} later
    */
   constructor(memory, later) {
@@ -29,6 +33,7 @@ export class Drafts {
     this.#later = later;
     this.#texts = memory.drafts;
     this.#replies = memory.replies;
+    this.#edits = memory.edits;
   }
 
   /** @param {string} room */
@@ -57,6 +62,18 @@ export class Drafts {
     this.#touch(room);
   }
 
+  /** The message of the room whose text is being changed. @param {string} room */
+  edited(room) {
+    return this.#edits.get(room) ?? null;
+  }
+
+  /** @param {string} room @param {Edit | null} edit null: no message's any more */
+  edit(room, edit) {
+    if (edit === null ? !this.#edits.delete(room) : edit.text === this.#edits.get(room)?.text && edit.seq === this.#edits.get(room)?.seq) return;
+    if (edit !== null) this.#edits.set(room, edit);
+    this.#touch(room);
+  }
+
   /** @param {string} room */
   #touch(room) {
     if (this.#changed.size === 0) this.#later(() => this.save(), SAVE_AFTER_MS);
@@ -71,7 +88,7 @@ export class Drafts {
   /** Other tabs keep theirs in the same place: only what was written here is written anew. */
   save() {
     if (this.#changed.size === 0) return;
-    const { drafts: kept, replies } = this.#memory;
+    const { drafts: kept, replies, edits } = this.#memory;
     for (const room of this.#changed) {
       kept.delete(room);
       const text = this.get(room);
@@ -79,9 +96,13 @@ export class Drafts {
       replies.delete(room);
       const reply = this.answered(room);
       if (reply !== null) replies.set(room, reply);
+      edits.delete(room);
+      const edit = this.edited(room);
+      if (edit !== null && edit.text.length + edit.data.length <= 2 * LENGTH_MAX) edits.set(room, edit);
     }
     this.#changed.clear();
     this.#memory.drafts = new Map([...kept].slice(-DRAFTS_MAX));
     this.#memory.replies = new Map([...replies].slice(-DRAFTS_MAX));
+    this.#memory.edits = new Map([...edits].slice(-DRAFTS_MAX));
   }
 }

@@ -1,10 +1,10 @@
-/** Finds rooms and people by a part of their name, for who wants to go there without looking for them in a list. */
+/** Finds rooms and people by a part of their name, so that one can go there without a list. */
 
 import { language } from '../i18n/index.js';
 
 /** @import { Room } from './room.js' */
 
-/** More than so many are not shown: who has not found it types another letter. */
+/** At most so many are shown: whoever has not found it yet types another letter. */
 export const FOUND_MAX = 50;
 
 /** @typedef {{ kind: 'room', key: string, title: string, room: Room } | { kind: 'person', key: string, title: string }} Found */
@@ -33,7 +33,7 @@ export function find(query, { rooms, titleOf, recent, current, self, names }) {
   for (const room of rooms) {
     if (room.problem?.code === 'no_such_room' || (room.kind !== 'public' && !room.wanted)) continue;
     const title = titleOf(room);
-    // One finds the conversation with somebody, and not the person besides.
+    // Where there is a conversation with somebody, it is found in place of the person.
     if (room.kind === 'direct') people.delete(title);
     const fit = Math.min(fitOf(title, wanted), fitOf(room.key, wanted));
     if (fit === NO_FIT) continue;

@@ -8,6 +8,7 @@ import { isHidden } from './address.js';
 
 /** @import { Notify } from '../elements/notifier.js' */
 /** @import { Reply } from '../net/frames.js' */
+/** @import { Edit } from './drafts.js' */
 /** @import { Outgoing } from './outbox.js' */
 
 const PREFIX = 'switchboard.';
@@ -54,9 +55,18 @@ export class Memory {
     this.#tab.write('signedOut', signedOut ? 'yes' : null);
   }
 
+  /** By which one comes in here; until it has been used. */
+  get invitation() {
+    return this.#tab.text('invitation');
+  }
+
+  set invitation(invitation) {
+    this.#tab.write('invitation', invitation);
+  }
+
   /** Whoever comes next in this browser is somebody else. */
   forgetPerson() {
-    for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts', 'replies']) this.#local.write(key, null);
+    for (const key of ['name', 'rooms', 'room', 'recent', 'member', 'drafts', 'replies', 'edits']) this.#local.write(key, null);
     this.forgetTab();
   }
 
@@ -180,6 +190,17 @@ export class Memory {
 
   set replies(replies) {
     this.#local.write('replies', replies.size === 0 ? null : JSON.stringify(Object.fromEntries(replies)));
+  }
+
+  /** The messages whose texts are being changed, by room, the latest last. @returns {Map<string, Edit>} */
+  get edits() {
+    const value = this.#local.json('edits');
+    if (typeof value !== 'object' || value === null) return new Map();
+    return new Map(Object.entries(value).filter(([, edit]) => Number.isSafeInteger(edit?.seq) && ['from', 'data', 'text'].every((key) => typeof edit[key] === 'string')));
+  }
+
+  set edits(edits) {
+    this.#local.write('edits', edits.size === 0 ? null : JSON.stringify(Object.fromEntries(edits)));
   }
 
   /** These, and no others. @param {Iterable<{ key: string, read: number | null }>} rooms */

@@ -23,7 +23,7 @@ export function splitMentions(text, names) {
   const pieces = [];
   let end = 0;
   for (const { index } of longest === '' ? [] : text.matchAll(SIGN)) {
-    // Other forms of the same letters may be longer.
+    // In other Unicode forms the same letters may take more characters.
     const length = index < end ? 0 : beginning(text.slice(index + 1, index + 1 + 4 * longest.length + 4), wanted);
     if (length === 0) continue;
     pieces.push(text.slice(end, index), text.slice(index, index + 1 + length));
@@ -32,12 +32,12 @@ export function splitMentions(text, names) {
   return [...pieces, text.slice(end)];
 }
 
-/** What belongs together with the letters beside it. Where words stand without spaces between them a name can end anywhere. */
+/** Characters that continue a word. Not those of scripts without spaces: there a name can end anywhere. */
 const OF_A_WORD = '(?![\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}ー])[\\p{Alphabetic}\\p{N}_]';
 const ENDS_WITHIN_A_WORD = new RegExp(`${OF_A_WORD}$`, 'u');
 const BEGINS_WITHIN_A_WORD = new RegExp(`^${OF_A_WORD}`, 'u');
 
-/** An address of mail or of a page is nobody's mention. */
+/** An `@` that can begin a mention: not within an e-mail or web address. */
 const SIGN = new RegExp(`(?<!${OF_A_WORD}|/)[@＠]`, 'gu');
 
 /** In the form in which names are compared. @param {string} text */

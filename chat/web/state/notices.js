@@ -3,11 +3,11 @@
  * back again (a connection that was lost for a moment) is not told of at all.
  */
 
-/** `added` and `removed` are about members, the others about who is there. @typedef {'online' | 'joined' | 'left' | 'added' | 'removed'} NoticeKind */
+/** `added`, `resigned` and `removed` are about members, the others about who is there. @typedef {'online' | 'joined' | 'left' | 'added' | 'resigned' | 'removed'} NoticeKind */
 
 /**
- * What happened between the message `after` and the one that follows it.
- * @typedef {{ after: number, ts: number, people: Map<string, NoticeKind | 'back'> }} Notice
+ * What happened between the message `after` and the one that follows it; `by` is who has seen to it, by the name of whom it is about.
+ * @typedef {{ after: number, ts: number, people: Map<string, NoticeKind | 'back'>, by: Map<string, string> }} Notice
  */
 
 /** The most notices that a room keeps, and the most names that one holds. */
@@ -23,11 +23,12 @@ export class Notices {
    * @param {string} name
    * @param {number} after the `seq` of the newest message at that moment
    * @param {number} ts
+   * @param {string} [by] who has seen to it
    */
-  add(kind, name, after, ts) {
+  add(kind, name, after, ts, by = '') {
     let notice = this.list.at(-1);
     if (notice === undefined || notice.after !== after) {
-      notice = { after, ts, people: new Map() };
+      notice = { after, ts, people: new Map(), by: new Map() };
       this.list.push(notice);
       if (this.list.length > NOTICES_MAX) this.list.shift();
     }
@@ -35,6 +36,7 @@ export class Notices {
     if (before === undefined && notice.people.size >= NAMES_MAX) return;
     notice.ts = ts;
     notice.people.set(name, outcome(before, kind));
+    notice.by.set(name, by);
   }
 
   clear() {
@@ -48,7 +50,12 @@ export class Notices {
  * @returns {NoticeKind | 'back'}
  */
 function outcome(before, now) {
-  if (now === 'left' || now === 'removed') return now;
-  if (before === 'left' || before === 'removed' || before === 'back') return 'back';
+  if (isEnd(now)) return now;
+  if (before === 'back' || isEnd(before)) return 'back';
   return before === 'joined' ? 'joined' : now;
+}
+
+/** @param {NoticeKind | undefined} kind */
+function isEnd(kind) {
+  return kind === 'left' || kind === 'resigned' || kind === 'removed';
 }

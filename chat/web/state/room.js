@@ -31,7 +31,7 @@ export class Room {
   change = 0;
   /** Asked for what is missing, because there was a hole. */
   catchingUp = false;
-  /** What has happened while a page was on its way: it may be of before. @type {((messages: Message[]) => Message[])[]} */
+  /** Changes that came while a page was on its way; the page may be older than they are. @type {((messages: Message[]) => Message[])[]} */
   #late = [];
   /** How many people are in it, as the server last said. */
   members = 0;
@@ -52,9 +52,9 @@ export class Room {
   notices = new Notices();
   /** The person has seen everything up to here; null who has never been in it. @type {number | null} */
   read = null;
-  /** What the server holds for that; null: it has not said. @type {number | null} */
+  /** The same as the server knows it; null: it has not said. @type {number | null} */
   confirmed = null;
-  /** It was marked as unread: to look at it does not count as reading, until one comes again. */
+  /** It was marked as unread: looking at it does not count as reading until one comes back to it. */
   held = false;
   /** How many unread messages speak of this person. */
   mentions = 0;
@@ -77,7 +77,7 @@ export class Room {
   typing = [];
   /** The last message that was told of while this connection was not in the room. */
   told = 0;
-  /** When something was said there last, as far as is known; and where it stands in the server's list. */
+  /** The time of its last message, as far as it is known, and its place in the server's list. */
   activeAt = 0;
   rank = 0;
   /** A request to enter it, or to leave it, is under way. */
@@ -124,18 +124,18 @@ export class Room {
     this.stand(summary);
   }
 
-  /** How this person stands to it. What is read here and not told yet counts, unless it was marked as unread elsewhere. @param {Standing} standing */
+  /** What the server says of this person in the room. What was read here and not sent yet counts, unless it was marked as unread elsewhere. @param {Standing} standing */
   stand({ member, read, mentions }) {
     this.member = member;
     if (read === null) return;
-    // Marked as unread here, and the server does not know it yet: nothing has come of it to know.
+    // It was marked as unread here, and the server has not been told yet: its numbers are out of date.
     if (this.held && read === this.confirmed && this.read !== null && this.read < read) return;
     this.held = this.confirmed !== null && (read < this.confirmed || (this.held && read === this.confirmed));
     if (this.read === null || this.confirmed === null || read >= this.read || read < this.confirmed) Object.assign(this, { read, mentions });
     this.confirmed = read;
   }
 
-  /** Nothing of it is held any more: it is entered anew when it is shown. */
+  /** Drops all messages: the room is joined anew when it is shown. */
   unload() {
     this.joined = false;
     this.loaded = false;
@@ -229,7 +229,7 @@ export class Room {
     this.#late = [];
   }
 
-  /** What has come in between is put into a page, too. */
+  /** Applies the changes that came in the meantime to a page. */
   #catchUpPage() {
     for (const apply of this.#late.splice(0)) this.messages = apply(this.messages);
   }

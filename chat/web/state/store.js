@@ -5,7 +5,7 @@
 import { LIMITS_DEFAULT } from '../net/frames.js';
 import { Room } from './room.js';
 
-/** @import { Limits, Message, RoomSummary } from '../net/frames.js' */
+/** @import { Limits, Member, Message, RoomSummary, Whereabouts } from '../net/frames.js' */
 /** @import { Self } from '../net/account.js' */
 /** @import { Phase } from '../net/connection.js' */
 
@@ -31,9 +31,13 @@ export class Store {
   limits = { ...LIMITS_DEFAULT };
   /** Who is not at the keyboard, by name. @type {ReadonlySet<string>} */
   away = new Set();
+  /** Where people are, by number, as far as the server has said. @type {Map<number, Whereabouts>} */
+  whereabouts = new Map();
+  /** The key of the private room into which somebody has invited this person last, until one has looked at it, or does not want to. @type {string | null} */
+  invitation = null;
   /** @type {Map<string, Room>} */
   rooms = new Map();
-  /** Counts the changes to which rooms there are, and what they are called. */
+  /** Grows when a room is added, removed or renamed. */
   roomsRevision = 0;
   /** The server takes messages more slowly than they are written: they are sent one by one. */
   slowed = false;
@@ -79,12 +83,17 @@ export class Store {
     return room;
   }
 
-  /** @param {string} name @param {boolean} isAway */
+  /** Of a name, whoever has it: where somebody is whose number is known, that does not say. @param {string} name @param {boolean} isAway */
   turn(name, isAway) {
     const away = new Set(this.away);
     if (isAway) away.add(name);
     else away.delete(name);
     this.away = away;
+  }
+
+  /** @param {readonly Member[]} people */
+  meet(people) {
+    for (const { id, whereabouts } of people) if (whereabouts !== undefined) this.whereabouts.set(id, whereabouts);
   }
 
   /** Of those who are in a room. @param {string[]} names @param {string[]} away */
@@ -95,7 +104,7 @@ export class Store {
     this.away = new Set([...others.filter((name) => known.has(name)), ...away]);
   }
 
-  /** Somebody has left a room: who is in none of the others that this person is in is not known of any more. @param {string} name */
+  /** Somebody has left a room. Whether they are away is forgotten if they are in none of this person's rooms any more. @param {string} name */
   left(name) {
     if (this.away.has(name) && !this.wanted().some(({ joined, people }) => joined && people.includes(name))) this.turn(name, false);
   }
@@ -108,6 +117,7 @@ export class Store {
     const room = this.room(summary.room, summary.title);
     const look = `${room.kind} ${room.archived}`;
     room.learn(summary);
+    this.meet(summary.people);
     if (!room.loaded) room.seq = summary.seq;
     if (look !== `${room.kind} ${room.archived}`) this.roomsRevision += 1;
     return room;
@@ -140,10 +150,20 @@ export class Store {
     return [...new Set([...this.rooms.values()].flatMap(({ people, persons }) => [...people, ...persons.map(({ name }) => name)]))];
   }
 
-  /** Who is known to be there, in one of the rooms that this person is in. @returns {Set<string>} */
+  /** Who is known to be there by name: in one of the rooms that this person is in, or in a direct conversation with them. @returns {Map<string, 'online' | 'away'>} */
   present() {
-    const asked = this.currentRoom?.persons.filter(({ presence }) => presence !== undefined) ?? [];
-    return new Set([...asked.map(({ name }) => name), ...this.wanted().flatMap(({ joined, people }) => (joined ? people : []))]);
+    /** @type {Map<string, 'online' | 'away'>} */
+    const present = new Map();
+    for (const room of this.rooms.values()) {
+      if (room.wanted && room.joined) for (const name of room.people) present.set(name, this.away.has(name) ? 'away' : 'online');
+    }
+    for (const room of this.rooms.values()) {
+      for (const { id, name } of room.kind === 'direct' || room.key === this.current ? room.persons : []) {
+        const { presence = 'offline' } = this.whereabouts.get(id) ?? {};
+        if (presence !== 'offline' && !present.has(name)) present.set(name, presence);
+      }
+    }
+    return present;
   }
 
   /** Rooms that this person is in, or wants to be in again. */

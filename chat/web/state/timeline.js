@@ -15,7 +15,7 @@ const GROUP_GAP_MS = 5 * 60_000;
 
 /** @typedef {{ kind: 'day', key: string, ts: number }} DayItem */
 /** Where what is new begins. @typedef {{ kind: 'new', key: 'new' }} NewItem */
-/** @typedef {{ kind: 'notice', key: string } & Record<NoticeKind, string[]>} NoticeItem */
+/** `by`: who has removed them. @typedef {{ kind: 'notice', key: string, by: ReadonlyMap<string, string> } & Record<NoticeKind, string[]>} NoticeItem */
 
 /**
  * `key` stays the same while a message goes from waiting to stored. `first` and `last` are about its group.
@@ -123,11 +123,11 @@ function noticesBySeq(room) {
  */
 function noticeItem(notice) {
   /** @type {NoticeItem} */
-  const item = { kind: 'notice', key: `n:${notice.after}`, online: [], joined: [], left: [], added: [], removed: [] };
+  const item = { kind: 'notice', key: `n:${notice.after}`, by: notice.by, online: [], joined: [], left: [], added: [], resigned: [], removed: [] };
   for (const [name, outcome] of notice.people) {
     if (outcome !== 'back') item[outcome].push(name);
   }
-  return item.online.length + item.joined.length + item.left.length + item.added.length + item.removed.length === 0 ? null : item;
+  return [...notice.people.values()].every((outcome) => outcome === 'back') ? null : item;
 }
 
 /**

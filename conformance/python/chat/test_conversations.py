@@ -1,5 +1,7 @@
 """Conversations as the examples of docs/protocol.md have them."""
 
+from .document import resembles
+
 
 def number_of(person):
     """The person's own, as their welcome said it."""
@@ -78,3 +80,15 @@ def test_who_writes_is_seen(person):
     ann, bob = person("Ann"), person("Bob")
     ann.say({"type": "typing", "room": "lobby"})
     assert bob.notice("typing", "typing")["from"] == "Ann"
+
+
+def test_who_talks_with_somebody_knows_whether_they_are_there(person):
+    ann, lilei = person("Ann"), person("李雷")
+    pair = ann.ask({"type": "direct", "people": [number_of(lilei)]})["room"]
+    other = next(one for one in pair["people"] if one["id"] == number_of(lilei))
+    assert other["presence"] == "online" and other["since"] > 0
+    ann.heard.clear()
+    lilei.ask({"type": "away", "away": True})
+    told = ann.hear(lambda frame: frame["type"] == "presence" and "person" in frame)
+    assert (told["person"], told["name"], told["presence"]) == (number_of(lilei), "李雷", "away")
+    resembles(told, ann.document.example("Whether people are there", "presence"))

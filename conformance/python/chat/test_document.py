@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.parse
 
 import pytest
 from websockets.sync.client import connect
@@ -11,6 +12,7 @@ from websockets.sync.client import connect
 from deadline import DEADLINE_S
 from example_server import REPOSITORY
 
+from .document import resembles
 from .person import ask_http
 
 
@@ -132,23 +134,75 @@ def test_people_come_with_sessions_and_get_accounts(chat, document):
     assert ask_http(chat, "POST", "/session", {"name": "Ann", "password": "wrong horse"})[0] == 401
     status, body, _ = ask_http(chat, "POST", "/session", {"name": "Ann", "password": "correct horse"})
     assert status == 200
+    own = body["person"]
+    elsewhere = ask_http(chat, "POST", "/session", {"name": "Ann", "password": "correct horse"})[2]
+    example = next(value for value in document.examples("People") if "sessions" in value)
+    sessions = ask_http(chat, "GET", "/sessions", cookie=second)[1]["sessions"]
+    assert len(sessions) == 3 and all(set(session) == set(example["sessions"][0]) for session in sessions)
+    current = next(session["number"] for session in sessions if session["current"])
+    assert ask_http(chat, "DELETE", f"/sessions/{current}", cookie=elsewhere)[1] == {"person": own}
+    status, body, _ = ask_http(chat, "DELETE", f"/sessions/{current}", cookie=elsewhere)
+    assert (status, body["code"]) == (404, "no_such_session") and body["code"] in document.codes("Errors")
     for method, path in (("DELETE", "/sessions"), ("GET", "/session")):
         assert ask_http(chat, method, path, cookie=second)[1] == {"person": None}
     for method, path in re.findall(r"^\| `(GET|POST|DELETE) (/\w+)`", table, re.M):
         assert path in ("/session", "/sessions", "/account"), f"{method} {path} is not tried here"
 
 
+def test_the_end_of_a_room_comes_with_who_one_is_and_is_gone_on_from(chat, document, person):
+    cookie = ask_http(chat, "POST", "/session", {"name": "Ann"})[2]
+    ann = person("Ann", rooms=(), cookie=cookie)
+    room = ann.follow("create", "create", "created")["room"]
+    for text in ("hi", "there"):
+        ann.ask({"type": "join", "room": room})
+        ann.ask({"type": "message", "room": room, "text": text})
+    path = "/session?room=" + urllib.parse.quote(room)
+    assert path in document.section("The end of a room")
+    (example,) = (value for value in document.examples("The end of a room") if "person" in value)
+    status, body, _ = ask_http(chat, "GET", path, cookie=cookie)
+    assert status == 200
+    resembles(body, example)
+    end = body["room"]
+    assert [message["data"] for message in end["messages"]] == ["hi", "there"] and "members" not in end
+    resumed = ann.ask({"type": "resume", "rooms": {room: {"seq": end["seq"], "change": end["change"]}}})
+    assert resumed["complete"] and resumed["messages"] == []
+    assert "room" not in ask_http(chat, "GET", "/session?room=nowhere", cookie=cookie)[1]
+    assert ask_http(chat, "GET", path)[1] == {"person": None}
+    assert ask_http(chat, "GET", "/session?room=%ff", cookie=cookie)[0] == 400
+
+
 def test_administrators_keep_order_as_the_table_says(document, person):
     ann, bob = person("Ann", password="correct horse"), person("Bob")
     assert bob.ask({"type": "mute", "name": "Ann", "minutes": 10})["code"] == "not_allowed"
-    answers = {frame["type"]: frame for frame in document.examples("Keeping order")}
+    sections = ("Keeping order", "Another name for somebody", "Invitations")
+    answers = [frame for section in sections for frame in document.examples(section)]
     for request in document.requests_in_tables("Keeping order"):
         if request["type"] == "delete":
             request["seq"] = person("Cy").ask({"type": "message", "room": "lobby", "text": "hm"})["seq"]
         answer = ann.ask(request)
-        assert answer["type"] in ("moderated", "guests", "changed"), answer
+        assert answer["type"] in ("moderated", "guests", "changed", "invitation", "invitations", "revoked"), answer
         if answer["type"] == "moderated":
-            assert answer["act"] == request["type"] and set(answer) <= set(answers["moderated"])
+            assert answer["act"] == request["type"].removesuffix("_person")
+        if answer["type"] != "changed":
+            keys = {key for frame in answers if frame["type"] == answer["type"] for key in frame}
+            assert set(answer) <= keys, answer
+
+
+def test_who_is_invited_comes_in_where_guests_may_not(chat, document, person):
+    ann = person("Ann", password="correct horse")
+    ann.ask({"type": "guests", "allowed": False})
+    status, body, _ = ask_http(chat, "POST", "/session", {"name": "Bob"})
+    assert (status, body["code"]) == (403, "guests_closed")
+    made = ann.follow("Invitations", "invitation", "invitation")
+    for invitation, expected in (("ab" * 32, 403), (made["invitation"], 200)):
+        status, body, _ = ask_http(chat, "POST", "/session", {"name": "Bob", "invitation": invitation})
+        assert status == expected, body
+    assert body["person"]["role"] == "guest"
+    listed = ann.follow("Invitations", "invitations", "invitations")["invitations"]
+    assert [(one["number"], one["uses"]) for one in listed] == [(made["number"], made["uses"] - 1)]
+    ann.ask({"type": "revoke", "number": made["number"]})
+    status, body, _ = ask_http(chat, "POST", "/session", {"name": "Cy", "invitation": made["invitation"]})
+    assert (status, body["code"]) == (403, "bad_invitation") and body["code"] in document.codes("Errors")
 
 
 # What goes wrong, and the code by which a client knows it.

@@ -1,4 +1,4 @@
-//! What is told once more of a request that a hub which has died has carried out in the database.
+//! A request comes again that the hub before had carried out in the database: what is told of it once more.
 //!
 //! Nothing is written again: what others have asked for meanwhile may have been carried out first, by the hub that came next. So
 //! whoever asked is answered, and everybody is told how it is now.
@@ -8,7 +8,7 @@ use crate::hub::Hub;
 use crate::hub::calls::unreadable;
 use crate::hub::outbox::Outbox;
 use crate::hub::people::Person;
-use crate::protocol::request::{ConversationRequest, Whom};
+use crate::protocol::request::{ConversationRequest, OrderRequest, Whom};
 use crate::protocol::{Refusal, Request, conversation};
 use crate::rooms::RoomIndex;
 use crate::store::Membership;
@@ -19,6 +19,21 @@ impl<O: Outbox> Hub<O> {
             Request::Leave { .. } => self.end_stay(caller, room),
             Request::Conversation(request) => self.converse_again(caller, request, room),
             _ => self.tell_creation(caller, room),
+        };
+        if let Err(refusal) = told {
+            self.push(caller.conn, refusal.id(caller.id.clone()).to_json());
+        }
+    }
+
+    /// `deed`: what an administrator has done, by its row in the record of that.
+    pub(super) fn tell_deed_again(&mut self, caller: &Caller, request: &Request, deed: i64) {
+        let told = match request {
+            Request::Order(OrderRequest::Rename { to, .. }) => self.rename_again(caller, deed, to),
+            Request::Order(OrderRequest::Invitation { token, .. }) => {
+                self.tell_invitation_again(caller, deed, token)
+            }
+            // They note nothing.
+            _ => Ok(()),
         };
         if let Err(refusal) = told {
             self.push(caller.conn, refusal.id(caller.id.clone()).to_json());
@@ -77,7 +92,7 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// To whoever asked for something else before: all others have been told.
+    /// Tells whoever has asked how it is now, because somebody else has changed it since. All others have been told of that.
     fn tell_membership(
         &mut self,
         caller: &Caller,
@@ -86,7 +101,7 @@ impl<O: Outbox> Hub<O> {
         is_member: bool,
     ) {
         let by = self.name_of(caller.conn);
-        let frame = conversation::membership(&self.key(room), someone, is_member, &by);
+        let frame = conversation::membership(&self.key(room), someone, is_member, Some(&by));
         self.tell(caller.conn, frame);
     }
 

@@ -1,5 +1,7 @@
 //! Requests about conversations, and those that begin one.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Caller;
@@ -55,7 +57,7 @@ impl<O: Outbox> Hub<O> {
         Ok(Someone { id: person.id, name: person.name.clone() })
     }
 
-    /// Begins a room. None of its key's making stands in its way.
+    /// Begins a room; None: there is one of this key already.
     pub(super) fn begin_room(&mut self, new: &NewRoom<'_>) -> Result<Option<RoomIndex>, Refusal> {
         if self.rooms.is_full(new.kind) {
             let sentence = "The server has as many rooms as it may have. Use one of them.";
@@ -82,7 +84,7 @@ impl<O: Outbox> Hub<O> {
         Ok(Some(room))
     }
 
-    /// A room of those who are invited.
+    /// Creates a room that only those see who are invited into it.
     pub(super) fn create_private(
         &mut self,
         caller: &Caller,
@@ -108,7 +110,7 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Whoever has made a room, and everybody who may see it.
+    /// Tells of a new room: whoever has created it, and everybody who may see it.
     pub(super) fn tell_creation(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
         let onlooker = self.onlooker(caller.conn);
         let summary = self.summary(room, Some(onlooker))?;
@@ -168,14 +170,21 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Does somebody not begin more conversations than they may?
+    /// Counts a conversation that is begun; an error if this person, or their address, has begun too many lately.
     fn keep_pace_of_beginnings(&mut self, caller: &Caller) -> Result<(), Refusal> {
         let address = self.outbox.address(caller.conn);
         let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
         self.pace.admit_beginning(&mut person.buckets, address, Instant::now())
     }
 
-    /// `is_news`: the other pages of whoever asks do not know it.
+    /// Does somebody not invite people more often than they may who have not looked at what they were invited into before?
+    pub(super) fn keep_pace_of_invitations(&mut self, caller: &Caller) -> Result<(), Refusal> {
+        let address = self.outbox.address(caller.conn);
+        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        self.pace.admit_insistence(&mut person.buckets, address, Instant::now())
+    }
+
+    /// `is_news`: the other pages of whoever asks do not know the conversation yet, and are told of it.
     pub(super) fn answer_direct(
         &mut self,
         caller: &Caller,
@@ -193,16 +202,26 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// What was asked for has been done in the open transaction, whether it changed anything or not: should the request come again,
-    /// it is not done once more over what others have done since.
+    /// Notes in the open transaction that a request was carried out, even if it has changed nothing. If it comes again after a crash,
+    /// it must not be carried out a second time: that would undo what others have done in the meantime.
     pub(super) fn note_deed(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
         self.writer.note_deed(caller.ticket, self.rooms[room].id).map_err(unwritable)
     }
 
     /// The answer to what has changed something in the open transaction.
     pub(super) fn confirm(&mut self, caller: &Caller, room: RoomIndex, frame: String) {
+        let room = Some(self.key(room));
+        self.answer_once_stored(caller, room, frame);
+    }
+
+    /// The same of what is about no room.
+    pub(super) fn confirm_order(&mut self, caller: &Caller, frame: String) {
+        self.answer_once_stored(caller, None, frame);
+    }
+
+    fn answer_once_stored(&mut self, caller: &Caller, room: Option<Arc<str>>, frame: String) {
         self.effects_bytes += frame.len();
-        let (conn, id, room) = (caller.conn, caller.id.clone(), self.key(room));
+        let (conn, id) = (caller.conn, caller.id.clone());
         self.effects.push(Effect::Answer { conn, id, room, frame });
     }
 

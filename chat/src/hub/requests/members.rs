@@ -8,11 +8,12 @@ use super::{Caller, not_joined};
 use crate::hub::Hub;
 use crate::hub::calls::unreadable;
 use crate::hub::effect::Effect;
-use crate::hub::moves::{Move, Way};
+use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
 use crate::limits::{
-    MEMBERS_LISTED_MAX, PEOPLE_BYTES_MAX, PRIVATE_MEMBERS_MAX, PRIVATE_ROOMS_PER_PERSON_MAX,
+    INVITATIONS_UNOPENED_MAX, MEMBERS_LISTED_MAX, PEOPLE_BYTES_MAX, PRIVATE_MEMBERS_MAX,
+    PRIVATE_ROOMS_PER_PERSON_MAX,
 };
 use crate::protocol::conversation::{self, Kind, Someone};
 use crate::protocol::request::Whom;
@@ -32,14 +33,16 @@ impl<O: Outbox> Hub<O> {
                 return Err(Refusal::new(Code::RoomFull, sentence).room(&*self.key(room)));
             }
             self.has_room_for_more(someone.id)?;
-            let membership = Membership { read: self.rooms[room].seq, ..Membership::default() };
+            self.may_be_invited(caller, someone.id)?;
+            let read = self.rooms[room].seq;
+            let membership = Membership { read, is_unopened: true, ..Membership::default() };
             self.put_membership(someone.id, room, membership)?;
         }
         self.note_deed(caller, room)?;
         self.tell_invited(caller, room, &someone, known.is_none())
     }
 
-    /// `is_news`: to others than whoever asks.
+    /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_invited(
         &mut self,
         caller: &Caller,
@@ -53,7 +56,7 @@ impl<O: Outbox> Hub<O> {
             let by = self.name_of(caller.conn);
             let pages = self.people.pages_of(someone.id);
             self.tell_room_to(&pages, room, Some(&by))?;
-            self.publish_to_room(room, conversation::membership(&key, someone, true, &by));
+            self.publish_to_room(room, conversation::membership(&key, someone, true, Some(&by)));
         }
         Ok(())
     }
@@ -75,7 +78,7 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// `is_news`: to others than whoever asks.
+    /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_removed(
         &mut self,
         caller: &Caller,
@@ -90,11 +93,11 @@ impl<O: Outbox> Hub<O> {
             let from = self.effects.len();
             self.put_out_all(someone.id, room, None);
             self.once_stored(from);
-            self.publish_to_room(room, conversation::membership(&key, someone, false, &by));
+            self.publish_to_room(room, conversation::membership(&key, someone, false, Some(&by)));
         }
     }
 
-    /// A connection leaves a room, and with it the person: they are no member any more on any of their devices.
+    /// A connection leaves a room. If it has a session its person is no member any more, on none of their devices.
     pub(super) fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let index = self.find(caller.conn, room)?;
         let Some(person) = self.people.get(caller.conn) else { return Ok(()) };
@@ -105,8 +108,8 @@ impl<O: Outbox> Hub<O> {
         self.end_stay(caller, index)
     }
 
-    /// Also once more, if the request comes again: others of those that have come with it may have been carried out once more.
-    /// Whoever leaves changes their session last.
+    /// Takes the caller out of a room and ends the membership. Done again if the request comes again after a crash: requests that came
+    /// before it, such as a `join`, may have been carried out again, too. The session of the connection is changed last.
     pub(super) fn end_stay(&mut self, caller: &Caller, room: RoomIndex) -> Result<(), Refusal> {
         let conn = caller.conn;
         let key = self.key(room);
@@ -136,18 +139,17 @@ impl<O: Outbox> Hub<O> {
         }
         if let Some(id) = number.filter(|_| self.rooms[room].kind == Kind::Private) {
             let someone = Someone { id, name: self.name_of(conn) };
-            let by = someone.name.clone();
-            self.publish_to_room(room, conversation::membership(&key, &someone, false, &by));
+            self.publish_to_room(room, conversation::membership(&key, &someone, false, None));
         }
         self.changed(caller);
         if number.is_some() {
-            self.moves.extend(name.map(|_| Move { conn, room, way: Way::Out }));
+            self.moves.extend(name.map(|_| Move::Out { conn, room }));
             self.once_stored(from);
         }
         Ok(())
     }
 
-    /// The connections of somebody are in a room no more, but for one; they are told so.
+    /// Takes the connections of somebody out of a room, except one, and tells them.
     fn put_out_all(&mut self, person: i64, room: RoomIndex, except: Option<ConnectionId>) {
         let mut conns = self.people.pages_of(person);
         conns.retain(|conn| Some(*conn) != except);
@@ -156,7 +158,7 @@ impl<O: Outbox> Hub<O> {
             let name = self.put_out(conn, room);
             self.tell(conn, frame.clone());
             if let Some(name) = name {
-                self.moves.push(Move { conn, room, way: Way::Out });
+                self.moves.push(Move::Out { conn, room });
                 self.depart(room, &name, None);
                 if let Some(person) = self.people.get(conn) {
                     let session = person.session(&self.rooms).encode();
@@ -166,7 +168,7 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// A connection is in a room no more; its name, if it was there.
+    /// Takes a connection out of a room. Its name, if it was in the room.
     fn put_out(&mut self, conn: ConnectionId, room: RoomIndex) -> Option<Arc<str>> {
         let person = self.people.get_mut(conn)?;
         let at = person.rooms.iter().position(|joined| *joined == room)?;
@@ -183,12 +185,11 @@ impl<O: Outbox> Hub<O> {
         let room = self.find(caller.conn, room)?;
         let stored = self.writer.members(self.rooms[room].id, MEMBERS_LISTED_MAX);
         let mut people = stored.map_err(unreadable)?;
-        people.sort_by(|one, other| one.name.cmp(&other.name));
+        people.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         let mut bytes = 0;
-        let members = people.iter().map_while(|person| {
-            let is_here = !self.people.of_person(person.id).is_empty();
-            let presence = self.presences.get(&person.name).filter(|_| is_here);
-            let member = conversation::member(person, presence);
+        let members = people.into_iter().map_while(|(person, seen_ms)| {
+            let whereabouts = self.whereabouts(person.id, seen_ms);
+            let member = conversation::member(person, whereabouts);
             bytes += member.len() + 1;
             (bytes <= PEOPLE_BYTES_MAX).then_some(member)
         });
@@ -207,6 +208,18 @@ impl<O: Outbox> Hub<O> {
             "A person can be a member of {PRIVATE_ROOMS_PER_PERSON_MAX} private rooms. Leave one first."
         );
         Err(Refusal::new(Code::TooManyRooms, sentence))
+    }
+
+    /// Does somebody look at what they are invited into? Else nobody could put them into anything more, or everybody into too much.
+    fn may_be_invited(&mut self, caller: &Caller, person: i64) -> Result<(), Refusal> {
+        let unopened = self.writer.count_unopened(person).map_err(unreadable)?;
+        if unopened >= INVITATIONS_UNOPENED_MAX {
+            let sentence = format!(
+                "They have been invited into {INVITATIONS_UNOPENED_MAX} rooms that they have not looked at. Try again once they have."
+            );
+            return Err(Refusal::new(Code::UnopenedInvitations, sentence));
+        }
+        if unopened == 0 { Ok(()) } else { self.keep_pace_of_invitations(caller) }
     }
 
     /// A private room that the caller may see.

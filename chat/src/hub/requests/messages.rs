@@ -121,7 +121,7 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// The same for a message that comes again: what came before it, and comes again, too, may have changed that.
+    /// The same for a message that comes again: an earlier request that comes again, too, may have changed how far its sender has read.
     pub(super) fn follow_again(&mut self, caller: &Caller, row: i64) {
         let Ok(Some((room_id, seq))) = self.writer.place_of(row).map_err(unreadable) else { return };
         let Some(room) = self.rooms.with_id(room_id) else { return };

@@ -6,6 +6,7 @@
 mod again;
 mod changes;
 mod conversations;
+mod invitations;
 mod members;
 mod messages;
 mod moderation;
@@ -40,7 +41,7 @@ struct Caller {
     ticket: Ticket,
     /// The client's name for the request.
     id: Option<String>,
-    /// A hub that has died has had it: what was done may not have been told.
+    /// The hub before, which died, had this request, too: it may have done it without telling anybody.
     again: bool,
 }
 
@@ -101,14 +102,14 @@ impl<O: Outbox> Hub<O> {
         self.effects.push(Effect::Send(Outgoing::Disconnect { conn, farewell }));
     }
 
-    /// Knows a connection from here on, which is what its session says; nobody is told.
+    /// Takes a connection in, as its session describes it; nobody is told.
     pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
         let mut person = Person::from_session(session, &self.rooms);
         let number = person.number();
         if let Some(number) = number {
             self.remember(number);
         }
-        // Who was removed meanwhile is not there any more.
+        // Not into rooms from which its person was removed in the meantime.
         person.rooms.retain(|room| self.may_read(number, *room));
         if let Some(login) = person.login
             && let Ok(Some(identity)) = self.writer.identity(login.person)
@@ -120,6 +121,10 @@ impl<O: Outbox> Hub<O> {
                 self.rooms[*room].members.enter(name);
             }
             self.presences.arrive(name, person.is_away, person.since_ms);
+            if let Some(number) = number {
+                self.persons.arrive(&number, person.is_away, person.since_ms);
+                self.return_in_time(number);
+            }
         }
         self.people.add(conn, person);
         self.look_around(conn);
@@ -131,8 +136,11 @@ impl<O: Outbox> Hub<O> {
             self.look_away(conn, number);
         }
         match removed {
-            Some(Person { name: Some(name), rooms, is_away, .. }) => {
+            Some(Person { name: Some(name), rooms, is_away, login, .. }) => {
                 self.departed(&name, is_away, !rooms.is_empty());
+                if let Some(login) = login {
+                    self.disappear(login, is_away);
+                }
                 for room in rooms {
                     self.lose(room, &name);
                 }
@@ -140,8 +148,11 @@ impl<O: Outbox> Hub<O> {
             Some(_) => {}
             // It closed before this hub began, and nobody has been told.
             None => {
-                let Some(Session { name, rooms, .. }) = Session::decode(session) else { return };
+                let Some(Session { name, rooms, login, .. }) = Session::decode(session) else { return };
                 let name: Arc<str> = name.into();
+                if let Some(login) = login.filter(|_| !name.is_empty()) {
+                    self.disappear_unseen(login);
+                }
                 for room in rooms.into_iter().filter_map(|id| self.rooms.with_id(id)).collect::<Vec<_>>() {
                     if !name.is_empty() && !self.rooms[room].members.contains(&name) {
                         self.lose_unseen(room, &name);
@@ -173,6 +184,7 @@ impl<O: Outbox> Hub<O> {
                     self.tell_again(caller, request, room);
                 }
             }
+            Some(Stored::Deed { row }) => self.tell_deed_again(caller, request, row),
         }
         true
     }
@@ -193,12 +205,12 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Where guests may not come whoever has no session may not either. Guests who have one stay.
+    /// While the server is closed to guests, connections without a session are refused. Guests who have a session stay.
     fn may_come(&self, person: &Person) -> Result<(), Refusal> {
         if self.are_guests_allowed || person.login.is_some() { Ok(()) } else { Err(Refusal::guests_closed()) }
     }
 
-    /// Does a client not ask more often than it may?
+    /// Counts the request; an error if the client has asked too often.
     fn keep_pace(&mut self, conn: ConnectionId, request: &Request) -> Result<(), Refusal> {
         if self.pace.is_off() {
             return Ok(());
@@ -241,6 +253,7 @@ impl<O: Outbox> Hub<O> {
             Request::Away { is_away } => self.away(caller, is_away),
             Request::Moderate { act, name, minutes } => return self.moderate(caller, act, &name, minutes),
             Request::Guests { are_allowed } => return self.allow_guests(caller, are_allowed),
+            Request::Order(request) => return self.order(caller, request),
             Request::Who { room } => {
                 let room = self.find(caller.conn, &room)?;
                 let frame = event::who(id, &self.rooms[room].key, &self.member_list(room));

@@ -1,12 +1,14 @@
-//! What administrators do. An administrator can do nothing to another one, nor to oneself: so there is always one left.
+//! What administrators do. An administrator can do nothing to another one, nor to oneself but for another name: so there is always
+//! one left.
 
 use super::Caller;
-use crate::account::{Identity, Role};
+use crate::account::{Identity, Profile, Role};
 use crate::close::Farewell;
 use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::outbox::Outbox;
 use crate::hub::{Hub, now_ms};
 use crate::protocol::moderation::{self, Act};
+use crate::protocol::request::{OrderRequest, Whom};
 use crate::protocol::{Code, Refusal};
 use crate::store::{Deed, StoreError};
 
@@ -21,7 +23,7 @@ impl<O: Outbox> Hub<O> {
         let admin = self.admin(caller)?;
         let people = self.writer.people_named(name).map_err(unreadable)?;
         if people.iter().any(|person| person.role == Role::Admin) {
-            return Err(Refusal::new(Code::NotAllowed, "Nothing can be done to an administrator."));
+            return Err(not_to_administrators());
         }
         let is_here = self.people.iter().any(|(_, person)| person.name.as_deref() == Some(name));
         if people.is_empty() && !(act == Act::Kick && is_here) {
@@ -37,13 +39,87 @@ impl<O: Outbox> Hub<O> {
             Deed { actor: admin.id, act: act.as_str(), subject: name, detail: until_ms, at_ms: now_ms };
         self.writer.record_deed(deed).map_err(unwritable)?;
         tracing::info!(admin = admin.id, act = act.as_str(), ?name, until_ms, "an administrator has acted");
-        self.push(caller.conn, moderation::moderated(caller.id.as_deref(), act, name, until_ms));
+        self.confirm_order(caller, moderation::moderated(caller.id.as_deref(), act, name, until_ms));
         let farewell = match act {
             Act::Kick => Farewell::Kicked,
             Act::Ban => Farewell::Banned,
             Act::Mute | Act::Unmute | Act::Unban => return Ok(()),
         };
+        let from = self.effects.len();
         self.dismiss(farewell, |person| person.name.as_deref() == Some(name));
+        self.all_once_stored(from);
+        Ok(())
+    }
+
+    /// What they ask for beside that.
+    pub(super) fn order(&mut self, caller: &Caller, request: OrderRequest) -> Result<(), Refusal> {
+        let admin = self.admin(caller)?;
+        match request {
+            OrderRequest::Rename { whom, to } => self.rename_person(caller, &admin, &whom, &to),
+            OrderRequest::Invitation { days, uses, token } => {
+                self.make_invitation(caller, &admin, (days, uses), &token)
+            }
+            OrderRequest::Invitations => self.list_invitations(caller),
+            OrderRequest::Revoke { number } => self.revoke_invitation(caller, &admin, number),
+        }
+    }
+
+    fn rename_person(
+        &mut self,
+        caller: &Caller,
+        admin: &Identity,
+        whom: &Whom,
+        to: &str,
+    ) -> Result<(), Refusal> {
+        let someone = self.whom(whom)?;
+        let identity = self.writer.identity(someone.id).map_err(unreadable)?;
+        let identity = identity.ok_or_else(super::conversations::no_such_person)?;
+        if identity.role == Role::Admin && identity.id != admin.id {
+            return Err(not_to_administrators());
+        }
+        let at_ms = now_ms();
+        self.check_name(to, Some(&identity.name), Some(identity.id), at_ms)?;
+        if identity.name != to {
+            self.writer.rename(&identity, to, at_ms).map_err(unwritable)?;
+            self.note_name(to, at_ms);
+        }
+        let (actor, detail) = (admin.id, identity.id.cast_unsigned());
+        let before = Deed { actor, act: "rename", subject: &identity.name, detail, at_ms };
+        let deed = self.writer.record_deed(before).map_err(unwritable)?;
+        self.writer.record_deed(Deed { act: "renamed", subject: to, ..before }).map_err(unwritable)?;
+        self.writer.note_act(caller.ticket, deed).map_err(unwritable)?;
+        tracing::info!(admin = admin.id, person = identity.id, before = ?identity.name, ?to, "an administrator has renamed somebody");
+        let from = self.effects.len();
+        let profile = Profile { name: to.to_owned(), ..Profile::from(&identity) };
+        self.tell_renamed(caller, &profile, (&identity.name, to), true)?;
+        self.all_once_stored(from);
+        Ok(())
+    }
+
+    /// It was stored by a hub that has died; others may have renamed them since.
+    pub(super) fn rename_again(&mut self, caller: &Caller, deed: i64, to: &str) -> Result<(), Refusal> {
+        let (before, person) = self.writer.deed(deed).map_err(unreadable)?.ok_or_else(Refusal::internal)?;
+        match self.writer.identity(person.cast_signed()).map_err(unreadable)? {
+            Some(identity) => self.tell_renamed(caller, &(&identity).into(), (&before, to), false),
+            None => {
+                self.confirm_order(caller, moderation::renamed(caller.id.as_deref(), &before, to));
+                Ok(())
+            }
+        }
+    }
+
+    /// Everybody who has to do with them, and whoever has asked for it.
+    fn tell_renamed(
+        &mut self,
+        caller: &Caller,
+        profile: &Profile,
+        (before, to): (&str, &str),
+        is_recorded: bool,
+    ) -> Result<(), Refusal> {
+        self.claim_name(profile);
+        self.rename_connections(profile, None, is_recorded);
+        self.tell_new_name(profile.id)?;
+        self.confirm_order(caller, moderation::renamed(caller.id.as_deref(), before, to));
         Ok(())
     }
 
@@ -72,8 +148,24 @@ impl<O: Outbox> Hub<O> {
         self.writer.record_deed(deed).map_err(unwritable)?;
         tracing::info!(admin = admin.id, are_allowed, "an administrator has decided about guests");
         self.are_guests_allowed = are_allowed;
-        self.push(caller.conn, moderation::guests(caller.id.as_deref(), are_allowed));
+        self.confirm_order(caller, moderation::guests(caller.id.as_deref(), are_allowed));
         Ok(())
+    }
+
+    /// What was in the open transaction is not stored: who may write, and who may come, is as it was.
+    pub(in crate::hub) fn recall_order(&mut self) {
+        match self.writer.are_guests_allowed() {
+            Ok(are_allowed) => self.are_guests_allowed = are_allowed,
+            Err(error) => tracing::error!(%error, "it could not be read whether guests may come"),
+        }
+        for person in self.memberships.people() {
+            let Ok(Some(identity)) = self.writer.identity(person) else { continue };
+            for conn in self.people.of_person(person).to_vec() {
+                if let Some(known) = self.people.get_mut(conn) {
+                    known.muted_until_ms = identity.muted_until_ms;
+                }
+            }
+        }
     }
 
     /// Whoever asks, if that is an administrator.
@@ -87,6 +179,10 @@ impl<O: Outbox> Hub<O> {
             .filter(|identity| identity.role == Role::Admin)
             .ok_or_else(|| Refusal::new(Code::NotAllowed, "Only an administrator may do that."))
     }
+}
+
+fn not_to_administrators() -> Refusal {
+    Refusal::new(Code::NotAllowed, "Nothing can be done to an administrator.")
 }
 
 fn no_such_person() -> Refusal {

@@ -7,8 +7,8 @@ use switchboard::ConnectionId;
 use super::Caller;
 use crate::account::Profile;
 use crate::hub::calls::{unreadable, unwritable};
-use crate::hub::conversations::RoomList;
 use crate::hub::effect::Effect;
+use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::{Hub, now_ms};
 use crate::limits::NOTICE_MEMBERS_MAX;
@@ -17,7 +17,6 @@ use crate::protocol::conversation::Kind;
 use crate::protocol::request::no_name;
 use crate::protocol::{LOBBY, Refusal, event};
 use crate::rooms::RoomIndex;
-use crate::store::Membership;
 
 impl<O: Outbox> Hub<O> {
     /// A first name, or another one. `name`: None if it is to be the session's.
@@ -29,27 +28,30 @@ impl<O: Outbox> Hub<O> {
     ) -> Result<(), Refusal> {
         let conn = caller.conn;
         let lobby = self.rooms.find(LOBBY);
-        let Introduced { name, profile, is_renamed } = self.introduce(conn, name)?;
+        let Introduced { name, profile, renamed } = self.introduce(conn, name)?;
         let rooms_told = self.room_list(conn)?;
         let before = self.people.call(conn, &name);
-        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         let is_first = before.is_none();
+        let is_renamed = renamed.is_some();
+        if let Some(own) = renamed {
+            let before = before.clone().unwrap_or(own);
+            self.moves.push(Move::Called { conn, before, is_first });
+        }
+        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
         if let Some(client) = client {
             person.client = client.into();
         }
-        let v1 = person.v1;
-        let rooms = person.rooms.clone();
+        let (v1, rooms) = (person.v1, person.rooms.clone());
         if !v1 && rooms.is_empty() {
             person.rooms.extend(lobby);
         }
         if v1 && before.is_none() {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::V1 }));
         }
+        let from = self.effects.len();
         if v1 {
-            let RoomList { first, rest } = rooms_told;
-            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), &first);
-            self.push(conn, frame);
-            rest.into_iter().for_each(|frame| self.push(conn, frame));
+            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), &rooms_told.first);
+            self.welcome(caller, frame, rooms_told.rest, is_renamed);
         }
         self.announce(conn, &name, v1);
         match before {
@@ -68,12 +70,36 @@ impl<O: Outbox> Hub<O> {
             self.arrived(conn, &name);
             self.look_around(conn);
         }
-        self.rename_others(conn, &name, profile.as_ref());
-        if let Some(profile) = profile.filter(|_| is_renamed) {
-            self.tell_new_name(profile.id)?;
+        if let Some(profile) = profile {
+            self.rename_others(caller, &profile, is_renamed)?;
         }
         self.changed(caller);
+        if is_renamed {
+            self.all_once_stored(from);
+        }
         Ok(())
+    }
+
+    /// The other connections of whoever has connected under this name, and whoever else has to do with it.
+    fn rename_others(&mut self, caller: &Caller, profile: &Profile, is_renamed: bool) -> Result<(), Refusal> {
+        self.rename_connections(profile, Some(caller.conn), is_renamed);
+        if is_renamed {
+            self.tell_new_name(profile.id)?;
+        }
+        // The hub before may have stored the name, and died before it closed the connections of others.
+        if is_renamed || caller.again {
+            self.claim_name(profile);
+        }
+        Ok(())
+    }
+
+    /// `is_recorded`: by what is in the open transaction. `rest`: what has no room in the frame.
+    fn welcome(&mut self, caller: &Caller, frame: String, rest: Vec<String>, is_recorded: bool) {
+        match is_recorded {
+            true => self.confirm_order(caller, frame),
+            false => self.push(caller.conn, frame),
+        }
+        rest.into_iter().for_each(|frame| self.push(caller.conn, frame));
     }
 
     /// Tells everybody. Where so many are connected that nobody could read it, v1 clients are told of themselves alone.
@@ -101,21 +127,24 @@ impl<O: Outbox> Hub<O> {
         let name = name.ok_or_else(no_name)?;
         self.check_name(&name, own, identity.as_ref().map(|identity| identity.id), now)?;
         let renamed = identity.as_ref().filter(|identity| identity.name != name);
-        let is_renamed = renamed.is_some();
+        let own = renamed.map(|identity| identity.name.as_str().into());
         if let Some(identity) = renamed {
             self.writer.rename(identity, &name, now).map_err(unwritable)?;
         }
         self.note_name(&name, now);
         let profile = identity.map(|identity| Profile { name: name.clone(), ..Profile::from(&identity) });
-        Ok(Introduced { name: name.into(), profile, is_renamed })
+        Ok(Introduced { name: name.into(), profile, renamed: own })
     }
 
-    /// A direct conversation is called by its people: those who share one with somebody are told of the new name.
-    fn tell_new_name(&mut self, person: i64) -> Result<(), Refusal> {
-        let is_told = |(room, known): &(RoomIndex, Membership)| {
-            self.rooms[*room].kind == Kind::Direct && !known.is_hidden
-        };
-        let rooms: Vec<_> = self.memberships.of(person).filter(is_told).map(|(room, _)| room).collect();
+    /// Direct conversations show the names of their people: whoever shares one with somebody is told of the new name.
+    pub(super) fn tell_new_name(&mut self, person: i64) -> Result<(), Refusal> {
+        let is_here = self.memberships.knows(person);
+        self.remember(person);
+        let is_direct = |room: &RoomIndex| self.rooms[*room].kind == Kind::Direct;
+        let rooms: Vec<_> = self.memberships.of(person).map(|(room, _)| room).filter(is_direct).collect();
+        if !is_here {
+            self.memberships.forget(person);
+        }
         for room in rooms {
             let is_listed =
                 |person: &i64| self.memberships.get(*person, room).is_some_and(|known| !known.is_hidden);
@@ -126,24 +155,33 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// The other connections of a person are called as this one is; they are told so.
-    fn rename_others(&mut self, conn: ConnectionId, name: &Arc<str>, profile: Option<&Profile>) {
-        let Some(profile) = profile else { return };
-        let others: Vec<_> =
-            self.people.of_person(profile.id).iter().copied().filter(|other| *other != conn).collect();
-        for other in others {
-            let before = self.people.get(other).and_then(|person| person.name.clone());
-            let Some(before) = before.filter(|before| before != name) else { continue };
-            self.people.call(other, name);
-            let Some(person) = self.people.get(other) else { continue };
+    /// Gives the connections of a person the person's new name, and tells them. `except`: the one that asked for it, which has it
+    /// already. `is_recorded`: the name is in the open transaction, and has to be taken back if that fails.
+    pub(super) fn rename_connections(
+        &mut self,
+        profile: &Profile,
+        except: Option<ConnectionId>,
+        is_recorded: bool,
+    ) {
+        let name: Arc<str> = profile.name.as_str().into();
+        let mut conns = self.people.of_person(profile.id).to_vec();
+        conns.retain(|conn| Some(*conn) != except);
+        for conn in conns {
+            let before = self.people.get(conn).and_then(|person| person.name.clone());
+            let Some(before) = before.filter(|before| *before != name) else { continue };
+            self.people.call(conn, &name);
+            let Some(person) = self.people.get(conn) else { continue };
             let (rooms, v1) = (person.rooms.clone(), person.v1);
             let session = person.session(&self.rooms).encode();
-            self.call(other, &before, name);
-            self.move_rooms(&rooms, &before, name, other);
+            self.call(conn, &before, &name);
+            self.move_rooms(&rooms, &before, &name, conn);
             if v1 {
-                self.push(other, event::person(profile));
+                self.push(conn, event::person(profile));
             }
-            self.effects.push(Effect::Send(Outgoing::Session { conn: other, session }));
+            self.effects.push(Effect::Send(Outgoing::Session { conn, session }));
+            if is_recorded {
+                self.moves.push(Move::Called { conn, before, is_first: false });
+            }
         }
     }
 
@@ -204,7 +242,7 @@ impl<O: Outbox> Hub<O> {
         })
     }
 
-    pub(super) fn enter(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) {
+    pub(in crate::hub) fn enter(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) {
         let notice = self.entered(room, name, conn);
         self.effects.extend(notice);
     }
@@ -235,6 +273,6 @@ struct Introduced {
     name: Arc<str>,
     /// With a session.
     profile: Option<Profile>,
-    /// They were called differently.
-    is_renamed: bool,
+    /// They were called so, and differently.
+    renamed: Option<Arc<str>>,
 }

@@ -21,9 +21,13 @@ impl<O: Outbox> Hub<O> {
             return;
         }
         (person.is_away, person.since_ms) = (is_away, now_ms);
+        let number = person.number();
         if let Some(name) = person.name.clone() {
             let change = self.presences.turn(&name, is_away, now_ms);
             self.tell_presence(&name, change);
+            if let Some(number) = number {
+                self.turn_person(number, is_away, now_ms);
+            }
         }
         self.changed(caller);
     }
@@ -33,8 +37,12 @@ impl<O: Outbox> Hub<O> {
         let now_ms = now_ms();
         let Some(person) = self.people.get_mut(conn) else { return };
         person.since_ms = now_ms;
-        let change = self.presences.arrive(name, person.is_away, now_ms);
+        let (is_away, number) = (person.is_away, person.number());
+        let change = self.presences.arrive(name, is_away, now_ms);
         self.tell_presence(name, change);
+        if let Some(number) = number {
+            self.appear(number, is_away, now_ms);
+        }
     }
 
     /// A connection is called differently.

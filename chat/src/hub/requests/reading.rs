@@ -14,7 +14,7 @@ use crate::rooms::RoomIndex;
 use crate::store::Membership;
 
 impl<O: Outbox> Hub<O> {
-    /// Up to which message somebody has read; also an earlier one, to read from there once more.
+    /// Notes up to which message somebody has read. It may be an earlier one than before: what follows it is unread again.
     pub(super) fn read(&mut self, caller: &Caller, room: &str, seq: u64) -> Result<(), Refusal> {
         let (person, room, before) = self.membership(caller, room)?;
         let last = self.rooms[room].seq;
@@ -22,7 +22,7 @@ impl<O: Outbox> Hub<O> {
             let sentence = format!("`seq` must be from 0 to {last}, which is the last message.");
             return Err(Refusal::new(Code::BadValue, sentence).room(&*self.key(room)));
         }
-        let membership = Membership { read: seq, ..before };
+        let membership = Membership { read: seq, is_unopened: false, ..before };
         if membership != before {
             self.put_membership(person, room, membership)?;
         }
@@ -30,7 +30,7 @@ impl<O: Outbox> Hub<O> {
         self.tell_reading(caller, (person, room), membership, membership != before)
     }
 
-    /// `is_news`: to others than the connection that asks.
+    /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_reading(
         &mut self,
         caller: &Caller,
@@ -67,7 +67,7 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// `is_news`: to others than the connection that asks.
+    /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_quiet(
         &mut self,
         caller: &Caller,
@@ -106,7 +106,7 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// Who asks, and what they have to do with a room that they are a member of.
+    /// The person who asks, the room, and their membership of it.
     fn membership(&self, caller: &Caller, room: &str) -> Result<(i64, RoomIndex, Membership), Refusal> {
         let person = self.signed_in(caller)?;
         let index = self.find(caller.conn, room)?;

@@ -4,7 +4,7 @@ use switchboard::ConnectionId;
 
 use super::Caller;
 use crate::hub::effect::{Effect, View};
-use crate::hub::moves::{Move, Way};
+use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
 use crate::hub::people::Person;
 use crate::hub::{Hub, now_ms};
@@ -20,13 +20,13 @@ impl<O: Outbox> Hub<O> {
         let room = self.find(caller.conn, room)?;
         let from = self.effects.len();
         let Entrance { view, came, notice } = self.come_in(caller, room)?;
-        if view.is_recorded {
+        let (is_recorded, has_come) = (view.is_recorded, came.is_some());
+        if is_recorded {
             self.moves.extend(came);
         }
-        let is_recorded = view.is_recorded;
         self.effects.push(Effect::Joined(view));
         self.effects.extend(notice);
-        if came.is_some() {
+        if has_come {
             self.changed(caller);
         }
         if is_recorded {
@@ -77,7 +77,7 @@ impl<O: Outbox> Hub<O> {
             return Err(too_many_rooms().room(&*self.rooms[room].key));
         }
         let name = newcomer.and_then(|person| person.name.clone());
-        // First what can fail: whoever is told of it is not in the room.
+        // What can fail comes first: whoever is told of an error is not in the room.
         let mut belonging = Belonging::default();
         if let Some(person) = number {
             belonging = self.belong(caller, person, room, name.is_some())?;
@@ -92,7 +92,7 @@ impl<O: Outbox> Hub<O> {
             self.see_where(conn, room);
             let was_there = self.rooms[room].members.contains(&name);
             notice = self.entered(room, &name, conn);
-            came = Some(Move { conn, room, way: Way::In { was_there } });
+            came = Some(Move::In { conn, room, was_there });
         }
         if let Err(refusal) = self.tell_room_to(&belonging.pages, room, None) {
             tracing::error!(?refusal, "somebody's other pages were not told that they have come into a room");
@@ -117,7 +117,7 @@ impl<O: Outbox> Hub<O> {
         let known = self.memberships.get(person, room);
         let membership = match known {
             None => Membership { read: self.rooms[room].seq, ..Membership::default() },
-            Some(known) => Membership { is_hidden: false, ..known },
+            Some(known) => Membership { is_hidden: false, is_unopened: false, ..known },
         };
         let is_recorded = known != Some(membership);
         if is_recorded {
@@ -166,7 +166,7 @@ impl<O: Outbox> Hub<O> {
     }
 }
 
-/// What follows from coming into a room.
+/// What has to be told when a connection has come into a room.
 struct Entrance {
     /// What the connection will be shown.
     view: View,
@@ -176,7 +176,7 @@ struct Entrance {
     notice: Option<Effect>,
 }
 
-/// What somebody has to do with a room.
+/// What has changed of somebody's membership when they came into a room.
 #[derive(Debug, Default)]
 struct Belonging {
     /// The open transaction has it.

@@ -83,7 +83,7 @@ impl<O: Outbox> Hub<O> {
         self.tell_room(caller, index, now != before)
     }
 
-    /// `is_news`: to others than whoever asks.
+    /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_room(
         &mut self,
         caller: &Caller,

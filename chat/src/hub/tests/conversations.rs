@@ -12,7 +12,7 @@ impl World {
     pub(super) fn guest(&mut self, name: &str) -> Login {
         let token = Token::random().expect("random").hash();
         let session = NewSession { token: &token, agent: "", now_ms: now_ms() };
-        self.hub.writer.add_guest(name, session).expect("stored").expect("no obstacle");
+        self.hub.writer.add_guest(name, session, None).expect("stored").expect("no obstacle");
         self.hub.writer.find_login(&token, now_ms()).expect("read").expect("there")
     }
 
@@ -194,6 +194,7 @@ fn whoever_is_invited_is_a_member_on_all_devices_until_they_leave() {
     assert_eq!(left, [json!({"type": "left", "id": "l", "room": room})]);
     let told = world.received(1);
     assert_eq!(each(&told, "type"), ["leave", "membership"]);
+    assert!(told[1].get("by").is_none(), "nobody has removed them");
     assert_eq!(told[1]["member"], false);
     assert_eq!(world.refusal(3, json!({"type": "join", "room": room})), "no_such_room");
     assert_eq!(world.session(3).rooms, [0i64; 0]);
@@ -211,7 +212,9 @@ fn who_is_removed_is_out_at_once_on_all_devices() {
     world.ask(1, json!({"type": "remove", "room": room, "person": bob, "id": "r"}));
     assert_eq!(each(&world.received(3), "type"), ["gone"]);
     assert_eq!(world.received(6), [json!({"type": "gone", "room": room})]);
-    assert_eq!(each(&world.received(1), "type"), ["removed", "leave", "membership"]);
+    let told = world.received(1);
+    assert_eq!(each(&told, "type"), ["removed", "leave", "membership"]);
+    assert_eq!(told[2]["by"], "Ann");
     world.ask(1, say(&room, "without Bob"));
     assert!(world.received(6).is_empty() && world.received(3).is_empty());
     assert_eq!(world.refusal(6, say(&room, "still here?")), "no_such_room");
@@ -226,8 +229,15 @@ fn the_same_people_have_the_same_conversation() {
     let answer = world.answer(1, json!({"type": "direct", "people": [bob], "id": "d"})).remove(0);
     let room = answer["room"]["room"].as_str().expect("a key").to_owned();
     assert_eq!((&answer["id"], room.as_str()), (&json!("d"), format!("D{ann}-{bob}").as_str()));
-    let people = json!([{"id": ann, "name": "Ann"}, {"id": bob, "name": "Bob"}]);
-    assert_eq!((&answer["room"]["people"], &answer["room"]["title"]), (&people, &json!("")));
+    let people = answer["room"]["people"].as_array().expect("people");
+    assert_eq!(
+        (each(people, "id"), each(people, "name")),
+        (vec![json!(ann), json!(bob)], vec![json!("Ann"), json!("Bob")])
+    );
+    assert_eq!(
+        (each(people, "presence"), &answer["room"]["title"]),
+        (vec![Value::Null, json!("online")], &json!(""))
+    );
     assert_eq!(each(&world.received(2), "type"), ["room"], "her other page");
     assert!(world.received(3).is_empty(), "he is not told before there is something to read");
     assert!(world.listed(3, &room).is_none());

@@ -12,18 +12,18 @@ fn patient(directory: &TempDirectory, clients: &Clients) -> Hub<Clients> {
 }
 
 impl World {
-    fn patient() -> Self {
+    pub(super) fn patient() -> Self {
         let mut world = Self::new();
         world.hub = patient(&world.directory, &world.clients);
         world
     }
 
-    fn later(&mut self, time: Duration) {
+    pub(super) fn later(&mut self, time: Duration) {
         run(self.hub.say_goodbye(Instant::now() + time));
     }
 
     /// Another hub takes over.
-    fn succeed(&mut self) {
+    pub(super) fn succeed(&mut self) {
         self.hub = patient(&self.directory, &self.clients);
         let sessions = self.clients.0.borrow().sessions.clone();
         let kept: Vec<_> = sessions

@@ -1,150 +1,25 @@
 //! A client that follows what it is told always has what one that comes anew is given.
 
+#[path = "../../../tests/chat/oracle/messages.rs"]
+mod messages;
+
 use super::*;
-use crate::limits::REACTION_NAMES_MAX;
+use messages::Messages;
 
 const NAMES: [&str; 4] = ["Ann", "Bob", "Cy", "Di"];
 const EMOJI: [&str; 3] = ["👍", "❤️", "🎉"];
 
-/// What a client makes of its frames, as docs/protocol.md says.
+/// Somebody who follows what they are told.
 #[derive(Default)]
 struct Follower {
     name: String,
-    seq: u64,
-    change: u64,
-    messages: BTreeMap<u64, Value>,
+    messages: Messages,
 }
 
 impl Follower {
     fn take(&mut self, frame: &Value) {
-        match frame["type"].as_str() {
-            Some("message") => self.receive(frame),
-            Some("changed") if self.is_new(frame) => self.changed(&frame["message"], true),
-            Some("reaction") if self.is_new(frame) => self.reacted(frame),
-            Some("joined") => self.begin(frame),
-            Some("resumed") if frame["complete"] == false => self.begin(frame),
-            Some("resumed") => {
-                for message in frame["messages"].as_array().expect("messages") {
-                    self.receive(message);
-                }
-                for message in frame["changes"].as_array().expect("changes") {
-                    self.changed(message, false);
-                }
-                self.go_to(frame);
-            }
-            _ => {}
-        }
+        self.messages.take(frame, &self.name);
     }
-
-    fn begin(&mut self, frame: &Value) {
-        self.messages.clear();
-        for message in frame["messages"].as_array().expect("messages") {
-            self.receive(message);
-        }
-        self.go_to(frame);
-    }
-
-    fn go_to(&mut self, frame: &Value) {
-        self.seq = frame["seq"].as_u64().expect("a seq");
-        self.change = frame["change"].as_u64().expect("a change");
-    }
-
-    /// Is it news? There is never a hole before it.
-    fn is_new(&mut self, frame: &Value) -> bool {
-        let change = frame["change"].as_u64().expect("a number");
-        assert!(change <= self.change + 1, "{change} after {}", self.change);
-        let is_new = change > self.change;
-        self.change = self.change.max(change);
-        is_new
-    }
-
-    fn receive(&mut self, message: &Value) {
-        let seq = message["seq"].as_u64().expect("a seq");
-        self.seq = self.seq.max(seq);
-        let held = self.messages.entry(seq).or_insert_with(|| message.clone());
-        if let Some(id) = message.get("id") {
-            held["id"] = id.clone();
-        }
-    }
-
-    /// `is_for_all`: what is this client's alone is not in it.
-    fn changed(&mut self, message: &Value, is_for_all: bool) {
-        let seq = message["seq"].as_u64().expect("a seq");
-        let mut message = message.clone();
-        let quote = message.as_object_mut().expect("an object").remove("quote").expect("a quote");
-        for answer in self.messages.values_mut().filter(|answer| answer["reply"]["seq"] == seq) {
-            answer["reply"]["data"] = quote.clone();
-            answer["reply"]["deleted"] = json!(message["deleted"] == true);
-        }
-        let Some(held) = self.messages.get_mut(&seq) else { return };
-        if number(&message) <= number(held) {
-            return;
-        }
-        if is_for_all {
-            if let Some(id) = held.get("id") {
-                message["id"] = id.clone();
-            }
-            for reaction in message.get_mut("reactions").and_then(Value::as_array_mut).into_iter().flatten() {
-                if is_mine(held, &reaction["emoji"]) {
-                    reaction["mine"] = json!(true);
-                }
-            }
-        }
-        *held = message;
-    }
-
-    fn reacted(&mut self, frame: &Value) {
-        let Some(held) = self.messages.get_mut(&frame["seq"].as_u64().expect("a seq")) else { return };
-        let is_own = frame["from"] == self.name;
-        if number(frame) > number(held) {
-            held["change"] = frame["change"].clone();
-            if held["reactions"].is_null() {
-                held["reactions"] = json!([]);
-            }
-            let reactions = held["reactions"].as_array_mut().expect("a list");
-            let at = reactions.iter().position(|reaction| reaction["emoji"] == frame["emoji"]);
-            let at = at.unwrap_or_else(|| {
-                reactions.push(json!({"emoji": frame["emoji"], "count": 0, "from": []}));
-                reactions.len() - 1
-            });
-            let from = reactions[at]["from"].as_array_mut().expect("names");
-            from.retain(|name| *name != frame["from"]);
-            if frame["on"] == true && from.len() < REACTION_NAMES_MAX {
-                from.push(frame["from"].clone());
-            }
-            if let Some(names) = frame.get("names") {
-                reactions[at]["from"] = names.clone();
-            }
-            reactions[at]["count"] = frame["count"].clone();
-            if frame["count"] == 0 {
-                reactions.remove(at);
-            }
-            if reactions.is_empty() {
-                held.as_object_mut().expect("an object").remove("reactions");
-            }
-        }
-        if is_own {
-            for reaction in held.get_mut("reactions").and_then(Value::as_array_mut).into_iter().flatten() {
-                let reaction = reaction.as_object_mut().expect("an object");
-                if reaction["emoji"] == frame["emoji"] {
-                    reaction.remove("mine");
-                    if frame["on"] == true {
-                        reaction.insert("mine".to_owned(), json!(true));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Of what has happened to it last.
-fn number(value: &Value) -> u64 {
-    value["change"].as_u64().unwrap_or(0)
-}
-
-fn is_mine(message: &Value, emoji: &Value) -> bool {
-    let reactions = message["reactions"].as_array().into_iter().flatten();
-    reactions.into_iter().any(|reaction| reaction["emoji"] == *emoji && reaction["mine"] == true)
 }
 
 /// Knuth's generator: what goes wrong can be had again.
@@ -207,7 +82,7 @@ impl Crowd {
 
     /// Some requests of some people in one batch; now and then the hub dies in it.
     fn act(&mut self) {
-        let last = self.people.iter().map(|(_, follower)| follower.seq).max().unwrap_or(0);
+        let last = self.people.iter().map(|(_, follower)| follower.messages.seq).max().unwrap_or(0);
         let mut batch = Vec::new();
         for number in 0..1 + self.chance.below(8) {
             let frame = request(&mut self.chance, last, self.world.number * 10 + number);
@@ -234,14 +109,14 @@ impl Crowd {
             self.act_without(who);
         }
         let conn = self.connect(&follower.name);
-        let known = json!({"seq": follower.seq, "change": follower.change});
+        let known = json!({"seq": follower.messages.seq, "change": follower.messages.change});
         self.world.ask(conn, json!({"type": "resume", "rooms": {"lobby": known}}));
         self.people[who] = (conn, follower);
     }
 
     fn act_without(&mut self, who: usize) {
         let conn = self.people[(who + 1) % 4].0;
-        let last = self.people[(who + 1) % 4].1.seq;
+        let last = self.people[(who + 1) % 4].1.messages.seq;
         for number in 0..3 {
             let frame = request(&mut self.chance, last, self.world.number * 10 + number);
             self.world.ask(conn, frame);
@@ -259,8 +134,11 @@ impl Crowd {
             let frame = self.world.received(conn).remove(0);
             assert_eq!(frame["complete"], true);
             let follower = &self.people[who].1;
-            assert_eq!(json!([follower.seq, follower.change]), json!([frame["seq"], frame["change"]]));
-            let held: Vec<_> = follower.messages.values().cloned().collect();
+            assert_eq!(
+                json!([follower.messages.seq, follower.messages.change]),
+                json!([frame["seq"], frame["change"]])
+            );
+            let held: Vec<_> = follower.messages.by_seq.values().cloned().collect();
             for (held, given) in held.iter().zip(frame["messages"].as_array().expect("messages")) {
                 assert_eq!(held, given, "seed {seed}, {}", follower.name);
             }

@@ -24,7 +24,7 @@ fn whoever_a_hub_meets_first_when_they_begin_a_conversation_can_begin_it() {
 }
 
 /// No transaction that notes a request can be committed.
-fn spoil(world: &mut World) {
+pub(super) fn spoil(world: &mut World) {
     let connection = world.hub.writer.connection();
     connection
         .execute_batch(
@@ -77,4 +77,90 @@ fn whoever_goes_in_or_out_by_what_is_not_stored_has_not_gone() {
     assert_eq!(world.refusal(4, say("tea", "hi")), "not_joined");
     assert_eq!(world.answer(4, json!({"type": "join", "room": "tea"}))[0]["type"], "joined");
     assert_eq!(each(&world.answer(3, json!({"type": "leave", "room": room})), "type"), ["left"]);
+}
+
+#[test]
+fn who_is_renamed_by_what_is_not_stored_is_called_as_before() {
+    let (mut world, bob) = court();
+    let sessions = |world: &World| [1, 2, 3, 6].map(|conn| world.session(conn).name);
+    let (before, who) = (sessions(&world), world.who(2, "lobby"));
+    spoil(&mut world);
+    for (conn, frame) in [
+        (1, json!({"type": "rename_person", "person": bob, "to": "Bobby"})),
+        (3, json!({"type": "connect", "text": "Bobby"})),
+    ] {
+        world.forget();
+        let batch = vec![world.asked(conn, &frame), world.asked(2, &say("lobby", "hi"))];
+        world.handle(batch);
+        let told = world.received(conn);
+        assert_eq!((told.len(), &told[0]["code"]), (1, &json!("internal")), "{frame}: {told:?}");
+        let others = [1, 3, 4, 6].into_iter().filter(|other| *other != conn);
+        assert!(others.into_iter().all(|other| world.received(other).is_empty()), "{frame}");
+        assert_eq!(sessions(&world), before, "{frame}");
+        assert_eq!(world.who(2, "lobby"), who, "{frame}");
+        assert_eq!(world.hub.writer.identity(bob).expect("read").expect("there").name, "Bob");
+    }
+    mend(&mut world);
+    assert_eq!(world.answer(6, say("lobby", "still me"))[0]["from"], "Bob");
+}
+
+/// Ann, at 1 and 2, is the administrator, and Bob is in the lobby at 3 and 6.
+fn court() -> (World, i64) {
+    let (mut world, [_, bob, _]) = world();
+    let login = world.session(1).login.expect("a session");
+    let token = crate::account::Token::random().expect("random").hash();
+    let made = world.hub.writer.set_password(login, (None, "a hash"), &token, now_ms());
+    made.expect("stored").expect("no obstacle");
+    world.ask(3, json!({"type": "join", "room": "lobby"}));
+    let login = world.session(3).login.expect("a session");
+    world.page(6, login, &["lobby"]);
+    (world, bob)
+}
+
+#[test]
+fn an_order_that_is_not_stored_has_no_effect() {
+    let (mut world, _) = court();
+    spoil(&mut world);
+    for order in
+        [json!({"type": "mute", "name": "Bob", "minutes": 5}), json!({"type": "guests", "allowed": false})]
+    {
+        world.forget();
+        let batch = vec![world.asked(1, &order), world.asked(2, &say("lobby", "hi"))];
+        world.handle(batch);
+        assert_eq!(world.received(1)[0]["code"], "internal", "{order}");
+    }
+    mend(&mut world);
+    assert_eq!(world.answer(6, say("lobby", "still me"))[0]["from"], "Bob");
+    assert_eq!(world.answer(5, say("lobby", "still here"))[0]["from"], "Cy");
+}
+
+#[test]
+fn whoever_comes_under_a_new_name_that_is_not_stored_is_who_they_were() {
+    let (mut world, _) = court();
+    let bob_login = world.session(3).login.expect("a session");
+    let who = world.who(2, "lobby");
+    world.page(7, bob_login, &[]);
+    world.close(7);
+    world.v1(8);
+    let session =
+        Session { v1: true, client: "key of 8".into(), login: Some(bob_login), ..Session::default() };
+    world.close(8);
+    world.clients.0.borrow_mut().sessions.insert(9, session.encode());
+    let opened = world.command(9, What::Opened);
+    world.handle(vec![opened]);
+    spoil(&mut world);
+    world.forget();
+    let batch = [
+        (9, json!({"type": "connect", "text": "Robert"})),
+        (9, json!({"type": "join", "room": "lobby"})),
+        (2, say("lobby", "hi")),
+    ];
+    let batch = batch.iter().map(|(conn, frame)| world.asked(*conn, frame)).collect();
+    world.handle(batch);
+    assert_eq!(world.received(9)[0]["code"], "internal");
+    mend(&mut world);
+    assert_eq!(world.who(2, "lobby"), who);
+    world.replace_hub();
+    assert_eq!(world.who(2, "lobby"), who, "for another hub, too");
+    assert_eq!(world.answer(9, json!({"type": "connect", "text": ""}))[0]["name"], "Bob");
 }

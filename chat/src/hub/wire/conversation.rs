@@ -72,7 +72,7 @@ fn put_switch(out: &mut Output, kind: u8, room: &str, on: bool) {
     out.byte(u8::from(on));
 }
 
-fn put_whom(out: &mut Output, whom: &Whom) {
+pub(super) fn put_whom(out: &mut Output, whom: &Whom) {
     match whom {
         Whom::Number(number) => {
             out.byte(NUMBER);
@@ -118,7 +118,7 @@ pub(super) fn take(kind: u8, input: &mut Input<'_>) -> Option<Request> {
     }))
 }
 
-fn whom(input: &mut Input<'_>) -> Option<Whom> {
+pub(super) fn whom(input: &mut Input<'_>) -> Option<Whom> {
     Some(match input.byte()? {
         NUMBER => Whom::Number(input.number()?.cast_signed()),
         NAME => Whom::Name(input.short_text()?.to_owned()),

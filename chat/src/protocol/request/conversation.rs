@@ -13,12 +13,12 @@ pub(crate) enum ConversationRequest {
     Direct {
         people: Vec<Whom>,
     },
-    /// Somebody is to be a member of a private room.
+    /// Makes somebody a member of a private room.
     Invite {
         room: String,
         whom: Whom,
     },
-    /// Somebody is to be none any more.
+    /// Ends somebody's membership.
     Remove {
         room: String,
         whom: Whom,
@@ -41,7 +41,7 @@ pub(crate) enum ConversationRequest {
         room: String,
         seq: u64,
     },
-    /// Whether one wants to hear nothing of it.
+    /// Mutes it for whoever asks, or no more.
     Quiet {
         room: String,
         on: bool,
@@ -109,20 +109,23 @@ impl ConversationRequest {
         }
     }
 
-    /// Does it put something before other people's eyes?
+    /// Does it show something to others that the sender has written or decided? Then somebody who is muted cannot ask for it.
     pub(super) fn speaks(&self) -> bool {
         matches!(self, Self::Invite { .. } | Self::Rename { .. } | Self::Topic { .. })
     }
 }
 
 fn about(room: Option<Field>, fields: &mut Fields) -> Result<(String, Whom), Refusal> {
-    let room = string("room", room)?;
-    let whom = match (fields.person.take(), fields.name.take()) {
-        (None, Some(Field::Text(text))) => Whom::Name(name(&text)?),
-        (None, Some(other)) => return Err(wrong("name", "a string", Some(&other))),
-        (person, _) => number("person", person)?,
-    };
-    Ok((room, whom))
+    Ok((string("room", room)?, whom(fields)?))
+}
+
+/// By `person`, or by `name`.
+pub(super) fn whom(fields: &mut Fields) -> Result<Whom, Refusal> {
+    match (fields.person.take(), fields.name.take()) {
+        (None, Some(Field::Text(text))) => Ok(Whom::Name(name(&text)?)),
+        (None, Some(other)) => Err(wrong("name", "a string", Some(&other))),
+        (person, _) => number("person", person),
+    }
 }
 
 fn number(key: &str, field: Option<Field>) -> Result<Whom, Refusal> {
@@ -148,7 +151,7 @@ fn people(fields: &mut Fields) -> Result<Vec<Whom>, Refusal> {
     Ok(people)
 }
 
-/// Too many people for one direct conversation, or none.
+/// Refuses too many people for one direct conversation, or none.
 pub(crate) fn direct_people() -> Refusal {
     let others = DIRECT_PEOPLE_MAX - 1;
     let sentence = format!(

@@ -22,11 +22,11 @@ pub(crate) struct Search {
     /// Before that.
     pub(crate) before: Option<u64>,
     pub(crate) limit: usize,
-    /// Older than the last one that was found before.
+    /// Only messages older than this one: the last of the answer before.
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// The last message of an answer, by what whoever has it knows of it anyway.
+/// Names the last message of an answer, by nothing that its reader does not know anyway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) seq: u64,

@@ -1,43 +1,29 @@
 /** Without a mouse, and without eyes. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 
-let server;
-let browser;
+const fixture = new Fixture();
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
 
-const key = (...keys) => keys.reduce((before, name) => before.then(() => ann.page.keyboard.press(name)), Promise.resolve());
+const key = (...keys) => ann.press(...keys);
 
 /** Tab until something has the focus. */
 async function tabTo(selector, direction = 'Tab') {
   for (let i = 0; i < 40; i += 1) {
-    if (await ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector)) return;
+    if (await ann.focusIsOn(selector)) return;
     await key(direction);
   }
   throw new Error(`Tab does not lead to ${selector}`);
 }
 
-const hasFocus = (selector) => until(`${selector} has the focus`, () => ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector));
+const hasFocus = (selector) => ann.hasFocus(selector);
 
 test('everything can be done by keyboard alone', async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   // Coming in
   await hasFocus('#name-input');
   await ann.page.keyboard.type('Ann');
@@ -92,7 +78,7 @@ test('everything can be done by keyboard alone', async () => {
 });
 
 test('the first Tab leads past the rooms to the message box', async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.comeIn('Ann');
   await ann.page.reload();
   await ann.joined();
@@ -105,7 +91,7 @@ test('the first Tab leads past the rooms to the message box', async () => {
 });
 
 test('whatever has the focus shows it', async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.comeIn('Ann');
   const seen = new Set();
   for (let i = 0; i < 30; i += 1) {
@@ -125,7 +111,7 @@ test('whatever has the focus shows it', async () => {
 });
 
 test('on a phone the drawers open, keep the keyboard to themselves, and close by Escape', async () => {
-  ann = await Person.sitDown(browser, { url: server.url, phone: true });
+  ann = await fixture.open({ phone: true });
   await ann.comeIn('Ann');
   for (const drawer of ['rooms', 'people']) {
     assert.equal(await ann.page.locator(`.${drawer}-panel`).isVisible(), false);
@@ -164,7 +150,7 @@ const tooSmall = () => ann.page.evaluate(() => {
 });
 
 test('on a phone whatever can be pressed is as large as a finger, and no field makes it zoom in', async () => {
-  ann = await Person.sitDown(browser, { url: server.url, phone: true });
+  ann = await fixture.open({ phone: true });
   const { page } = ann;
   assert.deepEqual(await tooSmall(), [], 'the door');
   await ann.comeIn('Ann');
@@ -198,7 +184,7 @@ test('on a phone whatever can be pressed is as large as a finger, and no field m
 
 for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
   test(`on the narrowest phone a long title is cut, and nothing is pushed out: ${language}`, async () => {
-    ann = await Person.sitDown(browser, { url: server.url, phone: true, language });
+    ann = await fixture.open({ phone: true, language });
     const { page } = ann;
     await page.setViewportSize({ width: 360, height: 740 });
     await ann.comeIn('Ann');
@@ -226,14 +212,14 @@ for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
 }
 
 test('the parts of the page have names', async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.comeIn('Ann');
   for (const [role, name] of [
     ['navigation', 'Rooms'], ['complementary', 'People'], ['log', 'Messages in Lobby'], ['textbox', 'Message Lobby'], ['button', 'Send'],
     ['heading', 'Lobby'], ['group', 'Language'],
   ]) await ann.page.getByRole(role, { name, exact: true }).first().waitFor();
   await ann.page.getByRole('main').waitFor();
-  assert.equal(await ann.page.getByRole('status').count(), 1);
+  assert.equal(await ann.page.getByRole('status').count(), 1, 'the connection');
   const unnamed = await ann.page.locator('button, a, input, textarea').evaluateAll((all) => all.filter((e) => {
     const label = e.getAttribute('aria-label') || (e.id && document.querySelector(`label[for="${e.id}"]`)?.textContent) || e.textContent;
     return !label.trim();
@@ -243,11 +229,11 @@ test('the parts of the page have names', async () => {
 
 test('a screen reader hears each new message once, and nothing of the history', async () => {
   const room = `heard-${Date.now()}`;
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await fixture.client('Bob');
   await bob.ask({ type: 'create', room });
   await bob.join(room);
   await bob.say(room, ...Array.from({ length: 80 }, (_, i) => `old ${i + 1}`));
-  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}` });
+  ann = await fixture.open({ hash: `#${room}` });
   await ann.comeIn('Ann');
   await ann.page.evaluate(() => {
     window.heard = [];
@@ -270,7 +256,7 @@ test('a screen reader hears each new message once, and nothing of the history', 
 });
 
 test('text can be twice as large without anything lost', async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.comeIn('Ann');
   const chrome = await ann.context.newCDPSession(ann.page);
   await chrome.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });

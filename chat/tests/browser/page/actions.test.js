@@ -1,39 +1,22 @@
 /** What can be done with a message, by pointer, keyboard and finger. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 
-let server;
-let browser;
+const fixture = new Fixture();
 let ann;
 let bob;
+let nameOfBob;
 let room;
-let count = 0;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  count += 1;
-  room = `actions-${count}`;
-  bob = await RawClient.connect(browser, server.url, `Bob ${count}`);
-  await bob.ask({ type: 'create', room });
+  nameOfBob = fresh('Bob');
+  bob = await fixture.client(nameOfBob);
+  ({ room } = await bob.ask({ type: 'create', room: fresh('actions') }));
   await bob.join(room);
-  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}` });
-  await ann.comeIn(`Ann ${count}`);
-});
-afterEach(async () => {
-  await bob.leave();
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
+  ann = await fixture.sitDown(fresh('Ann'), { hash: `#${room}` });
 });
 
 const item = (text) => ann.message(text);
@@ -99,7 +82,7 @@ test('what somebody else has written can be answered, and the quote follows it',
   const menu = await openMenu('shall we?');
   assert.equal(await menu.getByRole('menuitem', { name: 'Edit' }).count(), 0, 'it is not hers');
   await menu.getByRole('menuitem', { name: 'Reply' }).click();
-  await ann.page.locator('.compose-bar', { hasText: `Bob ${count}` }).waitFor();
+  await ann.page.locator('.compose-bar', { hasText: nameOfBob }).waitFor();
   await ann.say('we shall');
   await ann.stored('we shall');
   const quote = item('we shall').locator('.quote');
@@ -226,7 +209,7 @@ test('a composition is not disturbed by any of it', async () => {
 
 test('a link leads to its message', async () => {
   for (let n = 1; n <= 70; n += 1) await bob.raw(JSON.stringify({ type: 'message', room, text: `line ${n}` }));
-  await ann.page.goto(`${server.url}/?m=2#${room}`);
+  await ann.page.goto(`${fixture.server.url}/?m=2#${room}`);
   await ann.page.locator('.message.sought[data-seq="2"]').waitFor();
   assert.equal(new URL(ann.page.url()).search, '', 'and is not in the address any more');
 });
@@ -244,10 +227,8 @@ test('an edit that the server refuses is said to be so, and can be given up', as
   assert.deepEqual(await ann.messages(), ['not hers']);
 });
 
-test('a finger that stays on a message opens the menu at the foot of the screen', async (t) => {
-  const carl = await Person.sitDown(browser, { url: server.url, hash: `#${room}`, phone: true });
-  t.after(async () => { await carl.leave(); assert.deepEqual(carl.complaints, []); });
-  await carl.comeIn(`Carl ${count}`);
+test('a finger that stays on a message opens the menu at the foot of the screen', async () => {
+  const carl = await fixture.sitDown(fresh('Carl'), { hash: `#${room}`, phone: true });
   await bob.say(room, 'press me');
   const text = carl.message('press me').locator('.text');
   const { x, y } = await text.boundingBox();

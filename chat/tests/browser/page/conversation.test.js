@@ -1,53 +1,25 @@
 /** Two people talk. */
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, afterEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 
-let server;
-let browser;
-let people;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(() => { people = []; });
-afterEach(async () => {
-  for (const person of people) {
-    await person.leave();
-    assert.deepEqual(person.complaints, [], 'no errors, and nothing that the security policy forbids');
-  }
-});
+const fixture = new Fixture();
 
-async function sitDown(name, options = {}) {
-  const person = await Person.sitDown(browser, { url: server.url, ...options });
-  people.push(person);
-  return person.comeIn(name);
-}
+const sitDown = (name, options) => fixture.sitDown(name, options);
 
 /** A room of one's own for each test, whose key is its title. */
 let rooms = 0;
 async function newRoom(...inIt) {
   rooms += 1;
   const key = `room-${rooms}-${Date.now()}`;
-  const founder = await RawClient.connect(browser, server.url, 'Founder');
+  const founder = await fixture.client('Founder');
   await founder.ask({ type: 'create', room: key });
   await founder.leave();
-  for (const person of inIt) await enter(person, key);
+  for (const person of inIt) await person.enter(key);
   return key;
-}
-
-async function enter(person, key) {
-  await person.page.locator(`[data-room="${key}"]`).click();
-  await person.page.locator(`[data-room="${key}"][aria-current=page]`).waitFor();
-  await person.joined();
 }
 
 test('each sees what the other says, once, and both in the same order', async () => {
@@ -79,11 +51,10 @@ test('who comes and who goes is told, quietly, and stands in the list', async ()
   const ann = await sitDown('Ann');
   const key = await newRoom(ann);
   const bob = await sitDown('Bob');
-  await enter(bob, key);
+  await bob.enter(key);
   await ann.page.locator('.notice', { hasText: 'Bob' }).waitFor();
   await ann.page.locator('.person', { hasText: 'Bob' }).waitFor();
   await bob.leave();
-  people.splice(people.indexOf(bob), 1);
   await ann.page.locator('.person', { hasText: 'Bob' }).waitFor({ state: 'detached' });
   await ann.page.locator('.notice', { hasText: 'left' }).waitFor();
 });
@@ -137,8 +108,7 @@ test('the name can be changed, and the new one stands under what is said next', 
 });
 
 test('a name that is too long is refused beside the field, in the page\'s language', async () => {
-  const person = await Person.sitDown(browser, { url: server.url, language: 'zh-CN' });
-  people.push(person);
+  const person = await fixture.open({ language: 'zh-CN' });
   await person.page.locator('#name-input').fill('长'.repeat(33));
   await person.page.locator('#name-input').press('Enter');
   await person.page.locator('#name-problem', { hasText: '名字太长了' }).waitFor();
@@ -170,7 +140,7 @@ test('an address leads to its room; one without a room offers to make it', async
   assert.equal(await bob.page.locator('.room-title').textContent(), key);
 
   const missing = `missing-${Date.now()}`;
-  await bob.page.goto(`${server.url}/#${missing}`);
+  await bob.page.goto(`${fixture.server.url}/#${missing}`);
   await bob.page.locator('room-state h2', { hasText: missing }).waitFor();
   await bob.page.getByRole('button', { name: 'Create it' }).click();
   await bob.page.locator(`[data-room="${missing}"][aria-current=page]`).waitFor();
@@ -179,13 +149,13 @@ test('an address leads to its room; one without a room offers to make it', async
 test('what is unread in another room is counted in the list and in the title, until one looks', async () => {
   const [ann, bob] = [await sitDown('Ann'), await sitDown('Bob')];
   const key = await newRoom(ann, bob);
-  await enter(ann, 'lobby');
+  await ann.enter('lobby');
   await bob.say('one');
   await bob.say('two');
   const badge = ann.page.locator(`[data-room="${key}"] .badge`);
   await badge.getByText('2', { exact: true }).waitFor();
   await until('the title has a dot', async () => (await ann.page.title()).startsWith('• '));
-  await enter(ann, key);
+  await ann.enter(key);
   await badge.waitFor({ state: 'detached' });
   await until('the title is quiet again', async () => !(await ann.page.title()).startsWith('• '));
 });
@@ -194,7 +164,7 @@ test('a room whose unread count changes while the mouse button is down is entere
   const ann = await sitDown('Ann');
   const busy = await newRoom(ann);
   await newRoom(ann);
-  const li = await RawClient.connect(browser, server.url, 'Li');
+  const li = await fixture.client('Li');
   await li.join(busy);
   const room = ann.page.locator(`[data-room="${busy}"]`);
   const press = async (part, text) => {
@@ -205,7 +175,7 @@ test('a room whose unread count changes while the mouse button is down is entere
     await until('the count is shown', async () => await room.textContent() !== shown);
     await ann.page.mouse.up();
     await ann.page.locator(`[data-room="${busy}"][aria-current=page]`).waitFor();
-    await enter(ann, 'lobby');
+    await ann.enter('lobby');
   };
   await press('.room-name', 'the first');
   await li.say(busy, 'beside');

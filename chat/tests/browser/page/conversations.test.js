@@ -1,61 +1,29 @@
 /** Rooms, private rooms and conversations with people: found, made, changed and left. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 
-let server;
-let browser;
-let people;
-let number = 0;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(() => { people = []; });
-afterEach(async () => {
-  for (const person of people) {
-    await person.leave();
-    if (person instanceof Person) assert.deepEqual(person.complaints, [], 'no errors, and nothing that the security policy forbids');
-  }
-});
+const fixture = new Fixture();
 
-/** A name or title of one's own for each test. */
-const fresh = (name) => `${name} ${(number += 1)}`;
-
-async function sitDown(name, options = {}) {
-  const person = await Person.sitDown(browser, { url: server.url, ...options });
-  people.push(person);
-  if (options.as === undefined) await person.comeIn(name);
-  else await person.joined();
-  return person;
-}
+const sitDown = (name, options) => fixture.sitDown(name, options);
 
 /** Somebody whom the server knows, without a page. */
-async function knows(name) {
-  const client = await RawClient.connect(browser, server.url, name, { session: true });
-  people.push(client);
-  return client;
-}
+const knows = (name) => fixture.client(name, { session: true });
 
 const row = ({ page }, title, group = '') => page.locator(`${group === '' ? '' : `[data-group=${group}] `}.room`, { hasText: title });
-const isIn = ({ page }, title) => page.locator('.room-title', { hasText: title }).waitFor();
 
-async function createRoom({ page }, title, { isPrivate = false, topic = '' } = {}) {
+async function createRoom(person, title, { isPrivate = false, topic = '' } = {}) {
+  const { page } = person;
   await page.locator('.new-room').click();
   await page.locator('#room-input').fill(title);
   if (topic !== '') await page.locator('#room-topic').fill(topic);
   if (isPrivate) await page.locator('#room-private').check();
   await page.locator('.room-form button[type=submit]').click();
-  await page.locator('.room-title', { hasText: title }).waitFor();
-  await page.locator('.scroller[aria-busy=false]').waitFor();
+  await person.isIn(title);
+  await person.joined();
 }
 
 async function openDetails({ page }) {
@@ -89,7 +57,7 @@ test('a private room has a lock, and only those who are invited see it', async (
   await one.page.locator('.notice', { hasText: bob }).waitFor();
   assert.equal(await row(third, title).count(), 0);
   const { hash } = new URL(one.page.url());
-  await third.page.goto(`${server.url}/${hash}`);
+  await third.page.goto(`${fixture.server.url}/${hash}`);
   await third.page.locator('room-state h2', { hasText: 'isn’t open to you' }).waitFor();
 });
 
@@ -114,7 +82,7 @@ test('who manages a private room takes somebody out of it; they are told, and se
   await createRoom(one, title, { isPrivate: true });
   await invite(one, bob);
   await row(other, title).click();
-  await isIn(other, title);
+  await other.isIn(title);
   await other.box.fill('for those in here');
   await one.page.locator('.person-button', { hasText: bob }).click();
   await one.page.locator('[data-act=remove]').click();
@@ -127,7 +95,7 @@ test('who manages a private room takes somebody out of it; they are told, and se
   await other.page.locator('room-state[data-state=none]').waitFor();
   assert.equal(await other.box.isVisible(), false, 'what was being typed goes to nobody else');
   await other.page.locator('room-state').getByRole('button', { name: 'lobby' }).click();
-  await isIn(other, 'Lobby');
+  await other.isIn('Lobby');
   assert.equal(await other.box.inputValue(), '');
   await one.page.locator('.person', { hasText: bob }).waitFor({ state: 'detached' });
 });
@@ -148,18 +116,44 @@ test('to leave a private room is asked again', async () => {
   assert.equal(await row(one, title).count(), 0);
 });
 
+test('a form that was opened while something else was asked for stays when the answer comes', async () => {
+  const title = fresh('Tea');
+  const one = await sitDown(fresh('Ann'));
+  await createRoom(one, title);
+  await one.page.evaluate(() => {
+    const { conversations } = document.querySelector('chat-frame').chat.session;
+    const mute = conversations.mute.bind(conversations);
+    conversations.mute = async (...all) => {
+      await new Promise((resolve) => { window.answer = resolve; });
+      window.answered = mute(...all);
+      return window.answered;
+    };
+  });
+  const details = await openDetails(one);
+  await details.locator('[data-act=mute]').check();
+  await details.locator('[data-act=edit]').click();
+  await details.locator('#details-topic').fill('beans');
+  await one.page.evaluate(async () => {
+    window.answer();
+    await new Promise((resolve) => setTimeout(resolve));
+    await window.answered;
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  });
+  assert.equal(await details.locator('#details-topic').inputValue(), 'beans');
+});
+
 test('a room gets another name and topic, is archived, and is opened again', async () => {
   const title = fresh('Tea');
   const [one, other] = [await sitDown(fresh('Ann')), await sitDown(fresh('Bob'))];
   await createRoom(one, title);
   await row(other, title, 'others').click();
-  await isIn(other, title);
+  await other.isIn(title);
   const details = await openDetails(one);
   await details.locator('[data-act=edit]').click();
   await details.locator('#details-name').fill(`${title} time 茶`);
   await details.locator('#details-topic').fill('Green, black, 白茶');
   await details.locator('button[type=submit]').click();
-  await isIn(other, `${title} time 茶`);
+  await other.isIn(`${title} time 茶`);
   await other.page.locator('.room-topic', { hasText: '白茶' }).waitFor();
   await details.locator('[data-act=archive]').click();
   await details.locator('.button.danger').click();
@@ -178,7 +172,7 @@ test('a person’s menu leads to the conversation with them, and what is said co
   const [one, other] = [await sitDown(ann), await sitDown(li, { language: 'zh-CN' })];
   await one.page.locator('.person-button', { hasText: li }).click();
   await one.page.locator('[data-act=talk]').click();
-  await isIn(one, li);
+  await one.isIn(li);
   await one.joined();
   await one.page.locator('room-state', { hasText: 'conversation with' }).waitFor();
   await one.say('在吗？');
@@ -202,8 +196,8 @@ test('a conversation with several people is made by their names, and hidden unti
   }
   assert.equal(await one.page.locator('.chosen li').count(), 2);
   await one.page.locator('people-picker button[type=submit]').click();
-  await isIn(one, li);
-  await isIn(one, mei);
+  await one.isIn(li);
+  await one.isIn(mei);
   await one.joined();
   await one.say('hello both');
   await one.stored('hello both');
@@ -237,16 +231,16 @@ test('the quick switcher finds private rooms, conversations and people; a person
   await one.page.keyboard.type(li);
   await one.page.locator('.switcher-option', { hasText: li }).waitFor();
   await one.page.keyboard.press('Enter');
-  await isIn(one, li);
+  await one.isIn(li);
   await one.page.keyboard.press('Control+k');
   await one.page.keyboard.type(title);
   await one.page.keyboard.press('Enter');
-  await isIn(one, title);
+  await one.isIn(title);
   await one.page.keyboard.press('Control+k');
   await one.page.keyboard.type(li);
   assert.equal(await one.page.locator('.switcher-option').count(), 1, 'once: the conversation, or the person');
   await one.page.keyboard.press('Enter');
-  await isIn(one, li);
+  await one.isIn(li);
 });
 
 test('rooms are the person’s: on another device they are there, and what is left here is left there', async () => {
@@ -256,6 +250,6 @@ test('rooms are the person’s: on another device they are there, and what is le
   const other = await sitDown('', { as: one });
   await row(other, title, 'own').waitFor();
   await one.page.locator('.leave').click();
-  await isIn(one, 'Lobby');
+  await one.isIn('Lobby');
   await row(other, title, 'others').waitFor();
 });

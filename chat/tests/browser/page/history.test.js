@@ -48,8 +48,30 @@ const firstSeq = async () => Number(await ann.page.locator('.message').first().g
 const lastSeq = async () => Number(await ann.page.locator('.message').last().getAttribute('data-seq'));
 const distanceToBottom = () => scroller().evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
 
-/** Scrolls; again and again, as people do: what changes its height in the same moment keeps what one has looked at where it is. */
-const goesTo = (top) => scroller().evaluate((e, to) => { e.scrollTop = Math.min(to, e.scrollHeight); return true; }, top);
+/** Scrolls to so many pixels from the top, or to the end. @param {number} top */
+const goesTo = (top) => scroller().evaluate((e, to) => { e.scrollTop = Math.min(to, e.scrollHeight); }, top);
+
+/** Scrolls to a message, page by page. What was seen last is looked at once: between two looks a page may have come. @param {number} seq */
+async function goUp(seq) {
+  for (let seen = Infinity; seen > seq;) {
+    seen = await until(`an older page than that of ${seen} is here`, async () => {
+      await goesTo(0);
+      const first = await firstSeq();
+      return first < seen && first;
+    });
+  }
+}
+
+/** The same the other way. @param {number} seq */
+async function goDown(seq) {
+  for (let seen = 0; seen < seq;) {
+    seen = await until(`a newer page than that of ${seen} is here`, async () => {
+      await goesTo(Infinity);
+      const last = await lastSeq();
+      return last > seen && last;
+    });
+  }
+}
 
 /** Until what was scrolled to is drawn. */
 const drawn = () => ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
@@ -111,6 +133,21 @@ test('who reads further up stays there, and is told how much is new below', asyn
   await ann.page.locator('.pill').waitFor({ state: 'hidden' });
 });
 
+test('a scroll at the moment in which heights change is not undone', async () => {
+  await sitDown(60);
+  await goesTo(0);
+  await until('one is further up', async () => (await distanceToBottom()) > 1_000);
+  for (const top of [Infinity, 300, Infinity]) {
+    await scroller().evaluate((e, to) => {
+      const first = e.querySelector('.message');
+      first.style.paddingBlockEnd = `${(parseFloat(first.style.paddingBlockEnd) || 0) + 30}px`;
+      e.scrollTop = Math.min(to, e.scrollHeight);
+    }, top);
+    await scroller().evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    assert.equal((await distanceToBottom()) < 40, top === Infinity);
+  }
+});
+
 test('to say something leads to the newest message', async () => {
   await sitDown(60);
   await scroller().evaluate((e) => { e.scrollTop = e.scrollHeight / 3; });
@@ -122,15 +159,9 @@ test('to say something leads to the newest message', async () => {
 
 test('the page holds a bounded number of messages, and loads again what it has dropped, at both ends', async () => {
   await sitDown(700);
-  while (await firstSeq() > 1) {
-    const before = await firstSeq();
-    await until('an older page is here', async () => await goesTo(0) && await firstSeq() < before);
-  }
+  await goUp(1);
   await bob.say(room, 'said meanwhile');
-  while (await lastSeq() < 701) {
-    const before = await lastSeq();
-    await until('a newer page is here', async () => await goesTo(Infinity) && await lastSeq() > before);
-  }
+  await goDown(701);
   await ann.stored('said meanwhile');
   await bob.say(room, 'and again');
   await ann.stored('and again');
@@ -145,10 +176,7 @@ test('the page holds a bounded number of messages, and loads again what it has d
 
 test('from far up one can go to the newest message in one step', async () => {
   await sitDown(700);
-  while (await firstSeq() > 100) {
-    const before = await firstSeq();
-    await until('an older page is here', async () => await goesTo(0) && await firstSeq() < before);
-  }
+  await goUp(100);
   await bob.say(room, 'the newest');
   await ann.page.locator('.pill').click();
   await ann.stored('the newest');

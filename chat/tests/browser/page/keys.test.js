@@ -1,42 +1,29 @@
 /** From one conversation to another without a mouse. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
 
-let server;
-let browser;
 let bob;
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-  bob = await RawClient.connect(browser, server.url, '李雷');
+const fixture = new Fixture(async () => {
+  bob = await RawClient.connect(fixture.browser, fixture.server.url, '李雷');
   for (const room of ['Alpha', 'Beta', 'Tea time 茶', '周末徒步']) {
     const { room: key } = await bob.ask({ type: 'create', room });
     await bob.join(key);
   }
   await bob.join('lobby');
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
 
-const key = (...keys) => keys.reduce((before, name) => before.then(() => ann.page.keyboard.press(name)), Promise.resolve());
-const hasFocus = (selector) => until(`${selector} has the focus`, () => ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector));
-const isIn = (title) => ann.page.locator('.room-title', { hasText: title }).waitFor();
+const key = (...keys) => ann.press(...keys);
+const hasFocus = (selector) => ann.hasFocus(selector);
+const isIn = (title) => ann.isIn(title);
 
 async function sitDown(options = {}) {
-  ann = await Person.sitDown(browser, { url: server.url, ...options });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', options);
   await ann.page.locator('[data-room=beta]').waitFor({ state: 'attached' });
 }
 

@@ -118,7 +118,7 @@ test('of several tabs one notifies, and none while another one is looked at', as
   await ann.page.keyboard.press('Escape');
   const other = await ann.context.newPage();
   await other.goto(server.url);
-  await other.locator('.scroller[aria-busy=false]').waitFor();
+  await other.locator('message-list[data-live=true] .scroller[aria-busy=false]').waitFor();
   await other.evaluate(() => { Notification.permission = 'granted'; });
   await ann.page.evaluate(() => window.hide(true));
   await bob.say('lobby', 'one is looked at');
@@ -162,4 +162,34 @@ test('a direct message is told of though one is not in the conversation; a muted
   await li.say(noise, 'all is well', `@${name} not quite`);
   await until('she is told again', async () => (await shown()).length === 2);
   assert.deepEqual((await shown()).map(({ title, body }) => [title, body]), [['李雷', '在吗？'], [`Noise ${name}`, `李雷: @${name} not quite`]]);
+});
+
+test('an invitation into a private room is told of, and leads there', async (t) => {
+  const name = `Ann ${Date.now()}`;
+  const li = await RawClient.connect(browser, server.url, '李雷', { session: true });
+  t.after(() => li.leave());
+  await ann.page.locator('.self').click();
+  await ann.page.locator('dialog #name-input').fill(name);
+  await ann.page.locator('dialog name-form button[type=submit]').click();
+  await ann.page.locator('.self-name', { hasText: name }).waitFor();
+  await ann.page.keyboard.press('Escape');
+  const invite = async (title) => {
+    const { room } = await li.ask({ type: 'create', room: title, private: true });
+    await li.ask({ type: 'invite', room, name });
+    await ann.page.locator('invitation-note', { hasText: title }).waitFor();
+  };
+  await hide();
+  await invite('One 预算');
+  assert.deepEqual(await shown(), [], 'not unless it is wanted');
+  await ann.page.evaluate(() => window.hide(false));
+  await choose('For me');
+  await ann.page.keyboard.press('Escape');
+  await hide();
+  await invite('Other 预算');
+  await until('she is told', async () => (await shown()).length > 0);
+  const [{ title, body }] = await shown();
+  assert.deepEqual([title, body.replace(/[\u2068\u2069]/g, '')], ['Other 预算', '李雷 invited you to “Other 预算”.']);
+  await ann.page.evaluate(() => { window.hide(false); window.shown[0].notification.onclick(); });
+  await ann.page.locator('.room-title', { hasText: 'Other' }).waitFor();
+  await ann.page.locator('invitation-note .invitation').waitFor({ state: 'hidden' });
 });

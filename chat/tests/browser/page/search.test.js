@@ -1,20 +1,16 @@
 /** Messages are found again, in whatever language they were written, and shown where they stand. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
 
-let server;
-let browser;
 let lei;
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-  lei = await RawClient.connect(browser, server.url, '李雷');
+const fixture = new Fixture(async () => {
+  lei = await RawClient.connect(fixture.browser, fixture.server.url, '李雷');
   const { room } = await lei.ask({ type: 'create', room: '茶友会' });
   await lei.join(room);
   await lei.join('lobby');
@@ -23,23 +19,14 @@ before(async () => {
   await lei.askAll(Array.from({ length: 180 }, (_, i) => ({ type: 'message', room: 'lobby', text: `line ${i + 1}` })));
   await lei.say('lobby', 'the last word');
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
 
 async function sitDown(options = {}) {
-  ann = await Person.sitDown(browser, { url: server.url, ...options });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', options);
   await ann.stored('the last word');
 }
 
-const key = (...keys) => keys.reduce((before, name) => before.then(() => ann.page.keyboard.press(name)), Promise.resolve());
-const hasFocus = (selector) => until(`${selector} has the focus`, () => ann.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector));
+const key = (...keys) => ann.press(...keys);
+const hasFocus = (selector) => ann.hasFocus(selector);
 const hits = () => ann.page.locator('.hit');
 const texts = () => ann.page.locator('.hit-text').allTextContents();
 const marked = () => ann.page.locator('.hit-text mark').allTextContents();
@@ -114,7 +101,7 @@ test('a result leads to the message in its conversation, by keyboard alone', asy
 });
 
 test('filters by conversation, person and day are kept to, and can be cleared at once', async () => {
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await fixture.client('Bob');
   await bob.join('lobby');
   await bob.say('lobby', 'cake from Bob');
   await sitDown();

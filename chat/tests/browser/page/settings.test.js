@@ -1,32 +1,18 @@
 /** What a person chooses for this browser: light or dark. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 
-let server;
-let browser;
+const fixture = new Fixture();
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
 
 const isDark = (page = ann.page) => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme === 'dark');
 
 async function openSettings(options = {}) {
-  ann = await Person.sitDown(browser, { url: server.url, ...options });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', options);
   await ann.page.locator('.self').click();
   await ann.page.locator('settings-panel').waitFor();
 }
@@ -38,7 +24,7 @@ test('light or dark is as the system has it, until one chooses; the choice is re
   await until('the page follows the system', async () => !await isDark());
 
   const other = await ann.context.newPage();
-  await other.goto(server.url);
+  await other.goto(fixture.server.url);
   await other.locator('chat-frame').waitFor();
   const choice = ann.page.getByRole('radiogroup', { name: 'Appearance' });
   await choice.getByRole('radio', { name: 'System' }).focus();

@@ -1,55 +1,22 @@
 /** What is unread, who is meant, who writes, who has seen it: on every device of a person the same. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { CAN_RESTART, Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
+import { CAN_RESTART } from '../support/server.js';
 
-let server;
-let browser;
-let people;
-let number = 0;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(() => { people = []; });
-afterEach(async () => {
-  for (const person of people) {
-    await person.leave();
-    if (person instanceof Person) assert.deepEqual(person.complaints, [], 'no errors, and nothing that the security policy forbids');
-  }
-});
+const fixture = new Fixture();
 
-const fresh = (name) => `${name} ${(number += 1)}`;
-
-async function sitDown(name, options = {}) {
-  const person = await Person.sitDown(browser, { url: server.url, ...options });
-  people.push(person);
-  if (options.as === undefined) await person.comeIn(name);
-  else await person.joined();
-  return person;
-}
+const sitDown = (name, options) => fixture.sitDown(name, options);
 
 /** Somebody in a new room. */
 async function host(name, title) {
-  const client = await RawClient.connect(browser, server.url, name, { session: true });
-  people.push(client);
+  const client = await fixture.client(name, { session: true });
   const { room } = await client.ask({ type: 'create', room: title });
   await client.join(room);
   return { client, key: room };
-}
-
-async function enter(person, key) {
-  await person.page.locator(`[data-room="${key}"]`).click();
-  await person.page.locator(`[data-room="${key}"][aria-current=page]`).waitFor();
-  await person.joined();
 }
 
 const badge = ({ page }, key) => page.locator(`[data-room="${key}"] .badge`);
@@ -59,19 +26,19 @@ test('two devices of one person agree on what is unread, whichever of them it is
   const name = fresh('Ann');
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(name);
-  await enter(one, key);
-  await enter(one, 'lobby');
+  await one.enter(key);
+  await one.enter('lobby');
   const other = await sitDown('', { as: one, phone: true });
   await bob.say(key, 'one', `@${name} two`, 'three');
   for (const person of [one, other]) await until('a mention is marked as such', async () => (await badge(person, key).first().textContent())?.includes('@1'));
   for (const person of [one, other]) await titleBegins(person, '(1) ');
-  await enter(one, key);
+  await one.enter(key);
   for (const person of [one, other]) await badge(person, key).waitFor({ state: 'detached' });
   await until('the title is quiet again', async () => (await other.page.title()).startsWith('Lobby'));
   await bob.say(key, 'not for her');
   await one.stored('not for her');
   await until('what is read at once is not unread elsewhere', async () => await badge(other, key).count() === 0);
-  await enter(one, 'lobby');
+  await one.enter('lobby');
   await bob.say(key, 'for nobody');
   await titleBegins(one, '• ');
   await one.page.reload();
@@ -82,7 +49,7 @@ test('two devices of one person agree on what is unread, whichever of them it is
 test('a message marked as unread is unread on every device, and has its line, until one comes again', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
-  await enter(one, key);
+  await one.enter(key);
   await bob.say(key, 'one', 'two', 'three');
   await one.stored('three');
   const other = await sitDown('', { as: one });
@@ -94,22 +61,22 @@ test('a message marked as unread is unread on every device, and has its line, un
   for (const person of [one, other]) await badge(person, key).getByText('2', { exact: true }).waitFor();
   await bob.say(key, 'four');
   for (const person of [one, other]) await badge(person, key).getByText('3', { exact: true }).waitFor();
-  await enter(other, key);
+  await other.enter(key);
   for (const person of [one, other]) await badge(person, key).waitFor({ state: 'detached' });
 });
 
 test('the line of what is new stands where one has read to, on whatever device, and stays while one reads', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
-  await enter(one, key);
+  await one.enter(key);
   await bob.say(key, 'old');
   await one.stored('old');
   await until('that is known', async () => (await bob.ask({ type: 'rooms' })).type === 'rooms');
-  await enter(one, 'lobby');
+  await one.enter('lobby');
   await bob.say(key, ...Array.from({ length: 30 }, (_, i) => `new ${i}`));
   await badge(one, key).getByText('30', { exact: true }).waitFor();
   const other = await sitDown('', { as: one });
-  await enter(other, key);
+  await other.enter(key);
   await other.page.locator('.new-above').click();
   await other.page.locator('.new-line + .message', { hasText: 'new 0' }).waitFor();
   await other.page.locator('.scroller').evaluate((e) => { e.scrollTop = e.scrollHeight; });
@@ -120,7 +87,7 @@ test('the line of what is new stands where one has read to, on whatever device, 
 test('a page that is visible beside another window has read nothing, nor has one under a drawer', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
-  await enter(one, key);
+  await one.enter(key);
   const phone = await sitDown('', { as: one, phone: true, hash: `#${key}` });
   await phone.page.locator('.open-rooms').click();
   await one.page.evaluate(() => {
@@ -142,8 +109,8 @@ test('a page that is visible beside another window has read nothing, nor has one
 test('whoever follows a link to a message has read no more than before', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
-  await enter(one, key);
-  await enter(one, 'lobby');
+  await one.enter(key);
+  await one.enter('lobby');
   for (let i = 0; i < 3; i += 1) await bob.say(key, ...Array.from({ length: 30 }, (_, j) => `message ${i * 30 + j}`));
   await badge(one, key).getByText('90', { exact: true }).waitFor();
   const other = await sitDown('', { as: one, hash: `?m=5#${key}` });
@@ -157,12 +124,12 @@ test('a muted room is quiet: no number in the title but for mentions, and a pale
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const ann = fresh('Ann');
   const one = await sitDown(ann);
-  await enter(one, key);
+  await one.enter(key);
   await one.page.locator('.open-details').click();
   await one.page.locator('[data-act=mute]').check();
   await one.page.locator(`[data-room="${key}"].muted`).waitFor();
   await one.page.keyboard.press('Escape');
-  await enter(one, 'lobby');
+  await one.enter('lobby');
   await bob.say(key, 'psst');
   await one.page.locator(`[data-room="${key}"] .badge.quiet`).waitFor();
   assert.match(await one.page.title(), /^Lobby/);
@@ -175,16 +142,16 @@ for (const [language, typed, everybody] of /** @type {const} */ ([['en', 'ei', '
     const [ann, lei] = [fresh('Ann'), `${fresh('Lei 李雷')}`];
     const { key } = await host(fresh('Bob'), fresh('Tea'));
     const [one, other] = [await sitDown(ann, { language }), await sitDown(lei, { language: 'zh-CN' })];
-    await enter(other, key);
-    await enter(other, 'lobby');
-    await enter(one, key);
+    await other.enter(key);
+    await other.enter('lobby');
+    await one.enter(key);
     await one.box.pressSequentially(`hi @${typed}`);
     await one.page.locator('.completion-option[aria-selected=true]', { hasText: lei }).waitFor();
     await one.page.keyboard.press('Enter');
     assert.equal(await one.box.inputValue(), `hi @${lei} `);
     await one.page.keyboard.press('Enter');
     await until('he is told', async () => (await badge(other, key).textContent().catch(() => ''))?.includes('@1'));
-    await enter(other, key);
+    await other.enter(key);
     await other.page.locator('.message.for-me mark', { hasText: `@${lei}` }).waitFor();
     await one.box.pressSequentially(`@${everybody}`);
     await one.page.locator('.completion-option').waitFor();
@@ -200,7 +167,7 @@ test('while a name is composed by an input method nothing is offered, and afterw
   const li = fresh('李雷');
   const { key } = await host(li, fresh('茶'));
   const one = await sitDown(fresh('王小明'), { language: 'zh-CN' });
-  await enter(one, key);
+  await one.enter(key);
   await one.box.pressSequentially('@');
   const chrome = await one.context.newCDPSession(one.page);
   await chrome.send('Input.imeSetComposition', { text: '雷', selectionStart: 1, selectionEnd: 1 });
@@ -213,9 +180,9 @@ for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
   test(`who writes is shown, three names at most, and no longer than they write: ${language}`, async () => {
     const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
     const one = await sitDown(fresh('Ann'), { language });
-    await enter(one, key);
+    await one.enter(key);
     const [other] = [await sitDown(fresh('李雷'))];
-    await enter(other, key);
+    await other.enter(key);
     await other.box.pressSequentially('hm');
     const note = one.page.locator('.typing');
     await until('it is said', async () => (await note.textContent())?.match(language === 'en' ? /李雷.* is typing…/ : /李雷.* 正在输入…/));
@@ -254,9 +221,9 @@ test('in a conversation with somebody it is shown how far they have read', async
 test('what was read just before the page is closed is read', async () => {
   const { client: bob, key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
-  await enter(one, key);
+  await one.enter(key);
   const other = await sitDown('', { as: one });
-  await enter(other, 'lobby');
+  await other.enter('lobby');
   for (const text of ['one', 'two', 'three']) {
     await bob.say(key, text);
     await one.stored(text);
@@ -270,14 +237,14 @@ test('what is written and not sent is there when the tab was closed', async () =
   const { key } = await host(fresh('Bob'), fresh('Tea'));
   const one = await sitDown(fresh('Ann'));
   await one.box.fill('half a sent');
-  await enter(one, key);
+  await one.enter(key);
   await one.box.fill('半句话');
   await one.page.close({ runBeforeUnload: true });
   one.page = await one.context.newPage();
-  await one.page.goto(`${server.url}/#${key}`);
+  await one.page.goto(`${fixture.server.url}/#${key}`);
   await one.joined();
   assert.equal(await one.box.inputValue(), '半句话');
-  await enter(one, 'lobby');
+  await one.enter('lobby');
   assert.equal(await one.box.inputValue(), 'half a sent');
   await one.box.press('Enter');
   await one.page.reload();
@@ -299,7 +266,7 @@ test('two people talk, read and write while the server is reloaded and its proce
   await one.page.locator('[data-act=talk]').click();
   await one.page.locator('.room-title', { hasText: li }).waitFor();
   await one.joined();
-  const disturbances = [() => server.reload(), () => server.crash('hub'), () => server.crash('worker 0')];
+  const disturbances = [() => fixture.server.reload(), () => fixture.server.crash('hub'), () => fixture.server.crash('worker 0')];
   for (const [i, disturb] of disturbances.entries()) {
     await Promise.all([disturb(), one.say(`@${li} ${i}`)]);
     await one.stored(`@${li} ${i}`);

@@ -1,35 +1,20 @@
 /** The box in which one writes, and what becomes of what is written. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import { launch, Person } from '../support/browser.js';
-import { Server } from '../support/server.js';
+import { Fixture } from '../support/fixture.js';
 
-let server;
-let browser;
+const fixture = new Fixture();
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann');
   const key = `writing-${Date.now()}`;
   await ann.page.locator('.new-room').click();
   await ann.page.locator('#room-input').fill(key);
   await ann.page.locator('#room-input').press('Enter');
-  await ann.page.locator('.room-title', { hasText: key }).waitFor();
+  await ann.isIn(key);
   await ann.joined();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
 });
 
 test('Enter sends and empties the box', async () => {
@@ -134,8 +119,7 @@ const HOSTILE = [
 ];
 
 test('whatever is sent is text, and nothing else', async () => {
-  const bob = await Person.sitDown(browser, { url: server.url, hash: new URL(ann.page.url()).hash });
-  await bob.comeIn('<b>Bob</b>');
+  const bob = await fixture.sitDown('<b>Bob</b>', { hash: new URL(ann.page.url()).hash });
   for (const text of HOSTILE) {
     await ann.say(text);
     await ann.page.locator('.message[data-seq]').nth(HOSTILE.indexOf(text)).waitFor();
@@ -153,8 +137,6 @@ test('whatever is sent is text, and nothing else', async () => {
   await bob.say('my name is text, too');
   await ann.stored('my name is text, too');
   assert.equal(await ann.message('my name is text, too').locator('.author').textContent(), '<b>Bob</b>');
-  await bob.leave();
-  assert.deepEqual(bob.complaints, []);
 });
 
 test('what is being changed, and what is being answered, stays with its room; the answer for as long as its text', async () => {
@@ -188,6 +170,43 @@ test('what is being changed, and what is being answered, stays with its room; th
   await ann.box.press('Enter');
   await page.locator('.message .quote', { hasText: 'another thing' }).waitFor();
   assert.equal(await page.locator('.compose-bar').isHidden(), true);
+});
+
+test('another text that is half written outlives a reload, until it is sent, given up, or the message is gone', async () => {
+  const { page } = ann;
+  const bar = page.locator('.compose-bar');
+  const begin = async (text) => {
+    await ann.box.press('ArrowUp');
+    await bar.waitFor();
+    await ann.box.fill(text);
+    await page.reload();
+    await ann.joined();
+    assert.equal(await ann.box.inputValue(), text);
+  };
+  await ann.say('one thing');
+  await ann.stored('one thing');
+  await begin('another thing');
+  // On another device of the same person it is changed, too.
+  const other = await fixture.sitDown('Ann', { hash: new URL(page.url()).hash, as: ann });
+  await other.box.press('ArrowUp');
+  await other.say('something else');
+  await page.locator('.compose-bar', { hasText: 'has changed in the meantime' }).waitFor();
+  await page.locator('.compose-bar', { hasText: 'something else' }).waitFor();
+  await ann.box.press('Enter');
+  await ann.stored('another thing');
+  await page.reload();
+  await ann.joined();
+  assert.deepEqual([await bar.isHidden(), await ann.box.inputValue()], [true, '']);
+  await begin('given up');
+  await ann.box.press('Escape');
+  assert.equal(await bar.isHidden(), true);
+  await begin('too late');
+  await other.stored('another thing');
+  await other.page.locator('.message .message-more').last().evaluate((button) => button.click());
+  await other.page.locator('.menu-item.danger').click();
+  await other.page.locator('.button.danger').click();
+  await bar.waitFor({ state: 'hidden' });
+  assert.equal(await ann.box.inputValue(), '');
 });
 
 test('what is being written stays with its room', async () => {

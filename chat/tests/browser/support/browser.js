@@ -70,11 +70,38 @@ export class Person {
 
   /** The room that is shown is entered, and its messages are here. */
   async joined() {
-    await this.page.locator('.scroller[aria-busy=false]').waitFor();
+    await this.page.locator('message-list[data-live=true] .scroller[aria-busy=false]').waitFor();
   }
 
   get box() {
     return this.page.locator('#composer-input');
+  }
+
+  /** Goes to a room by the list, whose row has to be in sight. @param {string} key */
+  async enter(key) {
+    await this.page.locator(`[data-room="${key}"]`).click();
+    await this.page.locator(`[data-room="${key}"][aria-current=page]`).waitFor();
+    await this.joined();
+  }
+
+  /** The room of this title is shown. @param {string} title */
+  async isIn(title) {
+    await this.page.locator('.room-title', { hasText: title }).waitFor();
+  }
+
+  /** Presses one key after the other. @param {string[]} keys */
+  async press(...keys) {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  /** @param {string} selector */
+  async focusIsOn(selector) {
+    return this.page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector);
+  }
+
+  /** The focus gets there. @param {string} selector */
+  async hasFocus(selector) {
+    await until(`${selector} has the focus`, () => this.focusIsOn(selector));
   }
 
   /** @param {string} text */

@@ -1,4 +1,4 @@
-/** A wire between page and server that can be cut. */
+/** A wire between page and server that can be cut, and on which requests can be held back. */
 
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
@@ -8,6 +8,12 @@ export class Proxy {
   #server;
   #sockets = new Set();
   #cut = false;
+  /** The first lines of all requests that have come, in order; those of WebSockets, too. @type {string[]} */
+  requests = [];
+  /** @type {RegExp | null} */
+  #held = null;
+  /** Sends on what was held back. @type {(() => void)[]} */
+  #waiting = [];
 
   /** @param {number} port where the server listens on the loopback interface */
   static async start(port) {
@@ -33,6 +39,16 @@ export class Proxy {
     this.#cut = false;
   }
 
+  /** Requests whose head matches go no further, until they are let go. @param {RegExp} pattern */
+  hold(pattern) {
+    this.#held = pattern;
+  }
+
+  letGo() {
+    this.#held = null;
+    for (const send of this.#waiting.splice(0)) send();
+  }
+
   async stop() {
     this.cut();
     this.#server.close();
@@ -52,7 +68,22 @@ export class Proxy {
         this.#sockets.delete(one);
         other.destroy();
       });
-      one.pipe(other);
     }
+    upstream.pipe(socket);
+    socket.on('end', () => upstream.end());
+    socket.on('data', (bytes) => {
+      const head = bytes.toString('latin1');
+      const [line] = /^[A-Z]+ \S+ HTTP\/1\.1\r\n/.exec(head) ?? [];
+      if (line !== undefined) this.requests.push(line.trim());
+      if (line === undefined || this.#held?.test(head) !== true) {
+        upstream.write(bytes);
+        return;
+      }
+      socket.pause();
+      this.#waiting.push(() => {
+        upstream.write(bytes);
+        socket.resume();
+      });
+    });
   }
 }

@@ -376,3 +376,57 @@ test('who looks into a private room comes and goes without a word', async () => 
   receive({ type: 'leave', room: SECRET, from: 'Bob', members: 1 });
   assert.deepEqual(timeline(store.rooms.get(SECRET), [], 'Ann'), []);
 });
+
+test('where people are is known by number where they talk directly, and by name elsewhere', async () => {
+  const people = [ANN, { id: 9, name: 'Bob', presence: 'online', since: 1 }];
+  comeIn(member(DIRECT, 0, 0, { kind: 'direct', title: '', people }), member('tea', 0, 0));
+  await joined('tea', [], { members: ['Ann', 'Bob'], people: [{ name: 'Bob', presence: 'away', since: 1 }] });
+  assert.deepEqual(store.whereabouts.get(9), { presence: 'online' });
+  receive({ type: 'presence', name: 'Bob', presence: 'online', since: 2 });
+  assert.deepEqual([[...store.away], store.whereabouts.get(9).presence], [[], 'online']);
+  receive({ type: 'presence', person: 9, name: 'Bob', presence: 'offline', seen_ms: 5 });
+  assert.deepEqual(store.whereabouts.get(9), { presence: 'offline', seenMs: 5 });
+  assert.equal(store.present().get('Bob'), 'online', 'another one of that name is in the room');
+  receive({ type: 'room', ...member(DIRECT, 0, 0, { kind: 'direct', title: '', people: [ANN, { id: 9, name: 'Bob', presence: 'away', since: 6 }] }) });
+  assert.deepEqual(store.whereabouts.get(9), { presence: 'away' });
+});
+
+test('what comes and goes by a name changes nothing of where people are who are known by number', async () => {
+  const bob = { id: 9, name: 'Bob', seen_ms: 5 };
+  comeIn(member('tea', 0, 0), member(DIRECT, 0, 0, { kind: 'direct', title: '', people: [ANN, bob] }));
+  await joined('tea', [], { members: ['Ann'], people: [] });
+  const frames = [
+    { type: 'join', room: 'tea', from: 'Bob', members: 2 },
+    { type: 'presence', name: 'Bob', presence: 'away', since: 1 },
+    { type: 'leave', room: 'tea', from: 'Bob', members: 1 },
+  ];
+  for (const shown of ['tea', DIRECT]) {
+    session.show(shown);
+    if (shown === DIRECT) await joined(DIRECT, [], { members: ['Ann'] });
+    for (const { id } of asked('members')) receive({ type: 'members', id, room: shown, people: [ANN, bob] });
+    await settled();
+    for (const frame of frames) {
+      receive(frame);
+      assert.deepEqual(store.whereabouts.get(9), { presence: 'offline', seenMs: 5 }, `${frame.type}, ${shown}`);
+    }
+  }
+});
+
+test('of a private room that is shown, it is asked again where its members are when a name of theirs is away', async () => {
+  comeIn(member(SECRET, 0, 0, { kind: 'private' }));
+  session.show(SECRET);
+  await joined(SECRET, [], { members: ['Ann', 'Bob'] });
+  const answer = (presence) => receive({ type: 'members', id: asked('members').at(-1).id, room: SECRET, people: [ANN, { id: 9, name: 'Bob', presence, since: 1 }] });
+  answer('online');
+  await settled();
+  const before = asked('members').length;
+  for (const name of ['Bob', 'Bob', 'Cy']) receive({ type: 'presence', name, presence: 'away', since: 2 });
+  world.pass(2_000);
+  assert.equal(asked('members').length, before + 1, 'once for many');
+  answer('away');
+  await settled();
+  assert.deepEqual(store.whereabouts.get(9), { presence: 'away' });
+  receive({ type: 'presence', name: 'Cy', presence: 'away', since: 2 });
+  world.pass(2_000);
+  assert.equal(asked('members').length, before + 1, 'not for somebody else');
+});

@@ -44,6 +44,22 @@ test('what a draft answers is kept with it', () => {
   }
 });
 
+test('another text for a message is kept until it is sent or given up', () => {
+  const edit = { seq: 7, from: 'Ann', data: 'as it was', text: 'as it sh' };
+  const one = tab();
+  one.edit('tea', edit);
+  one.edit('tea', { ...edit, text: 'as it shall' });
+  one.save();
+  assert.deepEqual([tab().edited('tea'), tab().edited('lobby')], [{ ...edit, text: 'as it shall' }, null]);
+  one.edit('tea', null);
+  one.save();
+  assert.equal(tab().edited('tea'), null);
+  for (const nonsense of ['{', '7', '{"tea":7}', '{"tea":{"seq":7}}', '{"tea":null}']) {
+    storage.setItem('switchboard.edits', nonsense);
+    assert.equal(tab().edited('tea'), null);
+  }
+});
+
 test('many letters are stored once', () => {
   const timers = [];
   const drafts = tab((callback) => timers.push(callback));

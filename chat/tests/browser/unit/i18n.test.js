@@ -73,3 +73,23 @@ test('days and lists are said as people say them', () => {
   assert.equal(day(new Date(2026, 10, 16)), '11月16日星期一');
   assert.equal(dates.formatList(['甲', '乙', '丙']).replace(/[\u2068\u2069]/g, ''), '甲、乙和丙');
 });
+
+test('how long ago something was is said in the greatest unit that fits', () => {
+  const now = new Date(2026, 10, 22, 9).getTime();
+  const ago = (minutes) => dates.formatAgo(now - minutes * 60_000, now);
+  i18n.speak('en', ['en-GB']);
+  assert.deepEqual([0, 1, 59, 60, 32 * 60, 50 * 60, 62 * 24 * 60, 800 * 24 * 60].map(ago), ['just now', '1 minute ago', '59 minutes ago', '1 hour ago', 'yesterday', '2 days ago', '2 months ago', '2 years ago']);
+  assert.equal(dates.formatAgo(now + 5_000, now), 'just now', 'another clock');
+  assert.equal(en.lastSeen(ago(5)), 'last seen 5 minutes ago');
+  i18n.speak('zh-CN', ['zh-CN']);
+  assert.deepEqual([0, 5, 120, 24 * 60].map((minutes) => zhCN.lastSeen(ago(minutes)).replaceAll(' ', '')), ['刚刚在线', '5分钟前在线', '2小时前在线', '昨天在线']);
+});
+
+test('yesterday is a day of the calendar, not the 24 hours before the last', () => {
+  const now = new Date(2026, 10, 22, 9).getTime();
+  const days = () => [new Date(2026, 10, 21, 0, 1), new Date(2026, 10, 20, 23, 59), new Date(2026, 10, 20, 9, 1)].map((then) => dates.formatAgo(then.getTime(), now).replaceAll(' ', ''));
+  i18n.speak('en', ['en-GB']);
+  assert.deepEqual(days(), ['yesterday', '2daysago', '2daysago']);
+  i18n.speak('zh-CN', ['zh-CN']);
+  assert.deepEqual(days(), ['昨天', '前天', '前天']);
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
+import { readRoomEnd } from '../../../web/net/frames.js';
 import { Refusal, Unanswered } from '../../../web/net/requests.js';
 import { Session } from '../../../web/net/session.js';
 import { Memory } from '../../../web/state/memory.js';
@@ -461,4 +462,77 @@ test('a hole in what has happened is filled by a resume', async () => {
   world.socket.receive({ type: 'reaction', room: 'lobby', seq: 2, change: 3, emoji: '🎉', from: 'Bob', on: true, count: 1 });
   const asked = world.socket.requests('resume');
   assert.deepEqual(asked.map(({ rooms }) => rooms), [{ lobby: { seq: 3, change: 0 } }]);
+});
+
+const ANN = { id: 7, name: 'Ann', guest: true, role: 'guest' };
+
+/** What the server has said of the lobby, beside who one is. */
+const end = (more = {}) => readRoomEnd({ room: 'lobby', title: 'Lobby', seq: 3, joined: false, change: 2, member: true, read: 2, unread: 1, messages: messages(1, 3), more: false, ...more });
+
+/** The page is loaded again by somebody who was here. */
+function comeAgain() {
+  Object.assign(memory, { member: ANN.id, name: 'Ann' });
+  memory.rememberRoom('lobby', 2);
+  session.show('lobby');
+  session.prepare();
+}
+
+test('a conversation is shown before there is a connection, which then goes on from there', async () => {
+  comeAgain();
+  world.socket.open();
+  assert.deepEqual(world.socket.sent, [], 'nothing is said before it is known who says it');
+  session.arrive(ANN, end());
+  assert.deepEqual(texts(), ['message 1', 'message 2', 'message 3']);
+  assert.deepEqual([lobby().title, lobby().unread, lobby().joined, store.link.ready], ['Lobby', 1, false, false]);
+  const [connect, resume, more] = world.socket.sent;
+  assert.deepEqual([connect.text, resume.rooms, more], ['', { lobby: { seq: 3, change: 2 } }, undefined]);
+  world.socket.receive({ type: 'welcome', id: connect.id, name: 'Ann', person: ANN, rooms: [], limits: LIMITS });
+  world.socket.receive({ type: 'resumed', id: resume.id, room: 'lobby', complete: true, messages: [message(4)], changes: [], seq: 4, change: 2, members: ['Ann'], member_count: 1, member: true, read: 2, unread: 2 });
+  await settled();
+  assert.deepEqual([texts().length, lobby().joined, lobby().unread], [4, true, 2]);
+});
+
+test('what was written meanwhile, or was stored before the page was left, is there once', () => {
+  comeAgain();
+  session.post('lobby', 'stored already');
+  const [{ id }] = outbox.of('lobby');
+  session.post('lobby', 'not yet');
+  session.arrive(ANN, end({ seq: 4, messages: [...messages(1, 3), { ...message(4, 'stored already', 'Ann'), id }] }));
+  assert.deepEqual(texts(), ['message 1', 'message 2', 'message 3', 'stored already', 'not yet (waiting)']);
+});
+
+test('where it cannot be asked who one is, the connection goes on with the session, and whoever was renamed meanwhile is called so', () => {
+  comeAgain();
+  session.goOn('Ann');
+  world.socket.open();
+  const [connect] = world.socket.sent;
+  assert.deepEqual(world.socket.sent.map(({ type, text, room }) => [type, text ?? room]), [['connect', ''], ['join', 'lobby']], 'the old name would be a new one');
+  world.socket.receive({ type: 'welcome', id: connect.id, name: 'Anna', person: { ...ANN, name: 'Anna' }, rooms: [], limits: LIMITS });
+  assert.deepEqual([store.name, store.self.name, memory.name], ['Anna', 'Anna', 'Anna']);
+});
+
+test('where it cannot be asked who one is, a session that has ended is told of, and a new name is said', async () => {
+  comeAgain();
+  session.goOn('Ann');
+  world.socket.open();
+  world.socket.receive({ type: 'error', id: world.socket.sent[0].id, code: 'bad_name', data: '' });
+  await settled();
+  assert.equal(store.nameProblem.code, 'signed_out');
+  session.callMe('Bea');
+  assert.deepEqual(world.socket.requests('connect').map(({ text }) => text), ['', 'Bea']);
+});
+
+test('where it is somebody else, nothing is shown', () => {
+  comeAgain();
+  session.arrive({ ...ANN, id: 8 }, end());
+  assert.deepEqual([texts(), world.socket.closed?.code], [[], 3004]);
+});
+
+test('what came of a room that was left meanwhile, or makes no sense, is not taken', () => {
+  assert.equal(end({ messages: [{}] }), null);
+  assert.equal(readRoomEnd(undefined), null);
+  comeAgain();
+  lobby().wanted = false;
+  session.arrive(ANN, end());
+  assert.deepEqual(texts(), []);
 });

@@ -12,7 +12,7 @@ pub(super) fn request(chance: &mut Chance, device: &mut Device, people: &[u64]) 
     let any = chance.one_of(&device.listing.keys()).clone();
     let entered: Vec<_> = device.rooms.keys().cloned().collect();
     let room = if entered.is_empty() { any.clone() } else { chance.one_of(&entered).clone() };
-    let last = device.rooms.get(&room).map_or(0, |room| room.seq) as usize;
+    let last = device.rooms.get(&room).map_or(0, |room| room.messages.seq) as usize;
     let seq = 1 + chance.below(last.max(1));
     let words = words(chance, &device.name);
     match chance.below(100) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde_json::{Value, json};
 
 use super::listing::Listing;
-use super::room::{Room, list, number, text};
+use super::messages::{list, number};
+use super::room::{Room, text};
 use crate::support::{Client, Server};
 
 /// What may be answered to somebody who does not know yet what others have just done.
@@ -71,8 +72,9 @@ impl Device {
         println!("{} comes, waiting for {:?}", self.key, self.waiting);
         let mut line = Client::with_cookie(server, &self.cookie);
         line.send(json!({"type": "connect", "text": self.name, "client": self.key, "id": "connect"}));
-        let known =
-            |(key, room): (&String, &Room)| (key.clone(), json!({"seq": room.seq, "change": room.change}));
+        let known = |(key, room): (&String, &Room)| {
+            (key.clone(), json!({"seq": room.messages.seq, "change": room.messages.change}))
+        };
         let rooms: serde_json::Map<_, _> = self.rooms.iter().map(known).collect();
         if !rooms.is_empty() {
             line.send(json!({"type": "resume", "rooms": rooms, "id": "resume"}));
@@ -128,6 +130,21 @@ impl Device {
         }
     }
 
+    /// What it would be given of its rooms if it came now.
+    pub(super) fn given(&mut self) -> Listing {
+        let line = self.line.as_mut().expect("it is connected");
+        line.send(json!({"type": "rooms", "id": "given"}));
+        loop {
+            let frame = self.line.as_mut().expect("it is connected").next();
+            if frame["id"] == "given" {
+                let mut given = Listing::default();
+                given.take(&frame, self.person);
+                return given;
+            }
+            self.take(&frame);
+        }
+    }
+
     /// Who is in a room.
     pub(super) fn who(&mut self, room: &str) -> Value {
         let line = self.line.as_mut().expect("it is connected");
@@ -170,7 +187,9 @@ impl Device {
                 // Who of the members is away is not in it.
                 self.ask(json!({"type": "who", "room": room}));
             }
-            "presence" => self.rooms.values_mut().for_each(|room| room.turned(frame)),
+            "presence" if frame.get("person").is_none() => {
+                self.rooms.values_mut().for_each(|room| room.turned(frame))
+            }
             "message" if request.is_some() => {
                 let seq = frame["seq"].as_u64().expect("a seq");
                 self.acknowledged.push((room.to_owned(), seq, text(&frame["id"])));

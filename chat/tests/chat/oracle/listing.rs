@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::room::{list, number, text};
+use super::messages::{list, number};
+use super::room::text;
 
 /// What is the same for all in a public room.
 const COMMON: [&str; 4] = ["title", "kind", "topic", "archived"];
@@ -34,6 +35,7 @@ impl Listing {
             "room" => self.told(key, frame),
             "direct" => drop(self.0.insert(text(&frame["room"]["room"]), frame["room"].clone())),
             "left" | "gone" => self.lost(key),
+            "presence" if frame.get("person").is_some() => self.turned(frame),
             _ => {
                 if let Some(room) = self.0.get_mut(key) {
                     count(room, frame, own);
@@ -58,6 +60,24 @@ impl Listing {
                 self.0.insert(key.to_owned(), Value::Object(told));
             }
         }
+    }
+
+    /// Somebody with whom one talks has come, is away, or is gone.
+    fn turned(&mut self, frame: &Value) {
+        let people = self.0.values_mut().filter_map(|room| room.get_mut("people")?.as_array_mut()).flatten();
+        for person in people.filter(|person| person["id"] == frame["person"]) {
+            set(person, "presence", frame.get("presence").filter(|presence| *presence != "offline"));
+            set(person, "since", frame.get("since"));
+            set(person, "seen_ms", frame.get("seen_ms"));
+        }
+    }
+
+    /// Who of those with whom one talks is there, by conversation.
+    pub(super) fn whereabouts(&self) -> Vec<(String, Vec<(Value, Value)>)> {
+        let of = |room: &Value| {
+            list(&room["people"]).map(|one| (one["id"].clone(), one["presence"].clone())).collect()
+        };
+        self.0.iter().map(|(key, room)| (key.clone(), of(room))).collect()
     }
 
     fn lost(&mut self, key: &str) {
@@ -123,6 +143,10 @@ pub(super) fn known(room: &Value) -> Value {
     let mut known = room.clone();
     set(&mut known, "members", None);
     set(&mut known, "change", None);
+    // They come and go while one looks.
+    for person in known.get_mut("people").and_then(Value::as_array_mut).into_iter().flatten() {
+        ["presence", "since", "seen_ms"].iter().for_each(|what| set(person, what, None));
+    }
     if room.get("member").is_none() && room["joined"] != true {
         set(&mut known, "seq", None);
     }

@@ -4,6 +4,7 @@
 mod actions;
 mod device;
 mod listing;
+mod messages;
 mod room;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use serde_json::json;
 use crate::support::{Browser, Server, TempDirectory, until};
 use device::Device;
 use listing::known;
-use room::{list, number, text};
+use messages::{list, number};
+use room::text;
 
 const PEOPLE: [&str; 4] = ["Ann", "Bob", "李雷", "Zoë"];
 const STEPS: usize = 250;
@@ -111,6 +113,7 @@ impl World {
             self.check_messages(who);
         }
         self.check_members();
+        self.check_whereabouts();
     }
 
     fn check_messages(&mut self, who: usize) {
@@ -132,16 +135,30 @@ impl World {
                 ids.entry(text(&message["id"])).or_default().push((key.clone(), number(&message["seq"])));
             }
             let Some(held) = device.rooms.get(key) else { continue };
-            assert_eq!((held.seq, held.change), (messages.len() as u64, change), "{of}");
+            assert_eq!((held.messages.seq, held.messages.change), (messages.len() as u64, change), "{of}");
             // Whoever joins is given the last page; all that comes after it is held.
-            let first = held.messages.keys().next().map_or(messages.len(), |seq| *seq as usize - 1);
-            let held: Vec<_> = held.messages.values().cloned().collect();
+            let first = held.messages.by_seq.keys().next().map_or(messages.len(), |seq| *seq as usize - 1);
+            let held: Vec<_> = held.messages.by_seq.values().cloned().collect();
             assert_eq!(held, messages[first..], "{of}");
         }
         let visible = |(room, _, _): &&(String, u64, String)| device.listing.0.contains_key(room);
         for (room, seq, id) in device.acknowledged.iter().filter(visible) {
             assert_eq!(ids.get(id), Some(&vec![(room.clone(), *seq)]), "{of}: what has the id {id}");
         }
+    }
+
+    /// Those who talk with somebody know whether they are there.
+    fn check_whereabouts(&mut self) {
+        until("all agree who is there", || {
+            let agrees = |device: &mut Device| {
+                let (given, held) = (device.given().whereabouts(), device.listing.whereabouts());
+                if given != held {
+                    println!("{}: {held:?}, and {given:?}", device.name);
+                }
+                given == held
+            };
+            self.devices.iter_mut().all(agrees).then_some(())
+        });
     }
 
     /// Lines that have broken are noticed in their time.

@@ -1,17 +1,14 @@
-//! What a client has of a room, made of the frames that it is sent by the rules of docs/protocol.md alone.
+//! What a client has of a room that it is in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// People who are named under a message for one emoji.
-const NAMED: usize = 20;
+use super::messages::{Messages, list};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
-    pub(super) seq: u64,
-    pub(super) change: u64,
-    pub(super) messages: BTreeMap<u64, Value>,
+    pub(super) messages: Messages,
     pub(super) members: BTreeSet<String>,
     /// By name: `online` or `away`.
     pub(super) presence: BTreeMap<String, String>,
@@ -20,16 +17,11 @@ pub(super) struct Room {
 impl Room {
     /// `own`: the name of whoever is told.
     pub(super) fn take(&mut self, frame: &Value, own: &str) {
+        self.messages.take(frame, own);
         match frame["type"].as_str().expect("a type") {
-            "message" => self.receive(frame),
-            "changed" if self.is_new(frame) => self.changed(&frame["message"], true),
-            "reaction" if self.is_new(frame) => self.reacted(frame, own),
             "join" => self.came(text(&frame["from"])),
             "leave" => self.went(text(&frame["from"])),
-            "who" => self.meet(frame),
-            "joined" => self.begin(frame),
-            "resumed" if frame["complete"] == false => self.begin(frame),
-            "resumed" => self.go_on(frame),
+            "joined" | "resumed" | "who" => self.meet(frame),
             _ => {}
         }
     }
@@ -52,141 +44,13 @@ impl Room {
         }
     }
 
-    fn begin(&mut self, frame: &Value) {
-        self.messages.clear();
-        for message in list(&frame["messages"]) {
-            self.receive(message);
-        }
-        self.arrive(frame);
-    }
-
-    fn go_on(&mut self, frame: &Value) {
-        for message in list(&frame["messages"]) {
-            self.receive(message);
-        }
-        for message in list(&frame["changes"]) {
-            self.changed(message, false);
-        }
-        self.arrive(frame);
-    }
-
-    fn arrive(&mut self, frame: &Value) {
-        (self.seq, self.change) = (number(&frame["seq"]), number(&frame["change"]));
-        self.meet(frame);
-    }
-
     fn meet(&mut self, frame: &Value) {
         self.members = list(&frame["members"]).map(text).collect();
         let person = |person: &Value| (text(&person["name"]), text(&person["presence"]));
         self.presence = list(&frame["people"]).map(person).collect();
     }
-
-    /// Is it news? There is never a hole before it.
-    fn is_new(&mut self, frame: &Value) -> bool {
-        let change = number(&frame["change"]);
-        assert!(change <= self.change + 1, "change {change} after {}", self.change);
-        let is_new = change > self.change;
-        self.change = self.change.max(change);
-        is_new
-    }
-
-    fn receive(&mut self, message: &Value) {
-        let seq = number(&message["seq"]);
-        assert!(self.seq == 0 || seq <= self.seq + 1, "message {seq} after {}", self.seq);
-        self.seq = self.seq.max(seq);
-        let held = self.messages.entry(seq).or_insert_with(|| message.clone());
-        if let Some(id) = message.get("id") {
-            held["id"] = id.clone();
-        }
-    }
-
-    /// `is_for_all`: what is this client's alone is not in it.
-    fn changed(&mut self, message: &Value, is_for_all: bool) {
-        let seq = number(&message["seq"]);
-        let mut message = message.clone();
-        let quote = message.as_object_mut().expect("an object").remove("quote").expect("a quote");
-        for answer in self.messages.values_mut().filter(|answer| answer["reply"]["seq"] == seq) {
-            answer["reply"]["data"] = quote.clone();
-            answer["reply"]["deleted"] = json!(message["deleted"] == true);
-        }
-        let Some(held) = self.messages.get_mut(&seq) else { return };
-        if number(&message["change"]) <= number(&held["change"]) {
-            return;
-        }
-        if is_for_all {
-            if let Some(id) = held.get("id") {
-                message["id"] = id.clone();
-            }
-            for reaction in message.get_mut("reactions").and_then(Value::as_array_mut).into_iter().flatten() {
-                if is_mine(held, &reaction["emoji"]) {
-                    reaction["mine"] = json!(true);
-                }
-            }
-        }
-        *held = message;
-    }
-
-    fn reacted(&mut self, frame: &Value, own: &str) {
-        let Some(held) = self.messages.get_mut(&number(&frame["seq"])) else { return };
-        if number(&frame["change"]) > number(&held["change"]) {
-            held["change"] = frame["change"].clone();
-            count(held, frame);
-        }
-        if frame["from"] != own {
-            return;
-        }
-        for reaction in held.get_mut("reactions").and_then(Value::as_array_mut).into_iter().flatten() {
-            let reaction = reaction.as_object_mut().expect("an object");
-            if reaction["emoji"] == frame["emoji"] {
-                reaction.remove("mine");
-                if frame["on"] == true {
-                    reaction.insert("mine".to_owned(), json!(true));
-                }
-            }
-        }
-    }
-}
-
-fn count(held: &mut Value, frame: &Value) {
-    if held["reactions"].is_null() {
-        held["reactions"] = json!([]);
-    }
-    let reactions = held["reactions"].as_array_mut().expect("a list");
-    let at = reactions.iter().position(|reaction| reaction["emoji"] == frame["emoji"]);
-    let at = at.unwrap_or_else(|| {
-        reactions.push(json!({"emoji": frame["emoji"], "count": 0, "from": []}));
-        reactions.len() - 1
-    });
-    let from = reactions[at]["from"].as_array_mut().expect("names");
-    from.retain(|name| *name != frame["from"]);
-    if frame["on"] == true && from.len() < NAMED {
-        from.push(frame["from"].clone());
-    }
-    if let Some(names) = frame.get("names") {
-        reactions[at]["from"] = names.clone();
-    }
-    reactions[at]["count"] = frame["count"].clone();
-    if frame["count"] == 0 {
-        reactions.remove(at);
-    }
-    if reactions.is_empty() {
-        held.as_object_mut().expect("an object").remove("reactions");
-    }
-}
-
-fn is_mine(message: &Value, emoji: &Value) -> bool {
-    list(&message["reactions"]).any(|reaction| reaction["emoji"] == *emoji && reaction["mine"] == true)
-}
-
-/// 0 where there is none.
-pub(super) fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
 }
 
 pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
-
-pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
