@@ -88,15 +88,15 @@ test('what somebody else has written can be answered, and the quote follows it',
   const quote = item('we shall').locator('.quote');
   assert.equal(await quote.locator('.quote-text').textContent(), 'shall we?');
   assert.equal(await ann.page.locator('.compose-bar').isHidden(), true);
-  await bob.raw(JSON.stringify({ type: 'edit', room, seq: 1, text: '*shall* we go?' }));
+  await bob.ask({ type: 'edit', room, seq: 1, text: '*shall* we go?' });
   await until('the quote is as the message is', async () => (await quote.locator('.quote-text').textContent()) === 'shall we go?');
   await quote.click();
   await ann.page.locator('.message.sought[data-seq="1"]').waitFor();
 });
 
 test('a quote leads to a message that is far up', async () => {
-  for (let n = 1; n <= 120; n += 1) await bob.raw(JSON.stringify({ type: 'message', room, text: `line ${n}` })).then((frames) => assert.equal(frames[0].type, 'message'));
-  await bob.raw(JSON.stringify({ type: 'message', room, text: 'look there', reply_to: 3 }));
+  await bob.say(room, ...Array.from({ length: 120 }, (_, n) => `line ${n + 1}`));
+  await bob.ask({ type: 'message', room, text: 'look there', reply_to: 3 });
   await item('look there').locator('.quote').click();
   await ann.page.locator('.message.sought[data-seq="3"]').waitFor();
   await ann.page.locator('.pill').click();
@@ -109,7 +109,7 @@ test('reactions are put there and taken away, and counted', async () => {
   await menu.getByRole('menuitemcheckbox', { name: 'tada' }).click();
   const chip = item('cake!').locator('.chip');
   await until('it is there', async () => (await chip.textContent()) === '🎉1');
-  await bob.raw(JSON.stringify({ type: 'react', room, seq: 1, emoji: '🎉', on: true }));
+  await bob.ask({ type: 'react', room, seq: 1, emoji: '🎉', on: true });
   await until('both are counted', async () => (await chip.textContent()) === '🎉2');
   assert.match(await chip.getAttribute('aria-label'), /Ann.*Bob/);
   await chip.click();
@@ -148,7 +148,7 @@ test('everything is to be had by keyboard', async () => {
 test('a menu that is open stays, with its focus, when something happens to its message', async () => {
   await bob.say(room, 'busy');
   const menu = await openMenu('busy');
-  await bob.raw(JSON.stringify({ type: 'react', room, seq: 1, emoji: '👍', on: true }));
+  await bob.ask({ type: 'react', room, seq: 1, emoji: '👍', on: true });
   await item('busy').locator('.chip').waitFor();
   assert.equal(await menu.isVisible(), true);
   assert.equal(await menu.evaluate((element) => element.contains(document.activeElement)), true);
@@ -208,7 +208,7 @@ test('a composition is not disturbed by any of it', async () => {
 });
 
 test('a link leads to its message', async () => {
-  for (let n = 1; n <= 70; n += 1) await bob.raw(JSON.stringify({ type: 'message', room, text: `line ${n}` }));
+  await bob.say(room, ...Array.from({ length: 70 }, (_, n) => `line ${n + 1}`));
   await ann.page.goto(`${fixture.server.url}/?m=2#${room}`);
   await ann.page.locator('.message.sought[data-seq="2"]').waitFor();
   assert.equal(new URL(ann.page.url()).search, '', 'and is not in the address any more');

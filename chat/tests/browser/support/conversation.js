@@ -75,16 +75,19 @@ const RICH = {
  */
 export async function enrich(guests, person, language) {
   const [recipe, code, thanks, slip] = RICH[language];
-  const tomas = guests.get('Tomás');
-  const post = async (who, text, more = {}) => (await who.raw(JSON.stringify({ type: 'message', room: 'lobby', text, id: `rich-${text.length}`, ...more }))).find(({ type, from }) => type === 'message' && from !== undefined);
-  const { seq } = await post(tomas, recipe);
-  await post(tomas, code);
-  const answer = await post(guests.get('李雷'), `${thanks} 👀`, { reply_to: seq });
-  await guests.get('李雷').raw(JSON.stringify({ type: 'edit', room: 'lobby', seq: answer.seq, text: thanks }));
-  const gone = await post(tomas, slip);
-  await tomas.raw(JSON.stringify({ type: 'delete', room: 'lobby', seq: gone.seq }));
-  for (const [name, emoji] of [['李雷', '👍'], ['Priya', '👍'], ['Mara Lind', '👍'], ['Priya', '🎉'], ['韩梅梅', '❤️']]) {
-    await guests.get(name).raw(JSON.stringify({ type: 'react', room: 'lobby', seq, emoji, on: true }));
+  const ask = async (who, frame) => {
+    const answer = await guests.get(who).ask({ room: 'lobby', ...frame });
+    if (answer.type === 'error') throw new Error(`${who}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+  const { seq } = await ask('Tomás', { type: 'message', text: recipe });
+  await ask('Tomás', { type: 'message', text: code });
+  const answer = await ask('李雷', { type: 'message', text: `${thanks} 👀`, reply_to: seq });
+  await ask('李雷', { type: 'edit', seq: answer.seq, text: thanks });
+  const gone = await ask('Tomás', { type: 'message', text: slip });
+  await ask('Tomás', { type: 'delete', seq: gone.seq });
+  for (const [who, emoji] of [['李雷', '👍'], ['Priya', '👍'], ['Mara Lind', '👍'], ['Priya', '🎉'], ['韩梅梅', '❤️']]) {
+    await ask(who, { type: 'react', seq, emoji, on: true });
   }
   await person.stored(thanks);
   await person.page.locator('.message .chip').nth(2).waitFor();
