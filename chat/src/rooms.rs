@@ -60,6 +60,12 @@ impl Room {
         Position { seq: self.seq, change: self.change }
     }
 
+    /// Do its members know of each other whether they are there? Anybody can begin a direct conversation with anybody, who hears of it
+    /// by its first message: nobody is watched before.
+    pub(crate) fn shows_whereabouts(&self) -> bool {
+        self.kind != Kind::Direct || self.seq > 0
+    }
+
     pub(crate) fn reference(&self) -> RoomRef {
         RoomRef { id: self.id, key: self.key.clone() }
     }

@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::protocol::Refusal;
 use crate::protocol::conversation::{Kind, Member, Place, Reading, RoomSummary, Someone, Standing};
 use crate::protocol::request::shown_room;
-use crate::rooms::RoomIndex;
+use crate::rooms::{Room, RoomIndex};
 use crate::store::Membership;
 
 /// Whoever is told of rooms.
@@ -206,7 +206,7 @@ impl<O: Outbox> Hub<O> {
         let standing = onlooker.map(|onlooker| self.standing(room, onlooker)).transpose()?;
         let room = &self.rooms[room];
         let people = match room.kind {
-            Kind::Direct => self.people_of(room.id, onlooker.and_then(|onlooker| onlooker.person))?,
+            Kind::Direct => self.people_of(room, onlooker.and_then(|onlooker| onlooker.person))?,
             Kind::Public | Kind::Private => Vec::new(),
         };
         Ok(RoomSummary {
@@ -223,11 +223,12 @@ impl<O: Outbox> Hub<O> {
         })
     }
 
-    /// Those of a direct conversation, and where the others are.
-    fn people_of(&self, room_id: i64, own: Option<i64>) -> Result<Vec<Member>, Refusal> {
-        let people = self.writer.members(room_id, DIRECT_PEOPLE_MAX).map_err(unreadable)?;
+    /// Those of a direct conversation, and where the others are, once something has been said in it.
+    pub(super) fn people_of(&self, room: &Room, own: Option<i64>) -> Result<Vec<Member>, Refusal> {
+        let people = self.writer.members(room.id, DIRECT_PEOPLE_MAX).map_err(unreadable)?;
         let member = |(person, seen_ms): (Someone, _)| {
-            let whereabouts = (Some(person.id) != own).then(|| self.whereabouts(person.id, seen_ms));
+            let is_told = Some(person.id) != own && room.shows_whereabouts();
+            let whereabouts = is_told.then(|| self.whereabouts(person.id, seen_ms));
             Member { person, whereabouts }
         };
         Ok(people.into_iter().map(member).collect())
@@ -310,6 +311,13 @@ impl<O: Outbox> Hub<O> {
         let mut pages = self.people.pages_of(person);
         pages.retain(|conn| *conn != except);
         pages
+    }
+
+    /// The members of a room who are here and have not hidden it.
+    pub(super) fn who_list(&self, room: RoomIndex) -> impl Iterator<Item = i64> {
+        let is_listed =
+            move |person: &i64| self.memberships.get(*person, room).is_some_and(|known| !known.is_hidden);
+        self.memberships.here(room).filter(is_listed)
     }
 
     /// The pages of all members of a room who are here.

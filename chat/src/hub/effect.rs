@@ -11,7 +11,7 @@ use crate::limits::{
     PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, RESUME_BYTES_MAX, RESUME_CHANGES_MAX, RESUME_MESSAGES_MAX,
     RESUME_ROOM_BYTES_MAX,
 };
-use crate::protocol::conversation::Place;
+use crate::protocol::conversation::{Kind, Place};
 use crate::protocol::event::{self, MemberList, Missed, Page, Position};
 use crate::protocol::message::Change;
 use crate::protocol::request::{Known, PagePosition};
@@ -178,6 +178,9 @@ impl<O: Outbox> Hub<O> {
         self.outbox.send(Outgoing::Publish { group, frame, except }).await;
         if let Some(room) = self.rooms.find(&room) {
             self.tell_activity(room, &message).await;
+            if message.seq == 1 && self.rooms[room].kind == Kind::Direct {
+                self.tell_of_each_other(room).await;
+            }
         }
         self.progress.message = row;
         self.outbox.note_published(self.progress);

@@ -1,5 +1,6 @@
 //! Where people with a session are: at the keyboard, away, or gone since some moment. One person is one, however many connections they
-//! have, and known by number: guests may have one name. Those who share a direct conversation with somebody are told.
+//! have, and known by number: guests may have one name. Those who share a direct conversation with somebody in which something was said
+//! are told.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -15,7 +16,7 @@ use super::presences::Whereabouts;
 use super::{Hub, now_ms};
 use crate::account::Login;
 use crate::limits::{DIRECT_LISTED_MAX, PRESENCE_PEOPLE_MAX};
-use crate::protocol::conversation::{self, Kind};
+use crate::protocol::conversation::{self, Kind, Member};
 use crate::rooms::RoomIndex;
 use crate::store::NO_ROOM;
 
@@ -160,14 +161,25 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
+    /// The first message of a direct conversation has been told: its people hear of each other whether they are there, as they do from
+    /// here on of each change. It is a part of telling the message, so a hub that dies in between leaves it to the next one.
+    pub(super) async fn tell_of_each_other(&self, room: RoomIndex) {
+        let told: Vec<_> = self.who_list(room).collect();
+        for Member { person, whereabouts } in self.people_of(&self.rooms[room], None).unwrap_or_default() {
+            let Some(whereabouts) = whereabouts else { continue };
+            let frame: Text = conversation::presence(&person, whereabouts).into();
+            let others = told.iter().filter(|other| **other != person.id);
+            for conn in others.flat_map(|other| self.people.pages_of(*other)) {
+                self.outbox.send(Outgoing::Push { conn, frame: frame.clone() }).await;
+            }
+        }
+    }
+
     /// Of too many those with whom somebody has talked last. Who has hidden the conversation does not see it.
     fn pages_of_acquaintances(&self, person: i64) -> Vec<ConnectionId> {
         let mut acquaintances = BTreeSet::new();
         for room in self.direct_rooms(person) {
-            let is_listed =
-                |other: &i64| self.memberships.get(*other, room).is_some_and(|known| !known.is_hidden);
-            let others = self.memberships.here(room).filter(|other| *other != person).filter(is_listed);
-            acquaintances.extend(others);
+            acquaintances.extend(self.who_list(room).filter(|other| *other != person));
             if acquaintances.len() >= PRESENCE_PEOPLE_MAX {
                 break;
             }
@@ -179,7 +191,7 @@ impl<O: Outbox> Hub<O> {
             .collect()
     }
 
-    /// The direct conversations of somebody, who may be gone; those that were used last come first.
+    /// The direct conversations of somebody, who may be gone, in which something was said; those that were used last come first.
     fn direct_rooms(&self, person: i64) -> Vec<RoomIndex> {
         let mut rooms: Vec<_> = if self.memberships.knows(person) {
             self.memberships.of(person).map(|(room, _)| room).collect()
@@ -187,7 +199,10 @@ impl<O: Outbox> Hub<O> {
             let stored = self.writer.memberships(person).map_err(unreadable).unwrap_or_default();
             stored.into_iter().filter_map(|(room, _)| self.rooms.with_id(room)).collect()
         };
-        rooms.retain(|room| self.rooms[*room].kind == Kind::Direct);
+        rooms.retain(|room| {
+            let room = &self.rooms[*room];
+            room.kind == Kind::Direct && room.shows_whereabouts()
+        });
         rooms.sort_unstable_by_key(|room| Reverse((self.rooms[*room].last_row, self.rooms[*room].id)));
         rooms.truncate(DIRECT_LISTED_MAX);
         rooms

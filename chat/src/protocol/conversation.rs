@@ -56,12 +56,12 @@ pub(crate) struct Someone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) person: Someone,
-    /// None: it is whoever is told, or a worker tells, which does not know.
+    /// None: it is whoever is told, or not for whoever is told to know, or a worker tells, which does not know.
     pub(crate) whereabouts: Option<Whereabouts>,
 }
 
 impl Member {
-    fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         self.whereabouts.iter().fold(self.person.open(), |out, whereabouts| whereabouts.write(out)).finish()
     }
 }
@@ -277,12 +277,7 @@ pub(crate) fn typing(room: &str, from: &str, person: Option<i64>) -> String {
         .finish()
 }
 
-/// One of the members of a room.
-pub(crate) fn member(person: Someone, whereabouts: Whereabouts) -> String {
-    Member { person, whereabouts: Some(whereabouts) }.to_json()
-}
-
-/// To those who share a direct conversation with somebody who has come, is away, is back, or is gone.
+/// To those who talk directly with somebody who has come, is away, is back, or is gone.
 pub(crate) fn presence(person: &Someone, whereabouts: Whereabouts) -> String {
     let out =
         Object::of_type("presence").number("person", person.id.cast_unsigned()).string("name", &person.name);
@@ -409,6 +404,7 @@ mod tests {
             presence(&bob, Whereabouts::Gone { seen_ms: None }),
             r#"{"type":"presence","person":9,"name":"Bob","presence":"offline"}"#
         );
-        assert_eq!(member(bob, here), r#"{"id":9,"name":"Bob","presence":"away","since":7}"#);
+        let bob = Member { person: bob, whereabouts: Some(here) };
+        assert_eq!(bob.to_json(), r#"{"id":9,"name":"Bob","presence":"away","since":7}"#);
     }
 }

@@ -16,11 +16,18 @@ fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("a time")
 }
 
-/// Ann has written to Bob, and is in no room: the number of the conversation's other one stands second.
+/// Ann has written to Bob, and knows whether he is there: the number of the conversation's other one stands second.
 fn written(ann: &mut Client, bob: u64) -> String {
+    let room = begun(ann, bob);
+    answer(ann, json!({"type": "message", "room": room, "text": "在吗？"}));
+    turned(ann, bob);
+    room
+}
+
+/// Ann has begun a conversation with Bob, and said nothing.
+fn begun(ann: &mut Client, bob: u64) -> String {
     let room = answer(ann, json!({"type": "direct", "people": [bob]}))["room"]["room"].clone();
     answer(ann, json!({"type": "join", "room": room}));
-    answer(ann, json!({"type": "message", "room": room, "text": "在吗？"}));
     room.as_str().expect("a key").to_owned()
 }
 
@@ -135,4 +142,28 @@ fn guests_of_one_name_are_two_people() {
     assert_eq!(turned(&mut ann, namesake)["presence"], "offline");
     assert_eq!(other(&mut ann, &room, bob)["presence"], "online");
     assert!(other(&mut ann, &other_room, namesake)["seen_ms"].is_u64());
+}
+
+#[test]
+fn nobody_learns_where_somebody_is_to_whom_nothing_was_said() {
+    let directory = TempDirectory::new();
+    let server = Server::on(directory.path(), ["--leave-grace", GRACE]);
+    let (mut ann, ..) = newcomer(&server, "Ann");
+    let (mut bob_page, _, bob) = newcomer(&server, "李雷");
+    let room = begun(&mut ann, bob);
+    let unknown = json!({"id": bob, "name": "李雷"});
+    assert_eq!(other(&mut ann, &room, bob), unknown);
+    let members = answer(&mut ann, json!({"type": "members", "room": room}))["people"].take();
+    assert_eq!(members[1], unknown);
+    answer(&mut bob_page, json!({"type": "away", "away": true}));
+    let told = ann.catch_up();
+    assert!(
+        told.iter().all(|frame| frame["type"] != "presence" || frame.get("person").is_none()),
+        "{told:?}"
+    );
+    answer(&mut ann, json!({"type": "message", "room": room, "text": "在吗？"}));
+    assert_eq!(turned(&mut ann, bob)["presence"], "away", "told with the first message");
+    assert_eq!(other(&mut ann, &room, bob)["presence"], "away");
+    drop(bob_page);
+    assert_eq!(turned(&mut ann, bob)["presence"], "offline");
 }

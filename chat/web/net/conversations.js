@@ -116,7 +116,8 @@ export class Conversations {
       if (answer.type !== 'members') return;
       room.persons = answer.people;
       this.#store.meet(answer.people);
-      this.#store.countAway(answer.people.map(({ name }) => name), answer.people.filter(({ whereabouts }) => whereabouts?.presence === 'away').map(({ name }) => name));
+      const located = answer.people.filter(({ whereabouts }) => whereabouts !== undefined);
+      this.#store.countAway(located.map(({ name }) => name), located.filter(({ whereabouts }) => whereabouts?.presence === 'away').map(({ name }) => name));
       this.#store.changed();
     } catch {
       // The names of those who are there will do.

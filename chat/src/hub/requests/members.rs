@@ -15,7 +15,7 @@ use crate::limits::{
     INVITATIONS_UNOPENED_MAX, MEMBERS_LISTED_MAX, PEOPLE_BYTES_MAX, PRIVATE_MEMBERS_MAX,
     PRIVATE_ROOMS_PER_PERSON_MAX,
 };
-use crate::protocol::conversation::{self, Kind, Someone};
+use crate::protocol::conversation::{self, Kind, Member, Someone};
 use crate::protocol::request::Whom;
 use crate::protocol::{Code, Refusal, event};
 use crate::rooms::RoomIndex;
@@ -179,17 +179,18 @@ impl<O: Outbox> Hub<O> {
         name
     }
 
-    /// The members of a room, by name, whether they are here or not.
+    /// The members of a room, by name, and for one of them whether the others are here or not.
     pub(super) fn members(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
-        self.signed_in(caller)?;
+        let asker = self.signed_in(caller)?;
         let room = self.find(caller.conn, room)?;
+        let is_told = self.memberships.get(asker, room).is_some() && self.rooms[room].shows_whereabouts();
         let stored = self.writer.members(self.rooms[room].id, MEMBERS_LISTED_MAX);
         let mut people = stored.map_err(unreadable)?;
         people.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         let mut bytes = 0;
         let members = people.into_iter().map_while(|(person, seen_ms)| {
-            let whereabouts = self.whereabouts(person.id, seen_ms);
-            let member = conversation::member(person, whereabouts);
+            let whereabouts = is_told.then(|| self.whereabouts(person.id, seen_ms));
+            let member = Member { person, whereabouts }.to_json();
             bytes += member.len() + 1;
             (bytes <= PEOPLE_BYTES_MAX).then_some(member)
         });

@@ -146,10 +146,7 @@ impl<O: Outbox> Hub<O> {
             self.memberships.forget(person);
         }
         for room in rooms {
-            let is_listed =
-                |person: &i64| self.memberships.get(*person, room).is_some_and(|known| !known.is_hidden);
-            let people = self.memberships.here(room).filter(is_listed);
-            let pages: Vec<_> = people.flat_map(|person| self.people.pages_of(person)).collect();
+            let pages: Vec<_> = self.who_list(room).flat_map(|person| self.people.pages_of(person)).collect();
             self.tell_room_to(&pages, room, None)?;
         }
         Ok(())

@@ -130,5 +130,5 @@ fn a_conversation_in_which_nobody_has_said_anything_goes_after_a_week_and_can_be
     world.ask(1, json!({"type": "join", "room": silent}));
     world.forget();
     world.ask(1, say(&silent, "hi"));
-    assert_eq!(each(&world.received(3), "type"), ["room", "activity"]);
+    assert_eq!(each(&world.received(3), "type"), ["room", "activity", "presence"]);
 }

@@ -29,6 +29,9 @@ fn kept(room: &Value) -> Value {
 
 impl Page {
     fn take(&mut self, frame: &Value) {
+        if frame["type"] == "presence" {
+            return self.turned(frame);
+        }
         let Some(key) = frame["room"].as_str() else { return };
         let kind = frame["type"].as_str().expect("a type");
         match kind {
@@ -36,6 +39,15 @@ impl Page {
             "room" => self.described(key, frame),
             "gone" | "left" => self.gone(key),
             _ => self.follow(kind, key, frame),
+        }
+    }
+
+    /// All are there, and stay.
+    fn turned(&mut self, frame: &Value) {
+        let people =
+            self.rooms.values_mut().filter_map(|room| room.get_mut("people")?.as_array_mut()).flatten();
+        for person in people.filter(|person| person["id"] == frame["person"]) {
+            (person["presence"], person["since"]) = (frame["presence"].clone(), frame["since"].clone());
         }
     }
 

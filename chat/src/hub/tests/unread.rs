@@ -237,7 +237,7 @@ fn whom_a_dead_hub_had_not_told_is_told() {
         let kinds: BTreeSet<_> = told.iter().filter_map(|frame| frame["type"].as_str()).collect();
         assert_eq!(
             kinds,
-            ["activity", "quiet", "read", "room"].into(),
+            ["activity", "presence", "quiet", "read", "room"].into(),
             "killed after {commands} commands: {told:?}"
         );
         assert_eq!(world.listed(3, &room).expect("listed")["unread"], 1);

@@ -98,8 +98,10 @@ fn guests_of_one_name_are_two_people() {
     world.later(GRACE + Duration::from_secs(1));
     assert!(told(&mut world, 1).is_empty());
     assert_eq!(world.listed(1, &room).expect("listed")["people"][1]["presence"], "online");
-    let direct = world.answer(1, json!({"type": "direct", "people": [other.person]})).remove(0);
-    assert!(direct["room"]["people"][1]["seen_ms"].is_u64(), "{direct}");
+    let room = world.direct(1, &[other.person]);
+    world.ask(1, json!({"type": "join", "room": room}));
+    world.ask(1, say(&room, "hi"));
+    assert!(world.listed(1, &room).expect("listed")["people"][1]["seen_ms"].is_u64());
 }
 
 #[test]
@@ -139,4 +141,131 @@ fn another_hub_goes_on_with_all_of_it_and_nobody_hears_of_that() {
     assert!(world.hub.writer.departures().expect("read").iter().all(|(room, ..)| *room != 0));
     world.page(6, bob, &[]);
     assert_eq!(world.listed(1, &room).expect("listed")["people"][1]["presence"], "online");
+}
+
+/// Ann (1 and 4), who has begun a conversation with Bob (2, and 3, where he is away) and said nothing.
+fn begun() -> (World, [Login; 2], String) {
+    let mut world = World::patient();
+    let (ann, bob) = (world.newcomer(1, "Ann"), world.newcomer(2, "Bob"));
+    world.page(3, bob, &[]);
+    world.page(4, ann, &[]);
+    let room = world.direct(1, &[bob.person]);
+    world.forget();
+    (world, [ann, bob], room)
+}
+
+/// Does anything of this say where somebody is?
+fn says_where(value: &Value) -> bool {
+    let text = value.to_string();
+    ["presence", "since", "seen_ms"].iter().any(|key| text.contains(&format!("\"{key}\"")))
+}
+
+#[test]
+fn whoever_has_begun_a_conversation_and_said_nothing_does_not_learn_where_somebody_is() {
+    let (mut world, [ann, bob], room) = begun();
+    for request in [
+        json!({"type": "direct", "people": [bob.person]}),
+        json!({"type": "members", "room": room}),
+        json!({"type": "rooms"}),
+        json!({"type": "connect", "text": "Ann"}),
+        json!({"type": "join", "room": room}),
+    ] {
+        let mut told = world.answer(1, request.clone());
+        // Who is in a room by name is another matter.
+        told.iter_mut()
+            .filter(|frame| frame["type"] == "joined")
+            .for_each(|frame| drop(frame["people"].take()));
+        assert!(!told.is_empty() && !told.iter().any(says_where), "{request}: {told:?}");
+    }
+    world.forget();
+    for conn in [2, 3] {
+        world.ask(conn, away(true));
+    }
+    world.ask(2, away(false));
+    world.close(2);
+    world.close(3);
+    world.later(GRACE + Duration::from_secs(1));
+    world.page(5, bob, &[]);
+    assert!(told(&mut world, 1).is_empty() && told(&mut world, 4).is_empty());
+    assert!(!says_where(&world.page(6, ann, &[])));
+}
+
+#[test]
+fn with_the_first_message_all_pages_of_both_learn_where_the_other_is() {
+    let (mut world, [ann, bob], room) = begun();
+    world.ask(1, json!({"type": "join", "room": room}));
+    world.ask(2, away(true));
+    world.ask(3, away(true));
+    world.forget();
+    world.ask(1, say(&room, "hi"));
+    for conn in [1, 4] {
+        assert_eq!(told(&mut world, conn), [(json!(bob.person), json!("away"))], "{conn}");
+    }
+    for conn in [2, 3] {
+        let frames = world.received(conn);
+        assert_eq!(each(&frames, "type"), ["room", "activity", "presence"], "{conn}");
+        assert_eq!(frames[0]["people"][0]["presence"], "online");
+        assert_eq!((&frames[2]["person"], &frames[2]["presence"]), (&json!(ann.person), &json!("online")));
+    }
+    world.ask(1, say(&room, "once more"));
+    assert!(told(&mut world, 4).is_empty(), "it is known by now");
+    world.ask(3, away(false));
+    assert_eq!(told(&mut world, 4), [(json!(bob.person), json!("online"))]);
+    let members = world.answer(1, json!({"type": "members", "room": room})).remove(0);
+    assert_eq!(members["people"][1]["presence"], "online");
+}
+
+#[test]
+fn wherever_a_hub_dies_that_tells_a_first_message_all_learn_where_the_others_are() {
+    for commands in 0..16 {
+        let (mut world, [_, bob], room) = begun();
+        for room in ["lobby", &room] {
+            world.ask(1, json!({"type": "join", "room": room}));
+        }
+        world.ask(1, say("lobby", "before"));
+        world.forget();
+        let batch =
+            vec![world.asked(1, &say(&room, "hi")), world.asked(2, &away(true)), world.asked(3, &away(true))];
+        world.kill_during(commands, batch, vec![]);
+        for conn in [1, 4] {
+            let last = told(&mut world, conn).pop();
+            let expected = Some((json!(bob.person), json!("away")));
+            assert_eq!(last, expected, "{conn}, killed after {commands} commands");
+        }
+        assert!(!told(&mut world, 2).is_empty(), "killed after {commands} commands");
+    }
+}
+
+#[test]
+fn a_first_message_that_is_not_stored_tells_nobody_where_anybody_is() {
+    let (mut world, _, room) = begun();
+    for room in ["lobby", &room] {
+        world.ask(1, json!({"type": "join", "room": room}));
+    }
+    world.fill_disk();
+    let text = "long ".repeat(700);
+    while world.answer(1, say("lobby", &text))[0]["type"] == "message" {}
+    world.forget();
+    world.ask(1, say(&room, &text));
+    assert_eq!(each(&world.received(1), "code"), ["internal"]);
+    assert!(told(&mut world, 4).is_empty());
+    world.empty_disk();
+    assert!(!says_where(&world.listed(1, &room).expect("listed")["people"]));
+}
+
+#[test]
+fn only_members_of_a_room_learn_where_its_members_are() {
+    let mut world = World::patient();
+    world.newcomer(1, "Ann");
+    world.newcomer(2, "Bob");
+    world.ask(1, json!({"type": "create", "room": "tea"}));
+    world.ask(1, json!({"type": "join", "room": "tea"}));
+    let members = json!({"type": "members", "room": "tea"});
+    let given = world.answer(2, members.clone()).remove(0);
+    assert_eq!(
+        (each(given["people"].as_array().expect("people"), "name"), says_where(&given)),
+        (vec![json!("Ann")], false)
+    );
+    world.ask(2, json!({"type": "join", "room": "tea"}));
+    assert_eq!(world.answer(2, members).remove(0)["people"][0]["presence"], "online");
 }

@@ -391,6 +391,20 @@ test('where people are is known by number where they talk directly, and by name 
   assert.deepEqual(store.whereabouts.get(9), { presence: 'away' });
 });
 
+test('where nobody has said anything yet nobody is said to be there, and by a name it is known all the same', async () => {
+  const people = [ANN, { id: 9, name: 'Bob' }];
+  comeIn(member('tea', 0, 0), member(DIRECT, 0, 0, { kind: 'direct', title: '', people }));
+  await joined('tea', [], { members: ['Ann', 'Bob'], people: [{ name: 'Bob', presence: 'away', since: 1 }] });
+  session.show(DIRECT);
+  await joined(DIRECT, [], { members: ['Ann'] });
+  for (const { id } of asked('members')) receive({ type: 'members', id, room: DIRECT, people });
+  await settled();
+  assert.deepEqual([[...store.away], store.whereabouts.get(9)], [['Bob'], undefined]);
+  receive({ type: 'message', room: DIRECT, seq: 1, data: 'hi', from: 'Ann', person: 7, ts: 1 });
+  receive({ type: 'presence', person: 9, name: 'Bob', presence: 'online', since: 2 });
+  assert.deepEqual(store.whereabouts.get(9), { presence: 'online' });
+});
+
 test('what comes and goes by a name changes nothing of where people are who are known by number', async () => {
   const bob = { id: 9, name: 'Bob', seen_ms: 5 };
   comeIn(member('tea', 0, 0), member(DIRECT, 0, 0, { kind: 'direct', title: '', people: [ANN, bob] }));

@@ -72,12 +72,21 @@ impl Listing {
         }
     }
 
-    /// Who of those with whom one talks is there, by conversation.
+    /// Who of those with whom one talks is there, by conversation. Where nothing was said the server does not say.
     pub(super) fn whereabouts(&self) -> Vec<(String, Vec<(Value, Value)>)> {
         let of = |room: &Value| {
             list(&room["people"]).map(|one| (one["id"].clone(), one["presence"].clone())).collect()
         };
-        self.0.iter().map(|(key, room)| (key.clone(), of(room))).collect()
+        let spoken = self.0.iter().filter(|(_, room)| number(&room["seq"]) > 0);
+        spoken.map(|(key, room)| (key.clone(), of(room))).collect()
+    }
+
+    /// Does the server say where somebody is with whom nothing was said?
+    pub(super) fn betrays(&self) -> bool {
+        let silent = self.0.values().filter(|room| number(&room["seq"]) == 0);
+        silent
+            .flat_map(|room| list(&room["people"]))
+            .any(|one| one.get("presence").or(one.get("seen_ms")).is_some())
     }
 
     fn lost(&mut self, key: &str) {

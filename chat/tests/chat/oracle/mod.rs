@@ -151,7 +151,9 @@ impl World {
     fn check_whereabouts(&mut self) {
         until("all agree who is there", || {
             let agrees = |device: &mut Device| {
-                let (given, held) = (device.given().whereabouts(), device.listing.whereabouts());
+                let given = device.given();
+                assert!(!given.betrays(), "{}: {given:?}", device.name);
+                let (given, held) = (given.whereabouts(), device.listing.whereabouts());
                 if given != held {
                     println!("{}: {held:?}, and {given:?}", device.name);
                 }
