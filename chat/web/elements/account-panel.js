@@ -14,6 +14,10 @@ export class AccountPanel extends ChatElement {
   #text = h('p', { class: 'settings-text' });
   #open = h('button', { type: 'button', class: 'button', 'aria-expanded': 'false', click: () => this.#unfold() });
   #place = h('div');
+  /** While it is open. @type {PasswordForm | null} */
+  #form = null;
+  /** Whether the form is one of somebody who has an account. */
+  #ofAccount = false;
   #done = h('p', { class: 'hint', role: 'status' });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #out = h('button', { type: 'button', class: 'quiet-button', click: () => this.#signOut(false) }, icon('leave'), t.signOut);
@@ -50,7 +54,10 @@ export class AccountPanel extends ChatElement {
     // A link that was just made is shown only this once: with another name it stays.
     if (isAdmin !== this.#orders.hasChildNodes()) this.#orders.replaceChildren(...(isAdmin ? [make(InvitationPanel, this.chat), make(UnbanForm, this.chat)] : []));
     this.#listDevices(account ? String(self.id) : '');
-    this.#fold();
+    if (this.#form !== null) this.#form.username = self?.name ?? this.chat.store.name;
+    // Whoever has an account now is asked for something else; by whatever else has changed, nothing that is half typed is lost.
+    if (this.#ofAccount !== account) this.#fold();
+    this.#ofAccount = account;
   }
 
   /** Whether guests may come, and the one thing that can be done about it; nothing before the server has said. */
@@ -90,6 +97,7 @@ export class AccountPanel extends ChatElement {
       setText(this.#done, account ? t.passwordChanged : t.nameClaimed);
       this.#open.focus();
     };
+    this.#form = form;
     setText(this.#done, '');
     this.#open.hidden = true;
     this.#place.replaceChildren(form);
@@ -97,6 +105,7 @@ export class AccountPanel extends ChatElement {
   }
 
   #fold() {
+    this.#form = null;
     this.#open.hidden = false;
     this.#place.replaceChildren();
   }
