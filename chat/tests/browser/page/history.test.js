@@ -228,3 +228,39 @@ test('when the window or the box changes its size, the newest message stays in v
   await ann.box.fill('');
   await until('it is in view above a lower box', async () => await distanceToBottom() < 2);
 });
+
+test('a newer page that is refused is asked for again where it is missing', async () => {
+  await sitDown(200);
+  let isRefused = true;
+  const asked = [];
+  await ann.page.routeWebSocket(/\/ws$/, (socket) => {
+    const upstream = socket.connectToServer();
+    socket.onMessage((sent) => {
+      const { type, id, before } = JSON.parse(String(sent));
+      if (type === 'history') asked.push(before);
+      if (type === 'history' && before > 50 && isRefused) socket.send(JSON.stringify({ type: 'error', id, room, code: 'busy', data: 'The server is busy.' }));
+      else upstream.send(sent);
+    });
+  });
+  await ann.page.goto('about:blank');
+  await ann.page.goto(`${server.url}/?m=1#${room}`);
+  await ann.page.locator('.message.sought[data-seq="1"]').waitFor();
+  const again = ann.page.getByRole('button', { name: 'Try again' });
+  await until('the next page is refused', async () => {
+    await goesTo(Infinity);
+    return await again.count() > 0;
+  });
+  const last = await lastSeq();
+  const { y: top } = await again.boundingBox();
+  assert.ok(top > await topOf(last), 'it is below the last message');
+  await goesTo(0);
+  await goesTo(Infinity);
+  await drawn();
+  assert.equal(asked.filter((before) => before > 50).length, 1, 'it is not asked for again unasked');
+  isRefused = false;
+  await again.click();
+  await until('the next page is here', async () => await lastSeq() > last || await again.count() === 0);
+  await ann.hasFocus('.scroller');
+  await goDown(200);
+  assert.equal(await again.count(), 0);
+});
