@@ -67,6 +67,16 @@ impl Writer {
         Ok(find.query_row([], |row| row.get(0)).optional()?.unwrap_or(true))
     }
 
+    /// The numbers of all administrators.
+    pub(crate) fn administrators(&self) -> Result<Vec<i64>, StoreError> {
+        // Only accounts are looked at: there is an index of them.
+        let mut find = self
+            .connection()
+            .prepare_cached("SELECT id FROM people WHERE password IS NOT NULL AND role = 'admin'")?;
+        let rows = find.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The row of its record.
     pub(crate) fn record_deed(&mut self, deed: Deed<'_>) -> Result<i64, StoreError> {
         let Deed { actor, act, subject, detail, at_ms } = deed;

@@ -155,6 +155,30 @@ fn who_is_renamed_by_an_administrator_is_called_so_everywhere_and_signs_in_so() 
 }
 
 #[test]
+fn administrators_know_whether_guests_may_come_and_nobody_else_is_told() {
+    let server = Server::start();
+    let allowed = |allowed: bool| json!({"type": "guests", "allowed": allowed});
+    let (mut admin, mut bob) = (Browser::guest(&server, "Ann"), Client::person(&server, "Bob", &[]));
+    let (mut ann, _) = Client::signed_in(&server, admin.cookie(), "");
+    admin.ask(&server, "POST", "/account", json!({"password": PASSWORD}));
+    assert_eq!(ann.await_type("guests"), allowed(true), "when one becomes an administrator");
+    let mut phone = Browser::default();
+    phone.sign_in(&server, "Ann", PASSWORD);
+    let come = || {
+        let mut client = Client::with_cookie(&server, phone.cookie());
+        client.ask(json!({"type": "connect", "text": ""}), "welcome");
+        client
+    };
+    let mut elsewhere = come();
+    assert_eq!(elsewhere.next(), allowed(true), "when one comes");
+    ann.send(json!({"type": "guests", "allowed": false, "id": "close"}));
+    assert_eq!(ann.await_type("guests"), json!({"type": "guests", "id": "close", "allowed": false}));
+    assert_eq!(elsewhere.await_type("guests"), allowed(false), "when it is changed on another device");
+    assert_eq!(come().next(), allowed(false), "when one comes back");
+    assert!(bob.catch_up().iter().all(|frame| frame["type"] != "guests"));
+}
+
+#[test]
 fn guests_who_are_invited_come_into_a_server_that_is_closed_to_guests() {
     let server = Server::start();
     let (_admin, mut ann) = administrator(&server);

@@ -89,6 +89,7 @@ fn the_name_of_an_account_is_its_owners_alone() {
     let person = response.body["person"].clone();
     assert_eq!((&person["guest"], &person["role"]), (&json!(false), &json!("admin")), "the first one");
     assert_eq!(page.await_type("person")["person"], person);
+    page.await_type("guests");
     assert_ne!(ann.cookie(), before, "and its token is a new one");
     let mut thief = Browser { cookie: Some(before) };
     assert_eq!(thief.ask(&server, "GET", "/session", Value::Null).body["person"], Value::Null);

@@ -14,14 +14,17 @@ export class AccountPanel extends ChatElement {
   #text = h('p', { class: 'settings-text' });
   #open = h('button', { type: 'button', class: 'button', 'aria-expanded': 'false', click: () => this.#unfold() });
   #place = h('div');
+  /** While it is open. @type {PasswordForm | null} */
+  #form = null;
+  /** Whether the form is one of somebody who has an account. */
+  #ofAccount = false;
   #done = h('p', { class: 'hint', role: 'status' });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #out = h('button', { type: 'button', class: 'quiet-button', click: () => this.#signOut(false) }, icon('leave'), t.signOut);
   #everywhere = h('button', { type: 'button', class: 'quiet-button', click: () => this.#signOut(true) }, icon('leave'), t.signOutEverywhere);
-  #guests = h('div', { class: 'settings-row', hidden: true },
-    h('button', { type: 'button', class: 'button small', 'data-guests': 'false', click: () => this.#allowGuests(false) }, t.closeToGuests),
-    h('button', { type: 'button', class: 'button small', 'data-guests': 'true', click: () => this.#allowGuests(true) }, t.openToGuests));
-  #decided = h('p', { class: 'hint', role: 'status' });
+  #door = h('button', { type: 'button', class: 'button small', click: () => this.#allowGuests(this.chat.store.guestsAllowed === false) });
+  #guests = h('div', { class: 'settings-row', hidden: true }, this.#door);
+  #whoComes = h('p', { class: 'hint', role: 'status' });
   /** For administrators. */
   #orders = h('div', { class: 'settings-orders', hidden: true });
   /** @type {DeviceList | null} */
@@ -32,11 +35,12 @@ export class AccountPanel extends ChatElement {
   #shownDevices = '';
 
   build() {
-    this.append(this.#text, this.#open, this.#place, this.#done, this.#devicesPlace, this.#guests, this.#decided, this.#orders, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
+    this.append(this.#text, this.#open, this.#place, this.#done, this.#devicesPlace, this.#guests, this.#whoComes, this.#orders, this.#problem, h('div', { class: 'settings-exits' }, this.#out, this.#everywhere));
   }
 
   update() {
     const { self } = this.chat.store;
+    this.#showGuests();
     const shown = JSON.stringify(self);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -46,11 +50,24 @@ export class AccountPanel extends ChatElement {
     this.#out.replaceChildren(icon('leave'), account ? t.signOut : t.forgetMe);
     this.#everywhere.hidden = !account;
     const isAdmin = self?.role === 'admin';
-    this.#guests.hidden = this.#orders.hidden = !isAdmin;
+    this.#orders.hidden = !isAdmin;
     // A link that was just made is shown only this once: with another name it stays.
     if (isAdmin !== this.#orders.hasChildNodes()) this.#orders.replaceChildren(...(isAdmin ? [make(InvitationPanel, this.chat), make(UnbanForm, this.chat)] : []));
     this.#listDevices(account ? String(self.id) : '');
-    this.#fold();
+    if (this.#form !== null) this.#form.username = self?.name ?? this.chat.store.name;
+    // Whoever has an account now is asked for something else; by whatever else has changed, nothing that is half typed is lost.
+    if (this.#ofAccount !== account) this.#fold();
+    this.#ofAccount = account;
+  }
+
+  /** Whether guests may come, and the one thing that can be done about it; nothing before the server has said. */
+  #showGuests() {
+    const { self, guestsAllowed } = this.chat.store;
+    const isKnown = self?.role === 'admin' && guestsAllowed !== null;
+    this.#guests.hidden = !isKnown;
+    this.#door.dataset.guests = String(guestsAllowed === false);
+    setText(this.#door, guestsAllowed === false ? t.openToGuests : t.closeToGuests);
+    setText(this.#whoComes, !isKnown ? '' : guestsAllowed ? t.isOpenToGuests : t.isClosedToGuests);
   }
 
   /** @param {string} account whose devices; empty: whoever has no account is nowhere signed in */
@@ -80,6 +97,7 @@ export class AccountPanel extends ChatElement {
       setText(this.#done, account ? t.passwordChanged : t.nameClaimed);
       this.#open.focus();
     };
+    this.#form = form;
     setText(this.#done, '');
     this.#open.hidden = true;
     this.#place.replaceChildren(form);
@@ -87,6 +105,7 @@ export class AccountPanel extends ChatElement {
   }
 
   #fold() {
+    this.#form = null;
     this.#open.hidden = false;
     this.#place.replaceChildren();
   }
@@ -96,7 +115,6 @@ export class AccountPanel extends ChatElement {
     try {
       await this.chat.session.ask({ type: 'guests', allowed });
       setText(this.#problem, '');
-      setText(this.#decided, allowed ? t.isOpenToGuests : t.isClosedToGuests);
     } catch (error) {
       setText(this.#problem, explain(error instanceof Refusal ? error.problem : { code: 'unanswered', sentence: '' }));
     }

@@ -127,6 +127,7 @@ export class ChatFrame extends ChatElement {
     if (parts === null) return;
     if (parts.drawers.open !== null) parts.drawers.close();
     else if (keyboardIsNear()) parts.composer.focus();
+    else parts.list.focus();
   }
 
   /** @param {KeyboardEvent} event */

@@ -9,10 +9,16 @@ export class InvitationNote extends ChatElement {
   #text = h('p', { role: 'status' });
   #box = h('div', { class: 'invitation', hidden: true }, icon('lock'), this.#text,
     h('button', { type: 'button', class: 'button small', click: () => this.#go() }, t.lookAtRoom),
-    h('button', { type: 'button', class: 'icon-button', 'aria-label': t.dismiss, title: t.dismiss, click: () => { this.#dismiss(); this.#close(); } }, icon('close')));
+    h('button', { type: 'button', class: 'icon-button', 'aria-label': t.dismiss, title: t.dismiss, click: () => this.#close() }, icon('close')));
+
+  /** What had the focus before it came in here. @type {HTMLElement | null} */
+  #before = null;
 
   build() {
     this.append(this.#box);
+    this.addEventListener('focusin', ({ relatedTarget }) => {
+      if (!(relatedTarget instanceof Node && this.contains(relatedTarget))) this.#before = relatedTarget instanceof HTMLElement ? relatedTarget : null;
+    });
   }
 
   update() {
@@ -32,10 +38,12 @@ export class InvitationNote extends ChatElement {
     this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
   }
 
-  /** The button that had the focus is gone: on to the message, as after a choice. */
+  /** The button that had the focus is gone: back to where it was before, or on to the conversation, as after a choice. */
   #close() {
+    this.#dismiss();
     this.update();
-    this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
+    this.#before?.focus();
+    if (this.#before === null || document.activeElement !== this.#before) this.dispatchEvent(new CustomEvent('chosen', { bubbles: true }));
   }
 
   #dismiss() {

@@ -32,6 +32,7 @@ const HEIGHT_GUESS = 56;
 export class MessageList extends ChatElement {
   #timeline = h('ol', { class: 'timeline', role: 'list' });
   #top = h('div', { class: 'timeline-top' });
+  #bottom = h('div', { class: 'timeline-bottom', hidden: true });
   #scroller = h('div', { class: 'scroller', role: 'log', 'aria-live': 'off', tabindex: 0 });
   #pill = pill('pill', 'down', () => this.goToLatest());
   #newPill = pill('new-above', 'up', () => this.goToNew());
@@ -76,7 +77,7 @@ export class MessageList extends ChatElement {
   #goesTo = null;
 
   build() {
-    this.#scroller.append(this.#top, this.#timeline, make(RoomState, this.chat));
+    this.#scroller.append(this.#top, this.#timeline, this.#bottom, make(RoomState, this.chat));
     this.append(this.#newPill, this.#scroller, this.#pill, this.#announcer.element);
   }
 
@@ -122,6 +123,7 @@ export class MessageList extends ChatElement {
       const more = { changes: this.chat.session.changes.of(room.key), newAfter: this.#line.after, self: store.self, reads };
       this.#items.show(room.loaded || room.wanted ? timeline(room, outbox.of(room.key), store.name, more) : []);
       this.#showTop(room);
+      this.#showBottom(room);
     });
     const { sought } = this.chat;
     if (sought !== null && room.loaded && room.loading === null) {
@@ -243,6 +245,8 @@ export class MessageList extends ChatElement {
     this.#announcer.clear();
     this.#top.replaceChildren();
     this.#top.dataset.state = this.#top.dataset.look = '';
+    this.#bottom.hidden = true;
+    this.#bottom.replaceChildren();
     this.#place.toBottom();
   }
 
@@ -255,12 +259,25 @@ export class MessageList extends ChatElement {
     this.#top.dataset.look = look;
     this.#top.dataset.state = state;
     if (state === 'failed') {
-      const retry = () => { room.problem = null; this.chat.session.pages.older(room); };
-      this.#top.replaceChildren(h('button', { type: 'button', class: 'button small', click: retry }, t.tryAgain));
+      this.#top.replaceChildren(this.#again(() => this.chat.session.pages.older(room)));
     } else {
       const sentence = state === 'more' ? t.loadingOlder : state === 'beginning' ? this.chat.beginning(room) : '';
       this.#top.replaceChildren(h('p', {}, sentence));
     }
+  }
+
+  /** A page that could not be had is asked for again where it is missing. @param {Room} room */
+  #showBottom(room) {
+    const failed = room.loaded && !room.atTail && room.problem?.about === 'newer';
+    if (failed !== this.#bottom.hidden) return;
+    this.#bottom.hidden = !failed;
+    const { pages } = this.chat.session;
+    this.#bottom.replaceChildren(...(failed ? [this.#again(() => (this.#goesToLatest ? pages.latest(room) : pages.newer(room)))] : []));
+  }
+
+  /** A button that asks again, and is gone then: the focus stays in the conversation. @param {() => void} ask */
+  #again(ask) {
+    return h('button', { type: 'button', class: 'button small', click: () => { ask(); this.focus(); } }, t.tryAgain);
   }
 
   #scrolled() {
@@ -275,9 +292,13 @@ export class MessageList extends ChatElement {
     room.anchor = atBottom ? null : this.#place.seq();
     if (this.#sees(room)) this.chat.session.markRead(room);
     this.#showPills(room);
-    if (!room.loaded || !room.joined || room.loading !== null || (room.problem !== null && room.problem.about !== 'leave')) return;
-    if (room.more && this.#place.above < LOAD_WITHIN) this.chat.session.pages.older(room);
-    else if (!room.atTail && this.#place.below < LOAD_WITHIN) this.chat.session.pages.newer(room);
+    if (!room.loaded || !room.joined || room.loading !== null) return;
+    const [isNearTop, isNearEnd] = [this.#place.above < LOAD_WITHIN, this.#place.below < LOAD_WITHIN];
+    // What was refused is not asked for again unasked, and neither is the other end as long as both are near: they would take turns.
+    const failed = room.problem?.about;
+    if (failed === 'join' || (failed === 'older' && isNearTop) || (failed === 'newer' && isNearEnd)) return;
+    if (room.more && isNearTop) this.chat.session.pages.older(room);
+    else if (!room.atTail && isNearEnd) this.chat.session.pages.newer(room);
   }
 
   /** Who looks at the bottom of a room has read it; who is only on the way to a message has not. @param {Room} room */

@@ -18,13 +18,12 @@ export class PasswordForm extends ChatElement {
   /** @type {readonly PasswordField[]} */
   fields = [];
   submitLabel = '';
-  /** The account that it is about, where no field says it: password managers want to know. */
-  username = '';
   /** @type {(values: string[]) => Promise<void>} */
   onSubmit = async () => {};
 
   /** @type {HTMLInputElement[]} */
   #inputs = [];
+  #username = h('input', { type: 'text', autocomplete: 'username', readonly: true, hidden: true, tabindex: -1, 'aria-hidden': 'true' });
   #problem = h('p', { class: 'problem', role: 'alert' });
   #submit = h('button', { class: 'button primary', type: 'submit' });
   #busy = false;
@@ -33,7 +32,7 @@ export class PasswordForm extends ChatElement {
     const problemId = `${this.fields[0]?.id ?? ''}-problem`;
     this.#problem.id = problemId;
     const form = h('form', { novalidate: true, submit: (event) => this.#submitted(event) });
-    if (this.username !== '') form.append(h('input', { type: 'text', autocomplete: 'username', value: this.username, readonly: true, hidden: true, tabindex: -1, 'aria-hidden': 'true' }));
+    if (this.#username.value !== '') form.append(this.#username);
     for (const { id, label, kind, value = '', hint } of this.fields) {
       const input = h('input', {
         id, class: 'field', type: kind === 'username' ? 'text' : 'password', autocomplete: kind, required: true, spellcheck: 'false', autocapitalize: 'none',
@@ -46,6 +45,11 @@ export class PasswordForm extends ChatElement {
     }
     form.append(this.#problem, this.#submit);
     this.append(form);
+  }
+
+  /** The account that it is about, where no field says it: password managers want to know. @param {string} name */
+  set username(name) {
+    this.#username.value = name;
   }
 
   update() {

@@ -196,7 +196,7 @@ export default {
   unbanned: /** @param {string} name */ (name) => `${name} can sign in again.`,
   closeToGuests: 'Let no new guests in',
   openToGuests: 'Let guests in',
-  isClosedToGuests: 'New guests can’t come in any more. Those who are here stay.',
+  isClosedToGuests: 'New guests can’t come in. Those who are here stay.',
   isOpenToGuests: 'Guests can come in.',
   invitations: 'Invitation links',
   invitationsHint: 'While the server is closed to new guests, people can come in by these links.',

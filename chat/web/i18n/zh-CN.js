@@ -192,7 +192,7 @@ export default {
   unbanned: (name) => `${name} 可以重新登录了。`,
   closeToGuests: '不再接纳新访客',
   openToGuests: '允许访客进入',
-  isClosedToGuests: '新访客无法再进入，已经在这里的人不受影响。',
+  isClosedToGuests: '新访客无法进入，已经在这里的人不受影响。',
   isOpenToGuests: '访客可以进入。',
   invitations: '邀请链接',
   invitationsHint: '服务器不接纳新访客时，可以凭这些链接进入。',

@@ -97,7 +97,7 @@ export class Entrance {
     room.invitedBy = null;
     room.held = false;
     if (!room.wanted) this.want(room);
-    if (room.problem !== null && room.problem.about !== 'older') room.problem = null;
+    if (room.problem?.about === 'join' || room.problem?.about === 'leave') room.problem = null;
     if (!room.joined) this.join(room);
     else if (!room.atTail) this.#latest(room);
     this.#store.changed();

@@ -99,7 +99,8 @@ export class Pages {
       const { messages, more } = await this.#page(room, before);
       if (room.loading === loading) await apply(messages, more);
     } catch (error) {
-      if (error instanceof Refusal) room.problem = { about: 'older', ...error.problem };
+      const isBefore = loading === 'older' || (loading === 'around' && before <= room.end);
+      if (error instanceof Refusal) room.problem = { about: isBefore ? 'older' : 'newer', ...error.problem };
     }
     room.loading = null;
     this.#store.changed();

@@ -304,6 +304,7 @@ export class Session {
       case 'read': this.reads.received(frame); break;
       case 'presence': this.#turned(frame); break;
       case 'person': this.#introduction.become(frame.person.name, frame.person); break;
+      case 'guests': this.#store.guestsAllowed = frame.allowed; break;
       case 'rooms': this.#listed(frame.rooms); break;
       case 'who': this.#counted(this.#store.room(frame.room), frame); break;
       case 'error': this.#refused(frame); break;

@@ -85,7 +85,7 @@ export class Room {
   leaving = false;
   /** @type {Loading | null} */
   loading = null;
-  /** What the last request about this room failed with. @type {({ about: 'join' | 'older' | 'leave' } & Problem) | null} */
+  /** What the last request about this room failed with; `older` and `newer` say where a page is missing. @type {({ about: 'join' | 'older' | 'newer' | 'leave' } & Problem) | null} */
   problem = null;
   /** The `seq` of a message that is being looked at, null at the bottom: the window is cut at the end that is farther from it. @type {number | null} */
   anchor = null;

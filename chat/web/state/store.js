@@ -25,6 +25,8 @@ export class Store {
   name = '';
   /** Who one is to the server; null: nobody that it knows, a name alone. @type {Self | null} */
   self = null;
+  /** Whether guests may come; null: the server has not said, for it says so to administrators alone. @type {boolean | null} */
+  guestsAllowed = null;
   /** The name was refused: another one is needed. @type {Problem | null} */
   nameProblem = null;
   /** @type {Limits} */

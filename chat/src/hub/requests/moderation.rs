@@ -1,6 +1,8 @@
 //! What administrators do. An administrator can do nothing to another one, nor to oneself but for another name: so there is always
 //! one left.
 
+use switchboard::ConnectionId;
+
 use super::Caller;
 use crate::account::{Identity, Profile, Role};
 use crate::close::Farewell;
@@ -149,14 +151,39 @@ impl<O: Outbox> Hub<O> {
         tracing::info!(admin = admin.id, are_allowed, "an administrator has decided about guests");
         self.are_guests_allowed = are_allowed;
         self.confirm_order(caller, moderation::guests(caller.id.as_deref(), are_allowed));
+        let from = self.effects.len();
+        self.tell_administrators(Some(caller.conn)).map_err(unreadable)?;
+        self.all_once_stored(from);
         Ok(())
+    }
+
+    /// Whether guests may come, to the pages of all administrators. `except`: the one that has decided it.
+    fn tell_administrators(&mut self, except: Option<ConnectionId>) -> Result<(), StoreError> {
+        for admin in self.writer.administrators()? {
+            for conn in self.people.pages_of(admin).into_iter().filter(|conn| Some(*conn) != except) {
+                self.tell_of_guests(conn);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether guests may come, to an administrator.
+    pub(super) fn tell_of_guests(&mut self, conn: ConnectionId) {
+        self.push(conn, moderation::guests(None, self.are_guests_allowed));
     }
 
     /// What was in the open transaction is not stored: who may write, and who may come, is as it was.
     pub(in crate::hub) fn recall_order(&mut self) {
+        let believed = self.are_guests_allowed;
         match self.writer.are_guests_allowed() {
             Ok(are_allowed) => self.are_guests_allowed = are_allowed,
             Err(error) => tracing::error!(%error, "it could not be read whether guests may come"),
+        }
+        // Whoever has come in the meantime was told what is not so.
+        if self.are_guests_allowed != believed
+            && let Err(error) = self.tell_administrators(None)
+        {
+            tracing::error!(%error, "administrators could not be told whether guests may come");
         }
         for person in self.memberships.people() {
             let Ok(Some(identity)) = self.writer.identity(person) else { continue };

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use switchboard::ConnectionId;
 
 use super::Caller;
-use crate::account::Profile;
+use crate::account::{Profile, Role};
 use crate::hub::calls::{unreadable, unwritable};
+use crate::hub::conversations::RoomList;
 use crate::hub::effect::Effect;
 use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
@@ -50,8 +51,7 @@ impl<O: Outbox> Hub<O> {
         }
         let from = self.effects.len();
         if v1 {
-            let frame = event::welcome(caller.id.as_deref(), &name, profile.as_ref(), &rooms_told.first);
-            self.welcome(caller, frame, rooms_told.rest, is_renamed);
+            self.welcome(caller, (&name, profile.as_ref()), rooms_told, is_renamed);
         }
         self.announce(conn, &name, v1);
         match before {
@@ -93,13 +93,23 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// `is_recorded`: by what is in the open transaction. `rest`: what has no room in the frame.
-    fn welcome(&mut self, caller: &Caller, frame: String, rest: Vec<String>, is_recorded: bool) {
+    /// `is_recorded`: by what is in the open transaction.
+    fn welcome(
+        &mut self,
+        caller: &Caller,
+        (name, profile): (&str, Option<&Profile>),
+        RoomList { first, rest }: RoomList,
+        is_recorded: bool,
+    ) {
+        let frame = event::welcome(caller.id.as_deref(), name, profile, &first);
         match is_recorded {
             true => self.confirm_order(caller, frame),
             false => self.push(caller.conn, frame),
         }
         rest.into_iter().for_each(|frame| self.push(caller.conn, frame));
+        if profile.is_some_and(|profile| profile.role == Role::Admin) {
+            self.tell_of_guests(caller.conn);
+        }
     }
 
     /// Tells everybody. Where so many are connected that nobody could read it, v1 clients are told of themselves alone.
@@ -182,10 +192,13 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// Tells all pages of a person what has become of them.
+    /// Tells all pages of a person what has become of them, and an administrator what is theirs to decide.
     pub(in crate::hub) fn tell_person(&mut self, profile: &Profile) {
         for conn in self.people.pages_of(profile.id) {
             self.push(conn, event::person(profile));
+            if profile.role == Role::Admin {
+                self.tell_of_guests(conn);
+            }
         }
     }
 

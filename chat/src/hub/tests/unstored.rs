@@ -135,6 +135,24 @@ fn an_order_that_is_not_stored_has_no_effect() {
 }
 
 #[test]
+fn administrators_are_not_told_what_is_not_stored_of_guests() {
+    let (mut world, _) = court();
+    let login = world.session(1).login.expect("a session");
+    world.page(7, login, &[]);
+    world.forget();
+    spoil(&mut world);
+    let order = json!({"type": "guests", "allowed": false});
+    let new_name = json!({"type": "connect", "text": ""});
+    let batch = vec![world.asked(1, &order), world.asked(7, &new_name), world.asked(2, &say("lobby", "hi"))];
+    world.handle(batch);
+    let told = |frames: Vec<Value>| frames.into_iter().filter(|frame| frame["type"] == "guests").last();
+    for conn in [1, 2, 7] {
+        let last = told(world.received(conn));
+        assert!(last.is_none_or(|frame| frame["allowed"] == true), "{conn}");
+    }
+}
+
+#[test]
 fn whoever_comes_under_a_new_name_that_is_not_stored_is_who_they_were() {
     let (mut world, _) = court();
     let bob_login = world.session(3).login.expect("a session");

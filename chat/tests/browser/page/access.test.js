@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { until } from '../support/browser.js';
-import { Fixture } from '../support/fixture.js';
+import { Fixture, fresh } from '../support/fixture.js';
 
 const fixture = new Fixture();
 let ann;
@@ -264,3 +264,30 @@ test('text can be twice as large without anything lost', async () => {
   assert.equal(await ann.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
   for (const selector of ['#composer-input', '.send', '.room-title']) assert.ok(await ann.page.locator(selector).isVisible(), selector);
 });
+
+for (const phone of [false, true]) {
+  test(`whoever dismisses an invitation goes on where they were: ${phone ? 'phone' : 'desktop'}`, async () => {
+    const name = fresh('Ann');
+    ann = await fixture.sitDown(name, { phone });
+    const bob = await fixture.client(fresh('Bob'), { session: true });
+    const note = ann.page.locator('invitation-note');
+    const invite = async () => {
+      const title = fresh('Budget');
+      const { room } = await bob.ask({ type: 'create', room: title, private: true });
+      await bob.ask({ type: 'invite', room, name });
+      await note.getByText(title).waitFor();
+    };
+    await invite();
+    await ann.page.evaluate(() => document.activeElement?.blur());
+    await note.getByRole('button', { name: 'Dismiss' }).click();
+    await hasFocus(phone ? '.scroller' : '#composer-input');
+    await invite();
+    await ann.box.focus();
+    await note.getByRole('button', { name: 'Dismiss' }).click();
+    await hasFocus('#composer-input');
+    await invite();
+    await note.locator('.button').click();
+    await ann.isIn('Budget');
+    await hasFocus(phone ? '.scroller' : '#composer-input');
+  });
+}

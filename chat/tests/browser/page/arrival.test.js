@@ -1,50 +1,34 @@
 /** Who comes back reads their conversation one round trip after the page is there; the connection follows, and nothing moves. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 import { Proxy } from '../support/proxy.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
 
 const SOCKETS = /^upgrade: websocket/im;
 
-let server;
-let browser;
+const fixture = new Fixture();
 let proxy;
 let bob;
 let ann;
 let room;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  proxy = await Proxy.start(server.port);
-  room = `arrival-${Date.now()}`;
-  bob = await RawClient.connect(browser, server.url, 'Bob', { session: true });
+  proxy = await Proxy.start(fixture.server.port);
+  room = fresh('arrival').replace(' ', '-');
+  bob = await fixture.client('Bob', { session: true });
   await bob.ask({ type: 'create', room });
   await bob.join(room);
 });
-afterEach(async () => {
-  await bob.leave();
-  await ann.leave();
-  await proxy.stop();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
+afterEach(() => proxy.stop());
 
 const text = (i) => `${i}: ${'words and 字 '.repeat((i * 7) % 20)}`.trim();
 
 /** @param {number} held so many messages are there */
 async function sitDown(held) {
   await bob.askAll(Array.from({ length: held }, (_, i) => ({ type: 'message', room, text: text(i + 1) })));
-  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
 }
 
 /** Comes again; the page gets everything but its WebSocket. @param {() => Promise<unknown>} [come] */
@@ -162,7 +146,7 @@ test('a private conversation is readable at once, too, and called by its people'
 
 test('who is new is asked for a name at once, whatever the server does', async () => {
   proxy.hold(/^GET \/session/);
-  ann = await Person.sitDown(browser, { url: proxy.url });
+  ann = await fixture.open({ url: proxy.url });
   await ann.page.locator('#name-input').waitFor();
   assert.equal(proxy.requests.some((line) => line.includes('/ws')), false);
   proxy.letGo();

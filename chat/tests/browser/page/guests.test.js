@@ -61,7 +61,7 @@ async function openSettings({ page }, phone = false) {
 async function invite(ann) {
   const { page } = ann;
   await page.locator('[data-guests=false]').click();
-  await page.locator('account-panel > .hint:not(:empty)').waitFor();
+  await page.locator('[data-guests=true]').waitFor();
   await page.locator('invitation-panel form button[type=submit]').click();
   await page.locator('#invitation-link').waitFor();
   return page.locator('#invitation-link').inputValue();
@@ -136,6 +136,30 @@ test('a link lets guests in while the door is closed, is taken out of the addres
   await cy.page.locator('name-form button[type=submit]').click();
   await cy.page.locator('#name-problem', { hasText: '邀请已失效' }).waitFor();
   await cy.page.locator('h1', { hasText: '马上接通' }).waitFor();
+});
+
+test('the settings of an administrator offer to open the door, or to close it, as it is now, whoever has moved it', { skip: !CAN_RESTART }, async () => {
+  const ann = await administrator();
+  const phone = await sitDown({ phone: true, as: ann });
+  await phone.joined();
+  for (const [person, isPhone] of /** @type {const} */ ([[ann, false], [phone, true]])) await openSettings(person, isPhone);
+  const isOffered = async (/** @type {string} */ what) => {
+    for (const { page } of [ann, phone]) {
+      await page.locator('[data-guests]', { hasText: what }).waitFor();
+      assert.equal(await page.locator('account-panel').getByRole('button', { name: /guests in$/ }).count(), 1);
+    }
+  };
+  await isOffered('Let no new guests in');
+  await ann.page.locator('[data-guests]').click();
+  await isOffered('Let guests in');
+  assert.equal(await ann.focusIsOn('[data-guests]'), true);
+  await phone.page.reload();
+  await phone.joined();
+  await openSettings(phone, true);
+  await isOffered('Let guests in');
+  await phone.page.locator('[data-guests]').click();
+  await isOffered('Let no new guests in');
+  await ann.page.locator('account-panel .hint', { hasText: 'Guests can come in.' }).waitFor();
 });
 
 test('the devices on which one is signed in are listed, and another one is signed out', { skip: !CAN_RESTART }, async () => {

@@ -1,37 +1,22 @@
 /** Long conversations: older messages, the place one reads at, what is new below. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 
 const WINDOW_MAX = 500;
 
-let server;
-let browser;
+const fixture = new Fixture();
 let bob;
 let ann;
 let room;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  room = `long-${Date.now()}`;
-  bob = await RawClient.connect(browser, server.url, 'Bob');
+  room = fresh('long').replace(' ', '-');
+  bob = await fixture.client('Bob');
   await bob.ask({ type: 'create', room });
   await bob.join(room);
-});
-afterEach(async () => {
-  await bob.leave();
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
 });
 
 /** Messages of different heights. */
@@ -39,8 +24,7 @@ const text = (i) => `${i}: ${'words and 字 '.repeat((i * 7) % 40)}`.trim();
 
 async function sitDown(held, options = {}) {
   await bob.askAll(Array.from({ length: held }, (_, i) => ({ type: 'message', room, text: text(i + 1) })));
-  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}`, ...options });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', { hash: `#${room}`, ...options });
 }
 
 const scroller = () => ann.page.locator('.scroller');
@@ -190,7 +174,7 @@ test('who comes back finds a line where what is new begins, and a way to it', as
   await sitDown(60);
   await ann.page.goto('about:blank');
   await bob.say(room, ...Array.from({ length: 30 }, (_, i) => text(i + 61)));
-  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.page.goto(`${fixture.server.url}/#${room}`);
   await ann.joined();
   await ann.page.locator('.new-above', { hasText: '30 new messages above' }).click();
   await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
@@ -207,7 +191,7 @@ test('what is new is found also where it begins far above what is loaded', async
   await sitDown(60);
   await ann.page.goto('about:blank');
   await bob.askAll(Array.from({ length: 700 }, (_, i) => ({ type: 'message', room, text: text(i + 61) })));
-  await ann.page.goto(`${server.url}/#${room}`);
+  await ann.page.goto(`${fixture.server.url}/#${room}`);
   await ann.joined();
   await ann.page.locator('.new-above', { hasText: '700 new messages above' }).click();
   await ann.page.locator('.new-line + .message[data-seq="61"]').waitFor();
@@ -227,4 +211,40 @@ test('when the window or the box changes its size, the newest message stays in v
   await until('it is in view above a higher box', async () => await distanceToBottom() < 2);
   await ann.box.fill('');
   await until('it is in view above a lower box', async () => await distanceToBottom() < 2);
+});
+
+test('a newer page that is refused is asked for again where it is missing', async () => {
+  await sitDown(200);
+  let isRefused = true;
+  const asked = [];
+  await ann.page.routeWebSocket(/\/ws$/, (socket) => {
+    const upstream = socket.connectToServer();
+    socket.onMessage((sent) => {
+      const { type, id, before } = JSON.parse(String(sent));
+      if (type === 'history') asked.push(before);
+      if (type === 'history' && before > 50 && isRefused) socket.send(JSON.stringify({ type: 'error', id, room, code: 'busy', data: 'The server is busy.' }));
+      else upstream.send(sent);
+    });
+  });
+  await ann.page.goto('about:blank');
+  await ann.page.goto(`${fixture.server.url}/?m=1#${room}`);
+  await ann.page.locator('.message.sought[data-seq="1"]').waitFor();
+  const again = ann.page.getByRole('button', { name: 'Try again' });
+  await until('the next page is refused', async () => {
+    await goesTo(Infinity);
+    return await again.count() > 0;
+  });
+  const last = await lastSeq();
+  const { y: top } = await again.boundingBox();
+  assert.ok(top > await topOf(last), 'it is below the last message');
+  await goesTo(0);
+  await goesTo(Infinity);
+  await drawn();
+  assert.equal(asked.filter((before) => before > 50).length, 1, 'it is not asked for again unasked');
+  isRefused = false;
+  await again.click();
+  await until('the next page is here', async () => await lastSeq() > last || await again.count() === 0);
+  await ann.hasFocus('.scroller');
+  await goDown(200);
+  assert.equal(await again.count(), 0);
 });

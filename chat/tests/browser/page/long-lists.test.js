@@ -1,11 +1,10 @@
 /** Very long lists: only what is near the visible part is in the document, and everything can be reached. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 
 const MESSAGES = 10_000;
 const PEOPLE = 5_000;
@@ -14,21 +13,8 @@ const ROOMS = 1_000;
 /** The most rows of a list that are in the document: some seven screens, and what has the focus. */
 const ROWS_MAX = 300;
 
-let server;
-let browser;
+const fixture = new Fixture();
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
 
 const rows = (selector) => ann.page.locator(selector).count();
 const drawn = () => ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
@@ -42,13 +28,11 @@ const isFilled = (scroller, row) => ann.page.locator(scroller).evaluate((e, sele
 
 test(`${MESSAGES} messages are scrolled through from the newest to the first`, async (t) => {
   const room = 'long';
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await fixture.client('Bob');
   await bob.ask({ type: 'create', room });
   await bob.join(room);
   await bob.askAll(Array.from({ length: MESSAGES }, (_, i) => ({ type: 'message', room, text: `${i + 1}: ${'words and 字 '.repeat((i * 7) % 20)}`.trim() })));
-  await bob.leave();
-  ann = await Person.sitDown(browser, { url: server.url, hash: `#${room}` });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', { hash: `#${room}` });
   // In the page itself: many steps, and each as soon as the one before is drawn.
   const found = await ann.page.locator('.scroller').evaluate(async (scroller) => {
     const seen = new Set();
@@ -76,7 +60,7 @@ test(`${MESSAGES} messages are scrolled through from the newest to the first`, a
 });
 
 test(`a list of ${PEOPLE} people`, async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.page.routeWebSocket(/\/ws$/, (socket) => {
     const upstream = socket.connectToServer();
     upstream.onMessage((text) => {
@@ -110,11 +94,10 @@ test(`a list of ${PEOPLE} people`, async () => {
 });
 
 test(`a list of ${ROOMS} rooms`, async () => {
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await fixture.client('Bob');
   const there = (await bob.ask({ type: 'rooms' })).rooms.length;
   await bob.askAll(Array.from({ length: ROOMS - there }, (_, i) => ({ type: 'create', room: `Room ${String(i + 1).padStart(4, '0')}` })));
-  await bob.leave();
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   await ann.comeIn('Ann');
   await ann.page.locator('[data-room=room-0001]').waitFor();
   assert.ok(await rows('.room') <= ROWS_MAX, `${await rows('.room')} rows`);

@@ -1,29 +1,22 @@
 /** Told of what is said while nobody looks. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
 import { RawClient } from '../support/raw-client.js';
-import { Server } from '../support/server.js';
 
-let server;
-let browser;
+/** Is there for the whole file. */
 let bob;
 let ann;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-  bob = await RawClient.connect(browser, server.url, 'Bob');
+const fixture = new Fixture(async () => {
+  bob = await RawClient.connect(fixture.browser, fixture.server.url, 'Bob');
   await bob.ask({ type: 'create', room: 'Tea' });
   for (const room of ['lobby', 'tea']) await bob.join(room);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  ann = await Person.sitDown(browser, { url: server.url });
+  ann = await fixture.open();
   // A browser without a screen shows no notifications: this one notes them, and what the page does as if it were hidden.
   await ann.context.addInitScript(() => {
     window.shown = [];
@@ -48,10 +41,6 @@ beforeEach(async () => {
   });
   await ann.page.reload();
   await ann.comeIn('Ann');
-});
-afterEach(async () => {
-  await ann.leave();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
 });
 
 const shown = (page = ann.page) => page.evaluate(() => window.shown.map(({ title, body, tag }) => ({ title, body, tag })));
@@ -117,7 +106,7 @@ test('of several tabs one notifies, and none while another one is looked at', as
   await choose('Everything');
   await ann.page.keyboard.press('Escape');
   const other = await ann.context.newPage();
-  await other.goto(server.url);
+  await other.goto(fixture.server.url);
   await other.locator('message-list[data-live=true] .scroller[aria-busy=false]').waitFor();
   await other.evaluate(() => { Notification.permission = 'granted'; });
   await ann.page.evaluate(() => window.hide(true));
@@ -135,10 +124,9 @@ test('of several tabs one notifies, and none while another one is looked at', as
   await until('the other one tells', async () => (await shown(other)).length === 1);
 });
 
-test('a direct message is told of though one is not in the conversation; a muted room only when one is meant', async (t) => {
+test('a direct message is told of though one is not in the conversation; a muted room only when one is meant', async () => {
   const name = `Ann ${Date.now()}`;
-  const li = await RawClient.connect(browser, server.url, '李雷', { session: true });
-  t.after(() => li.leave());
+  const li = await fixture.client('李雷', { session: true });
   await ann.page.locator('.self').click();
   await ann.page.locator('dialog #name-input').fill(name);
   await ann.page.locator('dialog name-form button[type=submit]').click();
@@ -164,10 +152,9 @@ test('a direct message is told of though one is not in the conversation; a muted
   assert.deepEqual((await shown()).map(({ title, body }) => [title, body]), [['李雷', '在吗？'], [`Noise ${name}`, `李雷: @${name} not quite`]]);
 });
 
-test('an invitation into a private room is told of, and leads there', async (t) => {
+test('an invitation into a private room is told of, and leads there', async () => {
   const name = `Ann ${Date.now()}`;
-  const li = await RawClient.connect(browser, server.url, '李雷', { session: true });
-  t.after(() => li.leave());
+  const li = await fixture.client('李雷', { session: true });
   await ann.page.locator('.self').click();
   await ann.page.locator('dialog #name-input').fill(name);
   await ann.page.locator('dialog name-form button[type=submit]').click();

@@ -3,45 +3,18 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 import { RawClient } from '../support/raw-client.js';
 import { CAN_RESTART, Server } from '../support/server.js';
 
 const FOLDER = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../../../.test/screenshots', import.meta.url));
 const PASSWORD = 'correct horse battery';
 
-let browser;
-let server;
-let number = 0;
-/** @type {Person[]} */
-let people = [];
-
-before(async () => {
-  browser = await launch();
-  await mkdir(FOLDER, { recursive: true });
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const gone = people;
-  people = [];
-  for (const person of gone) await person.leave();
-  for (const person of gone) assert.deepEqual(person.complaints, []);
-});
-
-const newName = () => `Person ${(number += 1)}`;
-
-async function sitDown(options = {}) {
-  const person = await Person.sitDown(browser, { url: server.url, ...options });
-  people.push(person);
-  return person;
-}
+const fixture = new Fixture(async () => { await mkdir(FOLDER, { recursive: true }); });
 
 async function openSettings({ page }) {
   await page.locator('.self').click();
@@ -65,8 +38,8 @@ async function signIn({ page }, name, password) {
 }
 
 test('a guest keeps the name with a password, and signs in with it elsewhere', async () => {
-  const [ann, phone] = [await sitDown(), await sitDown({ phone: true })];
-  const name = newName();
+  const [ann, phone] = [await fixture.open(), await fixture.open({ phone: true })];
+  const name = fresh('Person');
   await ann.comeIn(name);
   await claim(ann);
   await ann.page.locator('account-panel .hint', { hasText: 'The name is yours' }).waitFor();
@@ -94,8 +67,8 @@ test('a guest keeps the name with a password, and signs in with it elsewhere', a
 });
 
 test('who has come in is known after a reload, by the cookie alone', async () => {
-  const ann = await sitDown();
-  const name = newName();
+  const ann = await fixture.open();
+  const name = fresh('Person');
   await ann.comeIn(name);
   await ann.page.evaluate(() => localStorage.clear());
   await ann.page.reload();
@@ -105,13 +78,13 @@ test('who has come in is known after a reload, by the cookie alone', async () =>
 });
 
 test('a page of somebody who is signed out elsewhere says so, and lets them in again', async () => {
-  const ann = await sitDown();
-  const name = newName();
+  const ann = await fixture.open();
+  const name = fresh('Person');
   await ann.comeIn(name);
   await claim(ann);
   await ann.page.locator('account-panel .hint', { hasText: 'The name is yours' }).waitFor();
   const other = await ann.context.newPage();
-  await other.goto(server.url);
+  await other.goto(fixture.server.url);
   await other.locator('chat-frame').waitFor();
   await other.locator('.self').click();
   await other.locator('.settings-exits button').last().click();
@@ -124,23 +97,23 @@ test('a page of somebody who is signed out elsewhere says so, and lets them in a
 });
 
 test('another name is the same person’s on all pages', async () => {
-  const ann = await sitDown();
-  await ann.comeIn(newName());
+  const ann = await fixture.open();
+  await ann.comeIn(fresh('Person'));
   const other = await ann.context.newPage();
-  await other.goto(server.url);
+  await other.goto(fixture.server.url);
   await other.locator('chat-frame').waitFor();
   await openSettings(ann);
-  const name = newName();
+  const name = fresh('Person');
   await ann.page.locator('dialog #name-input').fill(name);
   await ann.page.locator('dialog name-form button[type=submit]').click();
   await other.locator('.self-name', { hasText: name }).waitFor();
 });
 
 test('who is away is shown so, and is told to the others', async () => {
-  const ann = await sitDown();
-  const [name, other] = [newName(), newName()];
+  const ann = await fixture.open();
+  const [name, other] = [fresh('Person'), fresh('Person')];
   await ann.comeIn(name);
-  const bob = await RawClient.connect(browser, server.url, other);
+  const bob = await fixture.client(other);
   await bob.join('lobby');
   const entry = ann.page.locator('.person', { hasText: other });
   await entry.and(ann.page.locator('[data-presence=online]')).waitFor();
@@ -158,15 +131,14 @@ test('who is away is shown so, and is told to the others', async () => {
     }, state);
     await until(presence, async () => (await bob.received('presence')).some((frame) => frame.name === name && frame.presence === presence));
   }
-  await bob.leave();
 });
 
 test('a reload of the page is nothing that anybody is told', { skip: !CAN_RESTART }, async () => {
   const patient = await Server.start({ leaveGrace: '15' });
   try {
-    const bob = await RawClient.connect(browser, patient.url, 'Bob');
+    const bob = await RawClient.connect(fixture.browser, patient.url, 'Bob');
     await bob.join('lobby');
-    const ann = await sitDown({ url: patient.url, mayLoseConnection: true });
+    const ann = await fixture.open({ url: patient.url, mayLoseConnection: true });
     await ann.comeIn('Ann');
     await until('she is there', async () => (await bob.received('join')).length === 1);
     for (let i = 0; i < 3; i += 1) {
@@ -185,7 +157,7 @@ test('a reload of the page is nothing that anybody is told', { skip: !CAN_RESTAR
 test('an administrator silences somebody, shows somebody out, and closes the door to guests', { skip: !CAN_RESTART }, async () => {
   const own = await Server.start();
   try {
-    const [ann, bob] = [await sitDown({ url: own.url, mayLoseConnection: true }), await sitDown({ url: own.url, language: 'zh-CN', mayLoseConnection: true })];
+    const [ann, bob] = [await fixture.open({ url: own.url, mayLoseConnection: true }), await fixture.open({ url: own.url, language: 'zh-CN', mayLoseConnection: true })];
     await ann.comeIn('Ann');
     await bob.comeIn('Bob');
     const open = async () => {
@@ -221,7 +193,7 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
     await openSettings(ann);
     await ann.page.locator('[data-guests=false]').click();
     await ann.page.locator('account-panel .hint', { hasText: 'can’t come in' }).waitFor();
-    const cy = await sitDown({ url: own.url, mayLoseConnection: true });
+    const cy = await fixture.open({ url: own.url, mayLoseConnection: true });
     await cy.page.locator('#name-input').fill('Cy');
     await cy.page.locator('name-form button[type=submit]').click();
     await cy.page.locator('#name-problem', { hasText: 'doesn’t let new guests in' }).waitFor();
@@ -233,7 +205,7 @@ test('an administrator silences somebody, shows somebody out, and closes the doo
 test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_RESTART }, async () => {
   const own = await Server.start();
   try {
-    const [ann, bob] = [await sitDown({ url: own.url, mayLoseConnection: true }), await sitDown({ url: own.url, mayLoseConnection: true, language: 'zh-CN' })];
+    const [ann, bob] = [await fixture.open({ url: own.url, mayLoseConnection: true }), await fixture.open({ url: own.url, mayLoseConnection: true, language: 'zh-CN' })];
     await ann.comeIn('Ann');
     await claim(ann);
     await ann.page.locator('.settings-text', { hasText: 'administrator' }).waitFor();
@@ -254,7 +226,7 @@ test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_
     await form.locator('.field').fill('Bob');
     await form.locator('.field').press('Enter');
     await form.locator('.hint', { hasText: 'can sign in again' }).waitFor();
-    const again = await sitDown({ url: own.url, mayLoseConnection: true });
+    const again = await fixture.open({ url: own.url, mayLoseConnection: true });
     await signIn(again, 'Bob', PASSWORD);
     await again.joined();
   } finally {
@@ -267,7 +239,7 @@ for (const phone of [false, true]) {
     for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
       const title = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
       test(`pictures of coming in and of the settings: ${title}`, async () => {
-        const person = await sitDown({ phone, dark, language });
+        const person = await fixture.open({ phone, dark, language });
         const { page } = person;
         const picture = (name) => page.screenshot({ path: join(FOLDER, `${name}-${title}.png`), animations: 'disabled' });
         await page.locator('#name-input').waitFor();
@@ -290,7 +262,7 @@ for (const phone of [false, true]) {
         await picture('settings-claim');
         await page.locator('#password-new').fill(PASSWORD);
         await page.locator('#password-new').press('Enter');
-        await page.locator('account-panel > .hint:not(:empty)').waitFor();
+        await page.locator('account-panel > .hint:not(:empty)').first().waitFor();
         await picture('settings-account');
       });
     }

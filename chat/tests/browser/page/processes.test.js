@@ -1,33 +1,15 @@
 /** The processes of the server are replaced and killed while two people talk, and their pages show nothing of it. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person } from '../support/browser.js';
-import { CAN_RESTART, Server } from '../support/server.js';
+import { Fixture } from '../support/fixture.js';
+import { CAN_RESTART } from '../support/server.js';
 
-let server;
-let browser;
-let people = [];
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  for (const person of people) {
-    await person.leave();
-    assert.deepEqual(person.complaints, [], 'no errors, and nothing that the security policy forbids');
-  }
-  people = [];
-});
+const fixture = new Fixture();
 
 async function sitDown(name, options = {}) {
-  const person = await Person.sitDown(browser, { url: server.url, ...options });
-  people.push(person);
+  const person = await fixture.open(options);
   // What has been before does not count: from here on the connection is this one.
   await person.page.addInitScript(() => {
     window.connections = 0;
@@ -61,16 +43,16 @@ function watch(person) {
 
 /** What happens to the server, one after the other. */
 const DISTURBANCES = [
-  () => server.reload(),
-  () => server.crash('hub'),
-  () => server.crash('worker 0'),
-  () => server.crash('manager'),
-  () => server.crash('worker 1'),
-  () => server.reload(),
-  () => Promise.all([server.crash('hub'), server.crash('worker 1')]),
-  () => server.reload(),
-  () => server.crash('hub'),
-  () => server.reload(),
+  () => fixture.server.reload(),
+  () => fixture.server.crash('hub'),
+  () => fixture.server.crash('worker 0'),
+  () => fixture.server.crash('manager'),
+  () => fixture.server.crash('worker 1'),
+  () => fixture.server.reload(),
+  () => Promise.all([fixture.server.crash('hub'), fixture.server.crash('worker 1')]),
+  () => fixture.server.reload(),
+  () => fixture.server.crash('hub'),
+  () => fixture.server.reload(),
 ];
 
 if (CAN_RESTART) {
@@ -113,10 +95,9 @@ if (CAN_RESTART) {
   test('who is here is right after a reload', async () => {
     const [ann, li] = [await sitDown('Ann'), await sitDown('李雷', { language: 'zh-CN' })];
     await ann.page.locator('.person-name', { hasText: '李雷' }).waitFor({ state: 'attached' });
-    await server.reload();
-    await server.crash('hub');
+    await fixture.server.reload();
+    await fixture.server.crash('hub');
     await li.leave();
-    people = people.filter((person) => person !== li);
     await ann.page.locator('.person-name', { hasText: '李雷' }).waitFor({ state: 'detached' });
     await ann.page.reload();
     await ann.joined();

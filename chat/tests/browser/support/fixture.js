@@ -41,7 +41,7 @@ export class Fixture {
 
   /**
    * Somebody with the page before them who has not come in yet.
-   * @param {Omit<Parameters<typeof Person.sitDown>[1], 'url'>} [options]
+   * @param {Partial<Parameters<typeof Person.sitDown>[1]>} [options] `url`: where the page does not come from the file's own server, or not straight from it
    */
   async open(options = {}) {
     const person = await Person.sitDown(this.browser, { url: this.server.url, ...options });
