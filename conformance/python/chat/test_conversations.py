@@ -82,13 +82,20 @@ def test_who_writes_is_seen(person):
     assert bob.notice("typing", "typing")["from"] == "Ann"
 
 
+def about_a_person(frame):
+    return frame["type"] == "presence" and "person" in frame
+
+
 def test_who_talks_with_somebody_knows_whether_they_are_there(person):
     ann, lilei = person("Ann"), person("李雷")
     pair = ann.ask({"type": "direct", "people": [number_of(lilei)]})["room"]
-    other = next(one for one in pair["people"] if one["id"] == number_of(lilei))
-    assert other["presence"] == "online" and other["since"] > 0
+    assert not any({"presence", "since", "seen_ms"} & one.keys() for one in pair["people"])
+    ann.ask({"type": "join", "room": pair["room"]})
+    ann.ask({"type": "message", "room": pair["room"], "text": "hi"})
+    told = ann.hear(about_a_person)
+    assert (told["person"], told["presence"]) == (number_of(lilei), "online") and told["since"] > 0
     ann.heard.clear()
     lilei.ask({"type": "away", "away": True})
-    told = ann.hear(lambda frame: frame["type"] == "presence" and "person" in frame)
+    told = ann.hear(about_a_person)
     assert (told["person"], told["name"], told["presence"]) == (number_of(lilei), "李雷", "away")
     resembles(told, ann.document.example("Whether people are there", "presence"))

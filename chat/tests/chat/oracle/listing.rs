@@ -77,7 +77,8 @@ impl Listing {
         let of = |room: &Value| {
             list(&room["people"]).map(|one| (one["id"].clone(), one["presence"].clone())).collect()
         };
-        let spoken = self.0.iter().filter(|(_, room)| number(&room["seq"]) > 0);
+        let is_spoken = |room: &Value| room["kind"] == "direct" && number(&room["seq"]) > 0;
+        let spoken = self.0.iter().filter(|(_, room)| is_spoken(room));
         spoken.map(|(key, room)| (key.clone(), of(room))).collect()
     }
 
