@@ -1,42 +1,32 @@
 /** The connection is lost, and comes back; nothing that was said is lost, nothing is shown twice. */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
+import { until } from '../support/browser.js';
+import { Fixture, fresh } from '../support/fixture.js';
 import { Proxy } from '../support/proxy.js';
 import { RawClient } from '../support/raw-client.js';
-import { CAN_RESTART, Server } from '../support/server.js';
+import { CAN_RESTART } from '../support/server.js';
 
-let server;
-let browser;
+const fixture = new Fixture();
 let proxy;
 let ann;
 let room;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
 beforeEach(async () => {
-  proxy = await Proxy.start(server.port);
-  room = `away-${Date.now()}`;
-  const founder = await RawClient.connect(browser, server.url, 'Founder');
+  proxy = await Proxy.start(fixture.server.port);
+  room = fresh('away').replace(' ', '-');
+  const founder = await connect('Founder');
   await founder.ask({ type: 'create', room });
   await founder.leave();
 });
-afterEach(async () => {
-  await ann.leave();
-  await proxy.stop();
-  assert.deepEqual(ann.complaints, [], 'no errors, and nothing that the security policy forbids');
-});
+afterEach(() => proxy.stop());
+
+/** Somebody else, who is connected to the server itself, and leaves before it is killed. @param {string} name */
+const connect = (name) => RawClient.connect(fixture.browser, fixture.server.url, name);
 
 async function sitDown(options = {}) {
-  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true, ...options });
-  await ann.comeIn('Ann');
+  ann = await fixture.sitDown('Ann', { url: proxy.url, hash: `#${room}`, mayLoseConnection: true, ...options });
   await watchForDoubles(ann);
 }
 
@@ -54,9 +44,8 @@ function watchForDoubles(person) {
 const doubles = (person) => person.page.evaluate(() => window.doubles);
 const loudness = (person, value) => person.page.locator(`connection-status[data-loudness=${value}]`).waitFor({ state: 'attached', timeout: 60_000 });
 
-/** Someone else, who is connected to the server itself. */
 async function meanwhile(...texts) {
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await connect('Bob');
   await bob.join(room);
   await bob.askAll(texts.map((text) => ({ type: 'message', room, text })));
   await bob.leave();
@@ -92,7 +81,7 @@ test('a message whose confirmation was lost is not doubled', async () => {
     window.restore = () => { WebSocket.prototype.send = send; };
   });
   await ann.say('heard, not confirmed');
-  const bob = await RawClient.connect(browser, server.url, 'Bob');
+  const bob = await connect('Bob');
   await until('the server has the message', async () => (await bob.join(room)).messages.some(({ data }) => data === 'heard, not confirmed'));
   await bob.leave();
   await ann.page.evaluate(() => window.restore());
@@ -133,7 +122,7 @@ test('a loss that lasts is a banner, with a way to try at once', async () => {
 });
 
 test('who waits is told for how long', async () => {
-  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
+  ann = await fixture.open({ url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
   await ann.page.addInitScript(() => { Math.random = () => 0.99; }); // the longest waits
   await ann.page.reload();
   await ann.comeIn('Ann');
@@ -157,7 +146,7 @@ test('without a network it says so at once, and comes back when the network does
 
 test('a server that asks to stay away is left alone, until the person wants to come back', async () => {
   let connections = 0;
-  ann = await Person.sitDown(browser, { url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
+  ann = await fixture.open({ url: proxy.url, hash: `#${room}`, mayLoseConnection: true });
   await ann.page.routeWebSocket(/\/ws$/, (socket) => {
     connections += 1;
     socket.connectToServer();
@@ -178,12 +167,12 @@ if (CAN_RESTART) {
     await sitDown();
     for (const text of ['one', 'two', '三']) await ann.say(text);
     for (const text of ['one', 'two', '三']) await ann.stored(text);
-    await server.kill();
+    await fixture.server.kill();
     await loudness(ann, 'note');
     await ann.say('written while it was down');
     await ann.page.locator('.message.waiting').waitFor();
     proxy.cut();
-    await server.restart();
+    await fixture.server.restart();
     await meanwhile('missed 1', 'missed 2');
     proxy.mend();
     await ann.stored('written while it was down');

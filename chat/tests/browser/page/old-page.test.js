@@ -1,32 +1,22 @@
 /** A page that has been open for hours, under a server that was replaced again and again. */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Person, until } from '../support/browser.js';
-import { RawClient } from '../support/raw-client.js';
-import { CAN_RESTART, Server } from '../support/server.js';
+import { until } from '../support/browser.js';
+import { Fixture } from '../support/fixture.js';
+import { CAN_RESTART } from '../support/server.js';
 
 const RELOADS = 20;
 const MINUTES_EACH = 6;
 
-let server;
-let browser;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const fixture = new Fixture();
 
 if (CAN_RESTART) {
-  test(`after ${RELOADS * MINUTES_EACH} minutes and ${RELOADS} reloads of the server the page is still right`, async (t) => {
-    const bob = await RawClient.connect(browser, server.url, 'Bob');
+  test(`after ${RELOADS * MINUTES_EACH} minutes and ${RELOADS} reloads of the server the page is still right`, async () => {
+    const bob = await fixture.client('Bob');
     await bob.join('lobby');
-    const ann = await Person.sitDown(browser, { url: server.url });
-    t.after(() => ann.leave());
+    const ann = await fixture.open();
     const { page } = ann;
     await page.addInitScript(() => {
       window.connections = 0;
@@ -42,7 +32,7 @@ if (CAN_RESTART) {
     await ann.comeIn('Ann');
     const said = [];
     for (let i = 1; i <= RELOADS; i += 1) {
-      await server.reload();
+      await fixture.server.reload();
       await page.clock.fastForward(MINUTES_EACH * 60_000);
       const text = `after reload ${i}`;
       said.push(text);
@@ -67,7 +57,5 @@ if (CAN_RESTART) {
     await page.clock.fastForward(24 * 3_600_000);
     await until('the days have gone on', async () => await day() !== before);
     await until('the connection is still well', async () => await page.locator('connection-status').getAttribute('data-loudness') === 'none');
-    assert.deepEqual(ann.complaints, []);
-    await bob.leave();
   });
 }
