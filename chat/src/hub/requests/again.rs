@@ -100,8 +100,8 @@ impl<O: Outbox> Hub<O> {
         someone: &conversation::Someone,
         is_member: bool,
     ) {
-        let by = self.name_of(caller.conn);
-        let frame = conversation::membership(&self.key(room), someone, is_member, Some(&by));
+        let by = self.doer(caller);
+        let frame = conversation::membership(&self.key(room), someone, is_member, by.as_ref());
         self.tell(caller.conn, frame);
     }
 

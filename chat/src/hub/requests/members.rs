@@ -42,6 +42,12 @@ impl<O: Outbox> Hub<O> {
         self.tell_invited(caller, room, &someone, known.is_none())
     }
 
+    /// Whoever asks, as others are told of them.
+    pub(super) fn doer(&self, caller: &Caller) -> Option<Someone> {
+        let id = self.people.get(caller.conn)?.number()?;
+        Some(Someone { id, name: self.name_of(caller.conn) })
+    }
+
     /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_invited(
         &mut self,
@@ -53,10 +59,10 @@ impl<O: Outbox> Hub<O> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.name_of(caller.conn);
+            let by = self.doer(caller);
             let pages = self.people.pages_of(someone.id);
-            self.tell_room_to(&pages, room, Some(&by))?;
-            self.publish_to_room(room, conversation::membership(&key, someone, true, Some(&by)));
+            self.tell_room_to(&pages, room, by.as_ref())?;
+            self.publish_to_room(room, conversation::membership(&key, someone, true, by.as_ref()));
         }
         Ok(())
     }
@@ -89,11 +95,11 @@ impl<O: Outbox> Hub<O> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.name_of(caller.conn);
+            let by = self.doer(caller);
             let from = self.effects.len();
             self.put_out_all(someone.id, room, None);
             self.once_stored(from);
-            self.publish_to_room(room, conversation::membership(&key, someone, false, Some(&by)));
+            self.publish_to_room(room, conversation::membership(&key, someone, false, by.as_ref()));
         }
     }
 

@@ -173,7 +173,7 @@ fn whoever_is_invited_is_a_member_on_all_devices_until_they_leave() {
     assert_eq!(own[0], json!({"type": "invited", "id": "i", "room": room, "person": bob_json}));
     assert_eq!(
         own[1],
-        json!({"type": "membership", "room": room, "person": bob_json, "member": true, "by": "Ann"})
+        json!({"type": "membership", "room": room, "person": bob_json, "member": true, "by": "Ann", "by_person": ann})
     );
     let told = world.received(3);
     assert_eq!((each(&told, "type"), each(&told, "by")), (vec![json!("room")], vec![json!("Ann")]));
