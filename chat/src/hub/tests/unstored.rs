@@ -145,7 +145,7 @@ fn administrators_are_not_told_what_is_not_stored_of_guests() {
     let new_name = json!({"type": "connect", "text": ""});
     let batch = vec![world.asked(1, &order), world.asked(7, &new_name), world.asked(2, &say("lobby", "hi"))];
     world.handle(batch);
-    let told = |frames: Vec<Value>| frames.into_iter().filter(|frame| frame["type"] == "guests").last();
+    let told = |frames: Vec<Value>| frames.into_iter().rfind(|frame| frame["type"] == "guests");
     for conn in [1, 2, 7] {
         let last = told(world.received(conn));
         assert!(last.is_none_or(|frame| frame["allowed"] == true), "{conn}");
