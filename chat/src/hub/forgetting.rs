@@ -97,28 +97,30 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// Removes some of a room. Whoever has it in their list is told.
+    /// Removes some of a room. Whoever has it in their list is told before: if this process dies in between, the next one finds the room
+    /// and tells them once more.
     async fn forget_room(&mut self, id: i64) -> Result<(), StoreError> {
-        let Some(room) = self.rooms.with_id(id).filter(|room| self.rooms[*room].members.is_empty()) else {
+        let before_ms = silent_before();
+        let may_go = self.writer.may_forget(id, before_ms)?;
+        let room = self.rooms.with_id(id).filter(|room| may_go && self.rooms[*room].members.is_empty());
+        let Some(room) = room else {
             self.forgetting.doomed.pop_front();
             return Ok(());
         };
-        let forgotten = self.writer.forget_room(id, silent_before())?;
+        let frame = conversation::gone(&self.key(room));
+        let told: Vec<_> = self.who_list(room).flat_map(|person| self.people.pages_of(person)).collect();
+        told.into_iter().for_each(|conn| self.push(conn, frame.clone()));
+        self.settle().await;
+        let forgotten = self.writer.forget_room(id, before_ms)?;
         if forgotten != Forgotten::Part {
             self.forgetting.doomed.pop_front();
         }
         if forgotten == Forgotten::All {
-            let frame = conversation::gone(&self.key(room));
             for person in self.memberships.here(room).collect::<Vec<_>>() {
-                let was_listed = self.memberships.get(person, room).is_some_and(|known| !known.is_hidden);
                 self.memberships.end(person, room);
                 self.look_for(person, room);
-                for conn in self.people.pages_of(person).into_iter().filter(|_| was_listed) {
-                    self.push(conn, frame.clone());
-                }
             }
             self.rooms.remove(room);
-            self.settle().await;
         }
         Ok(())
     }

@@ -64,6 +64,11 @@ impl Writer {
         Ok(empty)
     }
 
+    /// Is this room empty, and nothing of it needed any more? See [`empty_rooms`](Self::empty_rooms).
+    pub(crate) fn may_forget(&self, room: i64, before_ms: u64) -> Result<bool, StoreError> {
+        Ok(may_go(self.connection(), room, before_ms)?)
+    }
+
     /// Removes some of an empty room, in a transaction of its own; none may be open. See [`empty_rooms`](Self::empty_rooms).
     pub(crate) fn forget_room(&mut self, room: i64, before_ms: u64) -> Result<Forgotten, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -15,6 +15,27 @@ impl World {
         }
     }
 
+    /// The same by a hub that dies when it has told so much, and by the one that comes next.
+    fn die_tidying(&mut self, commands: usize, now: Instant) {
+        (self.clients.0.borrow_mut().lasts_for, self.clients.0.borrow_mut().stops) = (Some(commands), true);
+        run(async {
+            tokio::select! {
+                biased;
+                () = self.hub.forget_rooms(now) => {}
+                // It waits for nothing but its end.
+                () = std::future::ready(()) => {}
+            }
+        });
+        self.clients.0.borrow_mut().stops = false;
+        self.replace_hub();
+    }
+
+    /// Rooms are as old as if they had been made so long before.
+    fn age(&self, ms: u64) {
+        let age = format!("UPDATE rooms SET created_ms = created_ms - {ms}");
+        self.hub.writer.connection().execute(&age, []).expect("written");
+    }
+
     fn count(&self, query: &str) -> i64 {
         self.hub.writer.connection().query_row(query, [], |row| row.get(0)).expect("a number")
     }
@@ -107,8 +128,7 @@ fn a_conversation_in_which_nobody_has_said_anything_goes_after_a_week_and_can_be
     world.tidy(walk(0));
     world.tidy(walk(0) + later());
     assert!(world.listed(1, &silent).is_some(), "somebody may be about to write");
-    let age = format!("UPDATE rooms SET created_ms = created_ms - {}", SILENT_DIRECT_KEPT_MS + 1);
-    world.hub.writer.connection().execute(&age, []).expect("written");
+    world.age(SILENT_DIRECT_KEPT_MS + 1);
     world.forget();
     world.ask(2, json!({"type": "join", "room": silent}));
     for n in 1..3 {
@@ -131,4 +151,35 @@ fn a_conversation_in_which_nobody_has_said_anything_goes_after_a_week_and_can_be
     world.forget();
     world.ask(1, say(&silent, "hi"));
     assert_eq!(each(&world.received(3), "type"), ["room", "activity", "presence"]);
+}
+
+#[test]
+fn whoever_has_a_conversation_in_the_list_is_told_that_it_goes_wherever_the_hub_dies_that_forgets_it() {
+    for commands in 0..3 {
+        let mut world = World::new();
+        let ann = world.newcomer(1, "Ann");
+        world.page(2, ann, &[]);
+        let (bob, eve) = (world.newcomer(3, "Bob"), world.newcomer(4, "Eve"));
+        let (silent, _newer) = (world.direct(1, &[bob.person]), world.direct(1, &[eve.person]));
+        world.age(SILENT_DIRECT_KEPT_MS + 1);
+        world.forget();
+        let now = Instant::now();
+        world.tidy(now);
+        // The walk comes first, then what it has found.
+        run(world.hub.forget_rooms(now + later()));
+        world.die_tidying(commands, now + 2 * later());
+        let what = format!("killed after {commands} commands");
+        let now = Instant::now();
+        for n in 0..3 {
+            world.tidy(now + n * later());
+        }
+        assert!(world.hub.rooms.find(&silent).is_none(), "{what}");
+        let gone = json!({"type": "gone", "room": silent});
+        for conn in [1, 2] {
+            let told = world.received(conn);
+            assert!(!told.is_empty() && told.iter().all(|frame| *frame == gone), "{what}, {conn}: {told:?}");
+        }
+        assert!(world.received(3).is_empty(), "{what}: he never had it in his list");
+        assert_eq!(world.direct(1, &[bob.person]), silent, "{what}");
+    }
 }
