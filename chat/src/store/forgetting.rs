@@ -77,6 +77,7 @@ impl Writer {
         }
         let forgotten = forget_messages(&transaction, room)?;
         if forgotten == Forgotten::All {
+            forget_names(&transaction, room)?;
             for table in ["mentions", "departures", "memberships"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE room_id = ?1"), [room])?;
             }
@@ -97,6 +98,15 @@ fn may_go(connection: &Connection, room: i64, before_ms: u64) -> rusqlite::Resul
     ))?;
     let mut rows = look.query((integer(before_ms), room))?;
     rows.next()?.map_or(Ok(false), |row| row.get(0))
+}
+
+/// Of people who have been forgotten, and are in this conversation alone.
+fn forget_names(connection: &Connection, room: i64) -> rusqlite::Result<()> {
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM gone WHERE person IN (SELECT person FROM memberships WHERE room_id = ?1)
+         AND NOT EXISTS (SELECT 1 FROM memberships WHERE person = gone.person AND room_id <> ?1)",
+    )?;
+    forget.execute([room]).map(drop)
 }
 
 fn forget_messages(connection: &Connection, room: i64) -> rusqlite::Result<Forgotten> {

@@ -183,3 +183,36 @@ fn whoever_has_a_conversation_in_the_list_is_told_that_it_goes_wherever_the_hub_
         assert_eq!(world.direct(1, &[bob.person]), silent, "{what}");
     }
 }
+
+#[test]
+fn the_name_of_a_forgotten_guest_is_kept_as_long_as_a_conversation_with_them_is() {
+    let mut world = World::new();
+    world.newcomer(1, "Ann");
+    let (bob, cy) = (world.guest("Bob"), world.guest("Cy"));
+    let spoken = world.direct(1, &[bob.person]);
+    world.ask(1, json!({"type": "join", "room": spoken}));
+    world.ask(1, say(&spoken, "hi"));
+    let silent = world.direct(1, &[bob.person, cy.person]);
+    world.newcomer(2, "Dora");
+    world.direct(1, &[world.session(2).login.expect("signed in").person]);
+    for guest in [bob, cy] {
+        world.hub.writer.end_sessions(guest.person).expect("ended");
+    }
+    world.replace_hub();
+    world.guest("New");
+    assert_eq!(world.count("SELECT count(*) FROM gone"), 2);
+    let number = world.number_of(&silent);
+    world
+        .hub
+        .writer
+        .connection()
+        .execute("UPDATE rooms SET created_ms = 0 WHERE id = ?1", [number])
+        .expect("written");
+    let now = Instant::now();
+    world.tidy(now);
+    world.tidy(now + later());
+    assert!(world.listed(1, &silent).is_none());
+    assert_eq!(world.count("SELECT count(*) FROM gone"), 1);
+    let people = world.listed(1, &spoken).expect("listed")["people"].take();
+    assert_eq!(each(people.as_array().expect("people"), "name"), ["Ann", "Bob"], "there he is who he was");
+}
