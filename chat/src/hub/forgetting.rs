@@ -10,6 +10,7 @@ use super::outbox::Outbox;
 use super::{Hub, now_ms};
 use crate::limits::{INDEX_PAUSES, ROOM_EMPTY_MS, ROOMS_LOOKED_AT_EVERY_MS, SILENT_DIRECT_KEPT_MS};
 use crate::protocol::conversation;
+use crate::rooms::RoomIndex;
 use crate::store::{EmptyRooms, Forgotten, StoreError};
 
 /// After an error: the disk may be full.
@@ -101,21 +102,21 @@ impl<O: Outbox> Hub<O> {
     /// and tells them once more.
     async fn forget_room(&mut self, id: i64) -> Result<(), StoreError> {
         let before_ms = silent_before();
-        let may_go = self.writer.may_forget(id, before_ms)?;
-        let room = self.rooms.with_id(id).filter(|room| may_go && self.rooms[*room].members.is_empty());
-        let Some(room) = room else {
+        // Of one that was forgotten before the hub knows nothing any more.
+        let room = self.rooms.with_id(id);
+        let is_empty = room.is_none_or(|room| self.rooms[room].members.is_empty());
+        if !is_empty || !self.writer.may_forget(id, before_ms)? {
             self.forgetting.doomed.pop_front();
             return Ok(());
-        };
-        let frame = conversation::gone(&self.key(room));
-        let told: Vec<_> = self.who_list(room).flat_map(|person| self.people.pages_of(person)).collect();
-        told.into_iter().for_each(|conn| self.push(conn, frame.clone()));
-        self.settle().await;
+        }
+        if let Some(room) = room {
+            self.tell_end(room).await;
+        }
         let forgotten = self.writer.forget_room(id, before_ms)?;
         if forgotten != Forgotten::Part {
             self.forgetting.doomed.pop_front();
         }
-        if forgotten == Forgotten::All {
+        if let (Forgotten::All, Some(room)) = (forgotten, room) {
             for person in self.memberships.here(room).collect::<Vec<_>>() {
                 self.memberships.end(person, room);
                 self.look_for(person, room);
@@ -123,6 +124,14 @@ impl<O: Outbox> Hub<O> {
             self.rooms.remove(room);
         }
         Ok(())
+    }
+
+    /// Whoever has it in their list.
+    async fn tell_end(&mut self, room: RoomIndex) {
+        let frame = conversation::gone(&self.key(room));
+        let told: Vec<_> = self.who_list(room).flat_map(|person| self.people.pages_of(person)).collect();
+        told.into_iter().for_each(|conn| self.push(conn, frame.clone()));
+        self.settle().await;
     }
 }
 

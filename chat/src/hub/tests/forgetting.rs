@@ -69,15 +69,26 @@ fn a_private_room_that_everybody_has_left_goes_with_all_that_was_in_it() {
     world.tidy(now);
     assert!(world.hub.rooms.find(&gone).is_some(), "it may have been left in this very moment");
     world.tidy(now + later());
-    assert!(
-        world.hub.rooms.find(&gone).is_some(),
-        "it has the last message of all, whose number would come again"
+    assert!(world.hub.rooms.find(&gone).is_none());
+    let left = "SELECT count(*) FROM messages WHERE text <> '' OR sender <> '' OR person IS NOT NULL OR client IS NOT NULL";
+    assert_eq!(world.count(left), 0, "nothing is left in it");
+    assert_eq!(
+        world.count("SELECT count(*) FROM messages"),
+        1,
+        "the last one of all, whose number would come again"
     );
+    assert_eq!(world.count("SELECT count(*) FROM search WHERE search MATCH '\"secret\"'"), 0);
+    assert_eq!(
+        world.count("SELECT count(*) FROM rooms WHERE title = 'Budget' OR topic = 'Q4' AND title <> 'Plans'"),
+        0
+    );
+    world.replace_hub();
+    assert!(world.hub.rooms.with_id(number).is_none());
     world.ask(1, say(&kept, "the last one"));
     let next_walk = now + later() + Duration::from_millis(ROOMS_LOOKED_AT_EVERY_MS);
     world.tidy(next_walk);
     world.tidy(next_walk + later());
-    assert!(world.hub.rooms.find(&gone).is_none());
+    assert_eq!(world.count(&format!("SELECT count(*) FROM rooms WHERE id = {number}")), 0);
     for table in ["messages", "mentions", "memberships", "departures"] {
         assert_eq!(
             world.count(&format!("SELECT count(*) FROM {table} WHERE room_id = {number}")),
@@ -109,8 +120,36 @@ fn the_number_of_the_newest_room_is_not_given_out_again() {
     let now = Instant::now();
     world.tidy(now);
     world.tidy(now + later());
+    assert_eq!(world.count("SELECT count(*) FROM rooms WHERE title = 'Budget'"), 0);
     let kept = world.private(1, "Plans");
     assert!(world.number_of(&kept) > number);
+}
+
+#[test]
+fn the_conversation_that_was_begun_last_goes_like_others_and_is_begun_again_under_its_own_key() {
+    let mut world = World::new();
+    world.newcomer(1, "Ann");
+    let bob = world.newcomer(2, "Bob").person;
+    let room = world.direct(1, &[bob]);
+    let number = world.number_of(&room);
+    world.age(SILENT_DIRECT_KEPT_MS + 1);
+    world.forget();
+    let now = Instant::now();
+    world.tidy(now);
+    world.tidy(now + later());
+    assert_eq!(world.received(1), [json!({"type": "gone", "room": room})]);
+    assert_eq!(world.direct(1, &[bob]), room);
+    assert!(world.number_of(&room) > number);
+    let next_walk = now + later() + Duration::from_millis(ROOMS_LOOKED_AT_EVERY_MS);
+    world.tidy(next_walk);
+    world.tidy(next_walk + later());
+    assert_eq!(
+        world.count("SELECT count(*) FROM rooms WHERE kind <> 0"),
+        1,
+        "of the old one nothing is left"
+    );
+    world.replace_hub();
+    assert!(world.listed(1, &room).is_some());
 }
 
 #[test]
@@ -159,8 +198,8 @@ fn whoever_has_a_conversation_in_the_list_is_told_that_it_goes_wherever_the_hub_
         let mut world = World::new();
         let ann = world.newcomer(1, "Ann");
         world.page(2, ann, &[]);
-        let (bob, eve) = (world.newcomer(3, "Bob"), world.newcomer(4, "Eve"));
-        let (silent, _newer) = (world.direct(1, &[bob.person]), world.direct(1, &[eve.person]));
+        let bob = world.newcomer(3, "Bob");
+        let silent = world.direct(1, &[bob.person]);
         world.age(SILENT_DIRECT_KEPT_MS + 1);
         world.forget();
         let now = Instant::now();
