@@ -10,6 +10,7 @@ use super::outbox::Outbox;
 use super::{Hub, now_ms};
 use crate::limits::{INDEX_PAUSES, ROOM_EMPTY_MS, ROOMS_LOOKED_AT_EVERY_MS, SILENT_DIRECT_KEPT_MS};
 use crate::protocol::conversation;
+use crate::rooms::RoomIndex;
 use crate::store::{EmptyRooms, Forgotten, StoreError};
 
 /// After an error: the disk may be full.
@@ -97,30 +98,40 @@ impl<O: Outbox> Hub<O> {
         Ok(())
     }
 
-    /// Removes some of a room. Whoever has it in their list is told.
+    /// Removes some of a room. Whoever has it in their list is told before: if this process dies in between, the next one finds the room
+    /// and tells them once more.
     async fn forget_room(&mut self, id: i64) -> Result<(), StoreError> {
-        let Some(room) = self.rooms.with_id(id).filter(|room| self.rooms[*room].members.is_empty()) else {
+        let before_ms = silent_before();
+        // Of one that was forgotten before the hub knows nothing any more.
+        let room = self.rooms.with_id(id);
+        let is_empty = room.is_none_or(|room| self.rooms[room].members.is_empty());
+        if !is_empty || !self.writer.may_forget(id, before_ms)? {
             self.forgetting.doomed.pop_front();
             return Ok(());
-        };
-        let forgotten = self.writer.forget_room(id, silent_before())?;
+        }
+        if let Some(room) = room {
+            self.tell_end(room).await;
+        }
+        let forgotten = self.writer.forget_room(id, before_ms)?;
         if forgotten != Forgotten::Part {
             self.forgetting.doomed.pop_front();
         }
-        if forgotten == Forgotten::All {
-            let frame = conversation::gone(&self.key(room));
+        if let (Forgotten::All, Some(room)) = (forgotten, room) {
             for person in self.memberships.here(room).collect::<Vec<_>>() {
-                let was_listed = self.memberships.get(person, room).is_some_and(|known| !known.is_hidden);
                 self.memberships.end(person, room);
                 self.look_for(person, room);
-                for conn in self.people.pages_of(person).into_iter().filter(|_| was_listed) {
-                    self.push(conn, frame.clone());
-                }
             }
             self.rooms.remove(room);
-            self.settle().await;
         }
         Ok(())
+    }
+
+    /// Whoever has it in their list.
+    async fn tell_end(&mut self, room: RoomIndex) {
+        let frame = conversation::gone(&self.key(room));
+        let told: Vec<_> = self.who_list(room).flat_map(|person| self.people.pages_of(person)).collect();
+        told.into_iter().for_each(|conn| self.push(conn, frame.clone()));
+        self.settle().await;
     }
 }
 

@@ -44,6 +44,8 @@ struct State {
     sessions: BTreeMap<u64, Bytes>,
     /// So many commands are carried out; the hub dies before the others.
     lasts_for: Option<usize>,
+    /// A hub that dies comes no further than to the command that is not carried out.
+    stops: bool,
     carried_out: usize,
     /// How far messages and changes were published.
     published: Option<Progress>,
@@ -53,10 +55,16 @@ struct State {
 
 impl Outbox for Clients {
     async fn send(&self, outgoing: Outgoing) {
-        let mut state = self.0.borrow_mut();
-        if !state.goes_on() {
-            return;
+        let (goes_on, stops) = {
+            let mut state = self.0.borrow_mut();
+            (state.goes_on(), state.stops)
+        };
+        if !goes_on {
+            return if stops {
+                std::future::pending().await
+            };
         }
+        let mut state = self.0.borrow_mut();
         match &outgoing {
             Outgoing::Push { conn, frame } => state.deliver(&[conn.get()], frame),
             Outgoing::Publish { group, frame, except } => {

@@ -7,7 +7,7 @@ use super::{StoreError, integer, unsigned};
 use crate::limits::{MENTIONABLE_MAX, MENTIONS_COUNTED_MAX, NAMESAKES_MAX};
 use crate::protocol::conversation::Someone;
 
-/// Part of the schema. `rooms.kind` is a [`Kind`](crate::protocol::conversation::Kind), `creator` a person. In
+/// Part of the schema. `rooms.kind` is a [`Kind`](crate::protocol::conversation::Kind), or [`NUMBER_ALONE`](super::forgetting::NUMBER_ALONE); `creator` is a person. In
 /// `memberships.muted` 1 is a muted room, 2 more a direct one that is not listed before its next message, and 4 more a private one that
 /// somebody was invited into and has not looked at. In `mentions`
 /// person 0 is everybody.

@@ -11,7 +11,7 @@ use super::batch::{BatchRecord, Stored};
 use super::conversations::{self, Membership};
 use super::history::{self, RoomRef, Viewer};
 use super::search::{self, Entry};
-use super::{StoreError, configure, integer, register, schema, unsigned};
+use super::{StoreError, configure, forgetting, integer, register, schema, unsigned};
 use crate::protocol::Message;
 use crate::protocol::conversation::Kind;
 use crate::protocol::event::Page;
@@ -150,16 +150,16 @@ impl Writer {
         })
     }
 
-    /// All rooms, the oldest first: the lobby is the first one.
+    /// All rooms that have not been forgotten, the oldest first: the lobby is the first one.
     pub(crate) fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT r.id, r.key, r.title, m.seq, r.change, r.kind, r.topic, r.archived, r.creator, m.id,
                     (SELECT max(seq) FROM mentions WHERE room_id = r.id)
              FROM rooms r LEFT JOIN messages m
                  ON m.room_id = r.id AND m.seq = (SELECT max(seq) FROM messages WHERE room_id = r.id)
-             ORDER BY r.id",
+             WHERE r.kind <> ?1 ORDER BY r.id",
         )?;
-        let rows = statement.query_map([], |row| {
+        let rows = statement.query_map([forgetting::NUMBER_ALONE], |row| {
             let seq: Option<i64> = row.get(3)?;
             Ok(RoomRow {
                 id: row.get(0)?,
