@@ -297,7 +297,7 @@ impl<O: Outbox> Hub<O> {
         &mut self,
         conns: &[ConnectionId],
         room: RoomIndex,
-        by: Option<&str>,
+        by: Option<&Someone>,
     ) -> Result<(), Refusal> {
         for conn in conns {
             let frame = self.summary(room, Some(self.onlooker(*conn)))?.to_event(None, by);

@@ -143,8 +143,8 @@ impl RoomSummary<'_> {
     }
 
     /// To those who may see the room. `id` for whoever has asked for it, `by` for whoever was invited.
-    pub(crate) fn to_event(&self, id: Option<&str>, by: Option<&str>) -> String {
-        self.write(Object::of_type("room").optional("id", id)).optional("by", by).finish()
+    pub(crate) fn to_event(&self, id: Option<&str>, by: Option<&Someone>) -> String {
+        write_by(self.write(Object::of_type("room").optional("id", id)), by).finish()
     }
 
     fn write(&self, out: Object) -> Object {
@@ -231,13 +231,15 @@ fn about(kind: &str, id: Option<&str>, room: &str, person: &Someone) -> String {
 }
 
 /// To a private room: somebody has become a member, or is no longer one. `by`: whoever has invited or removed them.
-pub(crate) fn membership(room: &str, person: &Someone, is_member: bool, by: Option<&str>) -> String {
-    Object::of_type("membership")
-        .string("room", room)
-        .raw("person", &person.to_json())
-        .boolean("member", is_member)
-        .optional("by", by)
-        .finish()
+pub(crate) fn membership(room: &str, person: &Someone, is_member: bool, by: Option<&Someone>) -> String {
+    let out = Object::of_type("membership").string("room", room).raw("person", &person.to_json());
+    write_by(out.boolean("member", is_member), by).finish()
+}
+
+/// Whose doing something was.
+fn write_by(out: Object, by: Option<&Someone>) -> Object {
+    out.optional("by", by.map(|by| &*by.name))
+        .optional_number("by_person", by.map(|by| by.id.cast_unsigned()))
 }
 
 /// To the connections of somebody who has left a room, or was removed.
@@ -371,11 +373,11 @@ mod tests {
             ..summary()
         };
         assert_eq!(
-            room.to_event(Some("7"), Some("Ann")),
+            room.to_event(Some("7"), Some(&Someone { id: 7, name: "Ann".into() })),
             concat!(
                 r#"{"type":"room","id":"7","room":"tea","title":"Tea","seq":41,"members":3,"joined":true,"change":12,"#,
                 r#""kind":"private","topic":"Q4","archived":true,"member":true,"read":38,"unread":3,"mentions":1,"#,
-                r#""muted":true,"manage":true,"by":"Ann"}"#
+                r#""muted":true,"manage":true,"by":"Ann","by_person":7}"#
             )
         );
         let ann = Someone { id: 7, name: "Ann".into() };

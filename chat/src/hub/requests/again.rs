@@ -78,18 +78,14 @@ impl<O: Outbox> Hub<O> {
             return self.tell_invited(caller, room, &someone, true);
         }
         self.tell_invited(caller, room, &someone, false)?;
-        self.tell_membership(caller, room, &someone, false);
-        Ok(())
+        self.tell_membership(caller, room, &someone, false)
     }
 
     fn remove_again(&mut self, caller: &Caller, room: RoomIndex, whom: &Whom) -> Result<(), Refusal> {
         let someone = self.whom(whom)?;
         let is_back = self.membership_of(someone.id, room)?.is_some();
-        self.tell_removed(caller, room, &someone, !is_back);
-        if is_back {
-            self.tell_membership(caller, room, &someone, true);
-        }
-        Ok(())
+        self.tell_removed(caller, room, &someone, !is_back)?;
+        if is_back { self.tell_membership(caller, room, &someone, true) } else { Ok(()) }
     }
 
     /// Tells whoever has asked how it is now, because somebody else has changed it since. All others have been told of that.
@@ -99,10 +95,11 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
         someone: &conversation::Someone,
         is_member: bool,
-    ) {
-        let by = self.name_of(caller.conn);
+    ) -> Result<(), Refusal> {
+        let by = self.asker_of(caller)?;
         let frame = conversation::membership(&self.key(room), someone, is_member, Some(&by));
         self.tell(caller.conn, frame);
+        Ok(())
     }
 
     fn membership_of(&self, person: i64, room: RoomIndex) -> Result<Option<Membership>, Refusal> {

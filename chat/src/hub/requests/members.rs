@@ -53,7 +53,7 @@ impl<O: Outbox> Hub<O> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.name_of(caller.conn);
+            let by = self.asker_of(caller)?;
             let pages = self.people.pages_of(someone.id);
             self.tell_room_to(&pages, room, Some(&by))?;
             self.publish_to_room(room, conversation::membership(&key, someone, true, Some(&by)));
@@ -74,8 +74,7 @@ impl<O: Outbox> Hub<O> {
             self.end_membership(someone.id, room)?;
         }
         self.note_deed(caller, room)?;
-        self.tell_removed(caller, room, &someone, known.is_some());
-        Ok(())
+        self.tell_removed(caller, room, &someone, known.is_some())
     }
 
     /// `is_news`: the others do not know it yet, and are told, too.
@@ -85,16 +84,17 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
         someone: &Someone,
         is_news: bool,
-    ) {
+    ) -> Result<(), Refusal> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.name_of(caller.conn);
+            let by = self.asker_of(caller)?;
             let from = self.effects.len();
             self.put_out_all(someone.id, room, None);
             self.once_stored(from);
             self.publish_to_room(room, conversation::membership(&key, someone, false, Some(&by)));
         }
+        Ok(())
     }
 
     /// A connection leaves a room. If it has a session its person is no member any more, on none of their devices.
@@ -235,7 +235,12 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    pub(super) fn name_of(&self, conn: ConnectionId) -> String {
+    /// The person who asks, by the name that they have at this connection.
+    pub(super) fn asker_of(&self, caller: &Caller) -> Result<Someone, Refusal> {
+        Ok(Someone { id: self.signed_in(caller)?, name: self.name_of(caller.conn) })
+    }
+
+    fn name_of(&self, conn: ConnectionId) -> String {
         self.people.get(conn).and_then(|person| person.name.as_deref()).unwrap_or_default().to_owned()
     }
 }

@@ -46,7 +46,7 @@ impl Listing {
 
     fn told(&mut self, key: &str, frame: &Value) {
         let mut told = frame.as_object().expect("an object").clone();
-        for of_the_frame in ["type", "id", "by"] {
+        for of_the_frame in ["type", "id", "by", "by_person"] {
             told.remove(of_the_frame);
         }
         match self.0.get_mut(key) {
