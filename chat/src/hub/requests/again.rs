@@ -7,7 +7,7 @@ use super::{Caller, not_joined};
 use crate::hub::Hub;
 use crate::hub::calls::unreadable;
 use crate::hub::outbox::Outbox;
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::protocol::request::{ConversationRequest, OrderRequest, Whom};
 use crate::protocol::{Refusal, Request, conversation};
 use crate::rooms::RoomIndex;
@@ -47,7 +47,7 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
     ) -> Result<(), Refusal> {
         // Somebody may have removed whoever asks.
-        let person = self.people.get(caller.conn).and_then(Person::number);
+        let person = self.people.get(caller.conn).and_then(Client::number);
         if !self.may_read(person, room) {
             return Err(Refusal::no_such_room().room(&*self.key(room)));
         }
