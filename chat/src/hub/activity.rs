@@ -8,7 +8,7 @@ use switchboard::{ConnectionId, Text};
 
 use super::Hub;
 use super::outbox::{Outbox, Outgoing};
-use super::people::Person;
+use super::people::Client;
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::markdown;
 use crate::protocol::Message;
@@ -38,7 +38,7 @@ impl<O: Outbox> Hub<O> {
         };
         let mut frames: BTreeMap<i64, Text> = BTreeMap::new();
         for conn in conns {
-            let Some(person) = self.people.get(conn).and_then(Person::number) else { continue };
+            let Some(person) = self.people.get(conn).and_then(Client::number) else { continue };
             let frame = match frames.entry(person) {
                 Entry::Occupied(frame) => frame.into_mut(),
                 Entry::Vacant(place) => {

@@ -107,6 +107,6 @@ impl<O: Outbox> Hub<O> {
 
     /// Would something of the room come to the connection before the answer by which it comes into it?
     fn is_early(&self, conn: ConnectionId, room: RoomIndex) -> bool {
-        self.people.get(conn).is_some_and(|person| person.v1 && !person.rooms.contains(&room))
+        self.people.get(conn).is_some_and(|client| client.v1 && !client.rooms.contains(&room))
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::effect::Effect;
 use super::outbox::{Outbox, Outgoing};
-use super::people::Person;
+use super::people::Client;
 use super::{Hub, now_ms};
 use crate::account::call::{Answer, Call};
 use crate::account::{Identity, Login, Profile, Role, TokenHash};
@@ -38,18 +38,8 @@ impl<O: Outbox> Hub<O> {
                 if let Some(known) = self.known(&token, now_ms)? {
                     return Ok(Answer::Somebody(known));
                 }
-                // Where guests may come nobody's invitation is spent.
-                let invitation = invitation.filter(|_| !self.are_guests_allowed);
-                if !self.are_guests_allowed {
-                    self.check_invitation(invitation.as_ref(), address, now_ms)?;
-                }
-                self.attempts.admit_guest(address, Instant::now())?;
-                self.check_name(&name, None, None, now_ms)?;
-                self.replace(replaces, now_ms)?;
                 let session = NewSession { token: &token, agent: &agent, now_ms };
-                let identity = checked(self.writer.add_guest(&name, session, invitation.as_ref()))?;
-                self.note_name(&name, now_ms);
-                Ok(Answer::Somebody((&identity).into()))
+                self.enter_as_guest(&name, session, replaces, (address, invitation))
             }
             Call::Account { name, address } => {
                 let account = self.writer.find_account(&name).map_err(unreadable)?;
@@ -81,6 +71,27 @@ impl<O: Outbox> Hub<O> {
             Call::SignOut { token, everywhere } => self.sign_out(&token, everywhere, now_ms),
             Call::EndSession { token, session } => self.end_session(&token, session, now_ms),
         }
+    }
+
+    /// `invitation`: of whoever comes by one; where guests may come nobody's is spent.
+    fn enter_as_guest(
+        &mut self,
+        name: &str,
+        session: NewSession<'_>,
+        replaces: Option<TokenHash>,
+        (address, invitation): (Option<IpAddr>, Option<TokenHash>),
+    ) -> Result<Answer, Refusal> {
+        let now_ms = session.now_ms;
+        let invitation = invitation.filter(|_| !self.are_guests_allowed);
+        if !self.are_guests_allowed {
+            self.check_invitation(invitation.as_ref(), address, now_ms)?;
+        }
+        self.attempts.admit_guest(address, Instant::now())?;
+        self.check_name(name, None, None, now_ms)?;
+        self.replace(replaces, now_ms)?;
+        let identity = checked(self.writer.add_guest(name, session, invitation.as_ref()))?;
+        self.note_name(name, now_ms);
+        Ok(Answer::Somebody((&identity).into()))
     }
 
     fn sign_in(
@@ -134,7 +145,7 @@ impl<O: Outbox> Hub<O> {
         let Some(token) = replaced else { return Ok(()) };
         let Some(login) = self.writer.find_login(&token, now_ms).map_err(unreadable)? else { return Ok(()) };
         self.writer.end_session(login.session).map_err(unwritable)?;
-        self.dismiss(Farewell::Replaced, |person| person.login == Some(login));
+        self.dismiss(Farewell::Replaced, |client| client.login == Some(login));
         Ok(())
     }
 
@@ -148,8 +159,8 @@ impl<O: Outbox> Hub<O> {
         let (login, _) = self.session(token, now_ms)?;
         let identity = checked(self.writer.set_password(login, passwords, next, now_ms))?;
         tracing::info!(person = identity.id, role = identity.role.as_str(), "a password was set");
-        self.dismiss(Farewell::SignedOut, |person| {
-            person.login.is_some_and(|other| other.person == login.person && other.session != login.session)
+        self.dismiss(Farewell::SignedOut, |client| {
+            client.login.is_some_and(|other| other.person == login.person && other.session != login.session)
         });
         let profile = Profile::from(&identity);
         self.claim_name(&profile);
@@ -167,9 +178,9 @@ impl<O: Outbox> Hub<O> {
             false => self.writer.end_session(login.session),
         };
         ended.map_err(unwritable)?;
-        self.dismiss(Farewell::SignedOut, |person| match everywhere {
-            true => person.login.is_some_and(|other| other.person == login.person),
-            false => person.login == Some(login),
+        self.dismiss(Farewell::SignedOut, |client| match everywhere {
+            true => client.login.is_some_and(|other| other.person == login.person),
+            false => client.login == Some(login),
         });
         Ok(Answer::Done)
     }
@@ -181,7 +192,7 @@ impl<O: Outbox> Hub<O> {
             return Err(Refusal::no_such_session());
         }
         let ended = Login { session, ..login };
-        self.dismiss(Farewell::SignedOut, |person| person.login == Some(ended));
+        self.dismiss(Farewell::SignedOut, |client| client.login == Some(ended));
         Ok(if ended == login { Answer::Done } else { Answer::Somebody((&identity).into()) })
     }
 
@@ -190,14 +201,14 @@ impl<O: Outbox> Hub<O> {
         if profile.role == Role::Guest {
             return;
         }
-        self.dismiss(Farewell::NameClaimed, |person| {
-            person.name.as_deref() == Some(&*profile.name) && person.number() != Some(profile.id)
+        self.dismiss(Farewell::NameClaimed, |client| {
+            client.name.as_deref() == Some(&*profile.name) && client.number() != Some(profile.id)
         });
     }
 
     /// Ends the connections of some people.
-    pub(super) fn dismiss(&mut self, farewell: Farewell, which: impl Fn(&Person) -> bool) {
-        for (conn, _) in self.people.iter().filter(|(_, person)| which(person)) {
+    pub(super) fn dismiss(&mut self, farewell: Farewell, which: impl Fn(&Client) -> bool) {
+        for (conn, _) in self.people.iter().filter(|(_, client)| which(client)) {
             self.effects.push(Effect::Send(Outgoing::Disconnect { conn, farewell }));
         }
     }

@@ -10,7 +10,7 @@ use switchboard::ConnectionId;
 use super::calls::{unreadable, unwritable};
 use super::effect::Effect;
 use super::outbox::{Outbox, Outgoing};
-use super::people::Person;
+use super::people::Client;
 use super::{Hub, now_ms};
 use crate::account::Role;
 use crate::limits::{
@@ -42,7 +42,7 @@ pub(super) struct RoomList {
 impl<O: Outbox> Hub<O> {
     /// The room of this key, if the connection may know of it.
     pub(super) fn find(&self, conn: ConnectionId, room: &str) -> Result<RoomIndex, Refusal> {
-        let person = self.people.get(conn).and_then(Person::number);
+        let person = self.people.get(conn).and_then(Client::number);
         let index = self.rooms.find(room).filter(|index| self.may_read(person, *index));
         index.ok_or_else(|| Refusal::no_such_room().room(shown_room(room)))
     }
@@ -85,9 +85,9 @@ impl<O: Outbox> Hub<O> {
 
     /// Notes whether a connection is outside of a room of which its person is a member: it is told of the room's messages by `activity`.
     pub(super) fn see_where(&mut self, conn: ConnectionId, room: RoomIndex) {
-        let is_elsewhere = self.people.get(conn).is_some_and(|person| {
+        let is_elsewhere = self.people.get(conn).is_some_and(|client| {
             let is_member = |person| self.memberships.get(person, room).is_some();
-            person.is_page() && person.number().is_some_and(is_member) && !person.rooms.contains(&room)
+            client.is_page() && client.number().is_some_and(is_member) && !client.rooms.contains(&room)
         });
         self.memberships.note_elsewhere(room, conn, is_elsewhere);
     }
@@ -101,7 +101,7 @@ impl<O: Outbox> Hub<O> {
 
     /// The same for all rooms, when a connection comes, or has got a name.
     pub(super) fn look_around(&mut self, conn: ConnectionId) {
-        let Some(person) = self.people.get(conn).and_then(Person::number) else { return };
+        let Some(person) = self.people.get(conn).and_then(Client::number) else { return };
         let rooms: Vec<_> = self.memberships.of(person).map(|(room, _)| room).collect();
         rooms.into_iter().for_each(|room| self.see_where(conn, room));
     }
@@ -161,7 +161,7 @@ impl<O: Outbox> Hub<O> {
     }
 
     pub(super) fn onlooker(&self, conn: ConnectionId) -> Onlooker {
-        let person = self.people.get(conn).and_then(Person::number);
+        let person = self.people.get(conn).and_then(Client::number);
         Onlooker { conn, person, is_admin: person.is_some_and(|person| self.is_admin(person)) }
     }
 
@@ -236,7 +236,7 @@ impl<O: Outbox> Hub<O> {
 
     fn standing(&self, room: RoomIndex, onlooker: Onlooker) -> Result<Standing, Refusal> {
         let Onlooker { conn, person, is_admin } = onlooker;
-        let joined = self.people.get(conn).is_some_and(|person| person.rooms.contains(&room));
+        let joined = self.people.get(conn).is_some_and(|client| client.rooms.contains(&room));
         let Some(person) = person else { return Ok(Standing { joined, ..Standing::default() }) };
         let membership = self.memberships.get(person, room);
         let seq = self.rooms[room].seq;

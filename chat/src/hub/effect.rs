@@ -164,7 +164,7 @@ impl<O: Outbox> Hub<O> {
     async fn deliver(&mut self, Delivery { row, conn, id, group, room, message }: Delivery) {
         let except = conn.filter(|_| id.is_some());
         if let Some(conn) = except {
-            let is_v1 = self.people.get(conn).is_none_or(|person| person.v1);
+            let is_v1 = self.people.get(conn).is_none_or(|client| client.v1);
             let id = id.as_deref();
             let own = if is_v1 { message.to_json(&room, id) } else { message.to_plain_json(&room, id) };
             self.answer(conn, own).await;

@@ -170,7 +170,7 @@ impl<O: Outbox> Hub<O> {
             // may take one, too.
             let creates_room = command.creates_room();
             if creates_room {
-                self.person(command.conn, &command.session);
+                self.client(command.conn, &command.session);
             }
             if creates_room || self.effects_bytes > BATCH_BYTES_MAX {
                 self.settle().await;

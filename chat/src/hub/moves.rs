@@ -9,7 +9,7 @@ use switchboard::ConnectionId;
 use super::Hub;
 use super::effect::Effect;
 use super::outbox::{Outbox, Outgoing};
-use super::people::Person;
+use super::people::Client;
 use crate::presence::Entry;
 use crate::rooms::RoomIndex;
 
@@ -69,10 +69,10 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn take_out(&mut self, conn: ConnectionId, room: RoomIndex, was_there: bool) {
-        let Some(person) = self.people.get_mut(conn) else { return };
-        let Some(name) = person.name.clone() else { return };
-        let Some(at) = person.rooms.iter().position(|joined| *joined == room) else { return };
-        person.rooms.swap_remove(at);
+        let Some(client) = self.people.get_mut(conn) else { return };
+        let Some(name) = client.name.clone() else { return };
+        let Some(at) = client.rooms.iter().position(|joined| *joined == room) else { return };
+        client.rooms.swap_remove(at);
         if was_there {
             self.lose(room, &name);
         } else {
@@ -81,11 +81,11 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn put_back(&mut self, conn: ConnectionId, room: RoomIndex) {
-        let may_be_there = self.may_read(self.people.get(conn).and_then(Person::number), room);
-        let Some(person) = self.people.get_mut(conn) else { return };
-        let Some(name) = person.name.clone() else { return };
-        if may_be_there && !person.rooms.contains(&room) {
-            person.rooms.push(room);
+        let may_be_there = self.may_read(self.people.get(conn).and_then(Client::number), room);
+        let Some(client) = self.people.get_mut(conn) else { return };
+        let Some(name) = client.name.clone() else { return };
+        if may_be_there && !client.rooms.contains(&room) {
+            client.rooms.push(room);
             self.rooms[room].members.enter(&name);
         }
     }
@@ -94,9 +94,9 @@ impl<O: Outbox> Hub<O> {
     /// told now.
     fn call_back(&mut self, conn: ConnectionId, before: &Arc<str>, is_first: bool) {
         let Some(name) = self.people.call(conn, before) else { return };
-        let Some(person) = self.people.get(conn) else { return };
-        let number = person.number().filter(|_| is_first);
-        let (is_away, since_ms, rooms) = (person.is_away, person.since_ms, person.rooms.clone());
+        let Some(client) = self.people.get(conn) else { return };
+        let number = client.number().filter(|_| is_first);
+        let (is_away, since_ms, rooms) = (client.is_away, client.since_ms, client.rooms.clone());
         self.presences.depart(&name, is_away, since_ms);
         self.presences.forget(&name);
         self.presences.arrive(before, is_away, since_ms);
@@ -113,8 +113,8 @@ impl<O: Outbox> Hub<O> {
             self.tell_whereabouts(number);
         }
         // Other requests of the batch may have sent a session with the new name.
-        if let Some(person) = self.people.get(conn) {
-            let session = person.session(&self.rooms).encode();
+        if let Some(client) = self.people.get(conn) {
+            let session = client.session(&self.rooms).encode();
             self.effects.push(Effect::Send(Outgoing::Session { conn, session }));
         }
     }

@@ -15,13 +15,13 @@ use crate::ticket::Ticket;
 
 /// What the hub knows of one connection.
 #[derive(Debug)]
-pub(super) struct Person {
+pub(super) struct Client {
     /// Asked for the subprotocol `switchboard.v1`.
     pub(super) v1: bool,
     /// Given by `connect`; changed by [`People::call`].
     pub(super) name: Option<Arc<str>>,
     /// What `connect` gave, or a key of the server's making: it makes ids unique to this connection.
-    pub(super) client: Arc<str>,
+    pub(super) key: Arc<str>,
     /// The rooms whose members list has the name: a plain client with a name is in the lobby.
     pub(super) rooms: Vec<RoomIndex>,
     /// Who it is, if a cookie said so.
@@ -48,13 +48,13 @@ struct LastRequest {
     is_habit: bool,
 }
 
-impl Person {
+impl Client {
     pub(super) fn from_session(session: Session, rooms: &Rooms) -> Self {
         let Session { v1, name, client, changed_by, rooms: ids, login, is_away, since_ms } = session;
         Self {
             v1,
             name: Some(name).filter(|name| !name.is_empty()).map(Into::into),
-            client: client.into(),
+            key: client.into(),
             rooms: ids.into_iter().filter_map(|id| rooms.with_id(id)).collect(),
             login,
             muted_until_ms: 0,
@@ -71,7 +71,7 @@ impl Person {
         Session {
             v1: self.v1,
             name: self.name.as_deref().unwrap_or_default().to_owned(),
-            client: self.client.to_string(),
+            client: self.key.to_string(),
             changed_by: self.changed_by,
             rooms: self.rooms.iter().map(|index| rooms[*index].id).collect(),
             login: self.login,
@@ -115,7 +115,7 @@ impl Person {
 /// The open connections, as far as the hub has heard of them; as many as the server allows.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    connections: HashMap<ConnectionId, Person>,
+    connections: HashMap<ConnectionId, Client>,
     /// Those of people with a session, by person.
     of_person: HashMap<i64, Vec<ConnectionId>>,
     /// Those people by what they are called, in the form in which names are compared, and how many connections are called so.
@@ -123,21 +123,21 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn add(&mut self, conn: ConnectionId, person: Person) {
-        if let Some(Login { person, .. }) = person.login {
+    pub(super) fn add(&mut self, conn: ConnectionId, client: Client) {
+        if let Some(Login { person, .. }) = client.login {
             self.of_person.entry(person).or_default().push(conn);
         }
-        self.note_name(&person);
-        self.connections.insert(conn, person);
+        self.note_name(&client);
+        self.connections.insert(conn, client);
     }
 
     /// A connection is called so from here on. What it was called before.
     pub(super) fn call(&mut self, conn: ConnectionId, name: &Arc<str>) -> Option<Arc<str>> {
-        let mut person = self.connections.remove(&conn)?;
-        self.forget_name(&person);
-        let before = person.name.replace(name.clone());
-        self.note_name(&person);
-        self.connections.insert(conn, person);
+        let mut client = self.connections.remove(&conn)?;
+        self.forget_name(&client);
+        let before = client.name.replace(name.clone());
+        self.note_name(&client);
+        self.connections.insert(conn, client);
         before
     }
 
@@ -146,14 +146,14 @@ impl People {
         self.named.get(folded).into_iter().flatten().map(|(person, _)| *person)
     }
 
-    fn note_name(&mut self, person: &Person) {
-        if let (Some(name), Some(number)) = (&person.name, person.number()) {
+    fn note_name(&mut self, client: &Client) {
+        if let (Some(name), Some(number)) = (&client.name, client.number()) {
             *self.named.entry(fold(name)).or_default().entry(number).or_default() += 1;
         }
     }
 
-    fn forget_name(&mut self, person: &Person) {
-        let (Some(name), Some(number)) = (&person.name, person.number()) else { return };
+    fn forget_name(&mut self, client: &Client) {
+        let (Some(name), Some(number)) = (&client.name, client.number()) else { return };
         let name = fold(name);
         let Some(people) = self.named.get_mut(&name) else { return };
         if let Some(count) = people.get_mut(&number) {
@@ -171,11 +171,11 @@ impl People {
         self.connections.len()
     }
 
-    pub(super) fn get(&self, conn: ConnectionId) -> Option<&Person> {
+    pub(super) fn get(&self, conn: ConnectionId) -> Option<&Client> {
         self.connections.get(&conn)
     }
 
-    pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Person> {
+    pub(super) fn get_mut(&mut self, conn: ConnectionId) -> Option<&mut Client> {
         self.connections.get_mut(&conn)
     }
 
@@ -186,24 +186,24 @@ impl People {
 
     /// Those of them that are told of more than the smallest protocol has.
     pub(super) fn pages_of(&self, person: i64) -> Vec<ConnectionId> {
-        let is_page = |conn: &&ConnectionId| self.get(**conn).is_some_and(Person::is_page);
+        let is_page = |conn: &&ConnectionId| self.get(**conn).is_some_and(Client::is_page);
         self.of_person(person).iter().filter(is_page).copied().collect()
     }
 
     /// The rooms in which somebody of this name is.
     pub(super) fn rooms_of(&self, name: &str) -> Vec<RoomIndex> {
-        let theirs = self.connections.values().filter(|person| person.name.as_deref() == Some(name));
+        let theirs = self.connections.values().filter(|client| client.name.as_deref() == Some(name));
         let mut rooms: Vec<_> = theirs.flat_map(|person| person.rooms.iter().copied()).collect();
         rooms.sort_unstable();
         rooms.dedup();
         rooms
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Person)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Client)> {
         self.connections.iter().map(|(conn, person)| (*conn, person))
     }
 
-    pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Person> {
+    pub(super) fn remove(&mut self, conn: ConnectionId) -> Option<Client> {
         let removed = self.connections.remove(&conn)?;
         self.forget_name(&removed);
         if let Some(Login { person, .. }) = removed.login

@@ -62,16 +62,16 @@ impl<O: Outbox> Hub<O> {
         // put somebody out of a room had not come to all of their connections.
         for group in connection.groups.iter().filter_map(|name| Group::from_name(name)) {
             let Group::Room(id) = group else { continue };
-            let person = self.people.get(conn);
+            let client = self.people.get(conn);
             let is_there =
-                person.is_some_and(|person| person.rooms.iter().any(|room| self.rooms[*room].id == id));
+                client.is_some_and(|client| client.rooms.iter().any(|room| self.rooms[*room].id == id));
             if !is_there {
                 self.outbox.send(Outgoing::Leave { conn, group }).await;
             }
         }
         // Rooms that it has been put out of are not its own again when its person is invited once more.
-        if let Some(person) = self.people.get(conn).filter(|person| person.rooms.len() < joined) {
-            let session = person.session(&self.rooms).encode();
+        if let Some(client) = self.people.get(conn).filter(|client| client.rooms.len() < joined) {
+            let session = client.session(&self.rooms).encode();
             self.outbox.send(Outgoing::Session { conn, session }).await;
         }
     }

@@ -144,7 +144,7 @@ impl RoomSummary<'_> {
 
     /// To those who may see the room. `id` for whoever has asked for it, `by` for whoever was invited.
     pub(crate) fn to_event(&self, id: Option<&str>, by: Option<&Someone>) -> String {
-        done_by(self.write(Object::of_type("room").optional("id", id)), by).finish()
+        write_by(self.write(Object::of_type("room").optional("id", id)), by).finish()
     }
 
     fn write(&self, out: Object) -> Object {
@@ -232,17 +232,14 @@ fn about(kind: &str, id: Option<&str>, room: &str, person: &Someone) -> String {
 
 /// To a private room: somebody has become a member, or is no longer one. `by`: whoever has invited or removed them.
 pub(crate) fn membership(room: &str, person: &Someone, is_member: bool, by: Option<&Someone>) -> String {
-    let frame = Object::of_type("membership")
-        .string("room", room)
-        .raw("person", &person.to_json())
-        .boolean("member", is_member);
-    done_by(frame, by).finish()
+    let out = Object::of_type("membership").string("room", room).raw("person", &person.to_json());
+    write_by(out.boolean("member", is_member), by).finish()
 }
 
-fn done_by(frame: Object, by: Option<&Someone>) -> Object {
-    frame
-        .optional("by", by.map(|someone| someone.name.as_str()))
-        .optional_number("by_person", by.map(|someone| someone.id.unsigned_abs()))
+/// Whose doing something was.
+fn write_by(out: Object, by: Option<&Someone>) -> Object {
+    out.optional("by", by.map(|by| &*by.name))
+        .optional_number("by_person", by.map(|by| by.id.cast_unsigned()))
 }
 
 /// To the connections of somebody who has left a room, or was removed.

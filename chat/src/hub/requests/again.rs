@@ -7,7 +7,7 @@ use super::{Caller, not_joined};
 use crate::hub::Hub;
 use crate::hub::calls::unreadable;
 use crate::hub::outbox::Outbox;
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::protocol::request::{ConversationRequest, OrderRequest, Whom};
 use crate::protocol::{Refusal, Request, conversation};
 use crate::rooms::RoomIndex;
@@ -47,7 +47,7 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
     ) -> Result<(), Refusal> {
         // Somebody may have removed whoever asks.
-        let person = self.people.get(caller.conn).and_then(Person::number);
+        let person = self.people.get(caller.conn).and_then(Client::number);
         if !self.may_read(person, room) {
             return Err(Refusal::no_such_room().room(&*self.key(room)));
         }
@@ -78,18 +78,14 @@ impl<O: Outbox> Hub<O> {
             return self.tell_invited(caller, room, &someone, true);
         }
         self.tell_invited(caller, room, &someone, false)?;
-        self.tell_membership(caller, room, &someone, false);
-        Ok(())
+        self.tell_membership(caller, room, &someone, false)
     }
 
     fn remove_again(&mut self, caller: &Caller, room: RoomIndex, whom: &Whom) -> Result<(), Refusal> {
         let someone = self.whom(whom)?;
         let is_back = self.membership_of(someone.id, room)?.is_some();
-        self.tell_removed(caller, room, &someone, !is_back);
-        if is_back {
-            self.tell_membership(caller, room, &someone, true);
-        }
-        Ok(())
+        self.tell_removed(caller, room, &someone, !is_back)?;
+        if is_back { self.tell_membership(caller, room, &someone, true) } else { Ok(()) }
     }
 
     /// Tells whoever has asked how it is now, because somebody else has changed it since. All others have been told of that.
@@ -99,10 +95,11 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
         someone: &conversation::Someone,
         is_member: bool,
-    ) {
-        let by = self.doer(caller);
-        let frame = conversation::membership(&self.key(room), someone, is_member, by.as_ref());
+    ) -> Result<(), Refusal> {
+        let by = self.asker_of(caller)?;
+        let frame = conversation::membership(&self.key(room), someone, is_member, Some(&by));
         self.tell(caller.conn, frame);
+        Ok(())
     }
 
     fn membership_of(&self, person: i64, room: RoomIndex) -> Result<Option<Membership>, Refusal> {

@@ -7,7 +7,7 @@ use super::{Caller, not_joined};
 use crate::hub::calls::unwritable;
 use crate::hub::effect::Effect;
 use crate::hub::outbox::Outbox;
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::hub::{Hub, now_ms};
 use crate::limits::{EMOJI_PER_MESSAGE_MAX, REACTIONS_PER_MESSAGE_MAX};
 use crate::protocol::message::Change;
@@ -26,7 +26,7 @@ impl<O: Outbox> Hub<O> {
             self.leave_unchanged(caller, room, target);
             return Ok(());
         }
-        let author = self.people.get(caller.conn).and_then(Person::number);
+        let author = self.people.get(caller.conn).and_then(Client::number);
         let mentions = self.mentioned(room, author, text)?;
         self.change(caller, room, &target, What::Edit { text, mentions: &mentions, now_ms: now_ms() })
     }
@@ -62,7 +62,7 @@ impl<O: Outbox> Hub<O> {
         on: bool,
     ) -> Result<(), Refusal> {
         let (room, target) = self.present(caller, room, seq)?;
-        let Some(name) = self.people.get(caller.conn).and_then(|person| person.name.clone()) else {
+        let Some(name) = self.people.get(caller.conn).and_then(|client| client.name.clone()) else {
             return Ok(());
         };
         let has_reacted =
@@ -95,10 +95,10 @@ impl<O: Outbox> Hub<O> {
     /// Is this message the caller's own? What somebody with a session has sent is that person's, from wherever they come; anything
     /// else is of whoever has its client key.
     fn is_own(&self, caller: &Caller, target: &Target) -> bool {
-        let Some(person) = self.people.get(caller.conn) else { return false };
+        let Some(client) = self.people.get(caller.conn) else { return false };
         match target.message.person {
-            Some(author) => person.login.is_some_and(|login| login.person == author),
-            None => target.client.as_deref() == Some(&*person.client),
+            Some(author) => client.login.is_some_and(|login| login.person == author),
+            None => target.client.as_deref() == Some(&*client.key),
         }
     }
 
@@ -112,9 +112,9 @@ impl<O: Outbox> Hub<O> {
     /// A message of a room that the caller is in.
     fn joined_target(&self, caller: &Caller, room: &str, seq: u64) -> Result<(RoomIndex, Target), Refusal> {
         let index = self.find(caller.conn, room)?;
-        let Some(person) = self.people.get(caller.conn) else { return Err(Refusal::internal()) };
-        if !person.rooms.contains(&index) {
-            return Err(not_joined(room, person.v1));
+        let Some(client) = self.people.get(caller.conn) else { return Err(Refusal::internal()) };
+        if !client.rooms.contains(&index) {
+            return Err(not_joined(room, client.v1));
         }
         writable(&self.rooms[index])?;
         Ok((index, self.target(index, seq)?))

@@ -8,7 +8,7 @@ use super::Caller;
 use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::Effect;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::hub::{Hub, now_ms};
 use crate::limits::DIRECT_PEOPLE_MAX;
 use crate::protocol::conversation::{self, Kind, Someone};
@@ -36,7 +36,7 @@ impl<O: Outbox> Hub<O> {
 
     /// The person who asks.
     pub(super) fn signed_in(&self, caller: &Caller) -> Result<i64, Refusal> {
-        self.people.get(caller.conn).and_then(Person::number).ok_or_else(Refusal::needs_session)
+        self.people.get(caller.conn).and_then(Client::number).ok_or_else(Refusal::needs_session)
     }
 
     /// Somebody whom a request names. Of several guests of one name the one who is here is meant.
@@ -118,7 +118,7 @@ impl<O: Outbox> Hub<O> {
         let (kind, own) = (summary.kind, summary.to_event(None, None));
         let for_all = self.summary(room, None)?.to_event(None, None);
         self.push(caller.conn, created);
-        let person = self.people.get(caller.conn).and_then(Person::number);
+        let person = self.people.get(caller.conn).and_then(Client::number);
         let Some(person) = person else {
             self.publish(Group::V1, for_all.into(), None);
             return Ok(());
@@ -173,15 +173,15 @@ impl<O: Outbox> Hub<O> {
     /// Counts a conversation that is begun; an error if this person, or their address, has begun too many lately.
     fn keep_pace_of_beginnings(&mut self, caller: &Caller) -> Result<(), Refusal> {
         let address = self.outbox.address(caller.conn);
-        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
-        self.pace.admit_beginning(&mut person.buckets, address, Instant::now())
+        let Some(client) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        self.pace.admit_beginning(&mut client.buckets, address, Instant::now())
     }
 
     /// Does somebody not invite people more often than they may who have not looked at what they were invited into before?
     pub(super) fn keep_pace_of_invitations(&mut self, caller: &Caller) -> Result<(), Refusal> {
         let address = self.outbox.address(caller.conn);
-        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
-        self.pace.admit_insistence(&mut person.buckets, address, Instant::now())
+        let Some(client) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        self.pace.admit_insistence(&mut client.buckets, address, Instant::now())
     }
 
     /// `is_news`: the other pages of whoever asks do not know the conversation yet, and are told of it.

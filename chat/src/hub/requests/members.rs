@@ -10,7 +10,7 @@ use crate::hub::calls::unreadable;
 use crate::hub::effect::Effect;
 use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::limits::{
     INVITATIONS_UNOPENED_MAX, MEMBERS_LISTED_MAX, PEOPLE_BYTES_MAX, PRIVATE_MEMBERS_MAX,
     PRIVATE_ROOMS_PER_PERSON_MAX,
@@ -42,12 +42,6 @@ impl<O: Outbox> Hub<O> {
         self.tell_invited(caller, room, &someone, known.is_none())
     }
 
-    /// Whoever asks, as others are told of them.
-    pub(super) fn doer(&self, caller: &Caller) -> Option<Someone> {
-        let id = self.people.get(caller.conn)?.number()?;
-        Some(Someone { id, name: self.name_of(caller.conn) })
-    }
-
     /// `is_news`: the others do not know it yet, and are told, too.
     pub(super) fn tell_invited(
         &mut self,
@@ -59,10 +53,10 @@ impl<O: Outbox> Hub<O> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::invited(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.doer(caller);
+            let by = self.asker_of(caller)?;
             let pages = self.people.pages_of(someone.id);
-            self.tell_room_to(&pages, room, by.as_ref())?;
-            self.publish_to_room(room, conversation::membership(&key, someone, true, by.as_ref()));
+            self.tell_room_to(&pages, room, Some(&by))?;
+            self.publish_to_room(room, conversation::membership(&key, someone, true, Some(&by)));
         }
         Ok(())
     }
@@ -80,8 +74,7 @@ impl<O: Outbox> Hub<O> {
             self.end_membership(someone.id, room)?;
         }
         self.note_deed(caller, room)?;
-        self.tell_removed(caller, room, &someone, known.is_some());
-        Ok(())
+        self.tell_removed(caller, room, &someone, known.is_some())
     }
 
     /// `is_news`: the others do not know it yet, and are told, too.
@@ -91,25 +84,26 @@ impl<O: Outbox> Hub<O> {
         room: RoomIndex,
         someone: &Someone,
         is_news: bool,
-    ) {
+    ) -> Result<(), Refusal> {
         let key = self.key(room);
         self.confirm(caller, room, conversation::removed(caller.id.as_deref(), &key, someone));
         if is_news {
-            let by = self.doer(caller);
+            let by = self.asker_of(caller)?;
             let from = self.effects.len();
             self.put_out_all(someone.id, room, None);
             self.once_stored(from);
-            self.publish_to_room(room, conversation::membership(&key, someone, false, by.as_ref()));
+            self.publish_to_room(room, conversation::membership(&key, someone, false, Some(&by)));
         }
+        Ok(())
     }
 
     /// A connection leaves a room. If it has a session its person is no member any more, on none of their devices.
     pub(super) fn leave(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let index = self.find(caller.conn, room)?;
-        let Some(person) = self.people.get(caller.conn) else { return Ok(()) };
-        let is_member = person.number().is_some_and(|number| self.memberships.get(number, index).is_some());
-        if !person.rooms.contains(&index) && !is_member {
-            return Err(not_joined(room, person.v1));
+        let Some(client) = self.people.get(caller.conn) else { return Ok(()) };
+        let is_member = client.number().is_some_and(|number| self.memberships.get(number, index).is_some());
+        if !client.rooms.contains(&index) && !is_member {
+            return Err(not_joined(room, client.v1));
         }
         self.end_stay(caller, index)
     }
@@ -120,7 +114,7 @@ impl<O: Outbox> Hub<O> {
         let conn = caller.conn;
         let key = self.key(room);
         let from = self.effects.len();
-        let number = self.people.get(conn).and_then(Person::number);
+        let number = self.people.get(conn).and_then(Client::number);
         let membership = number.and_then(|number| Some((number, self.memberships.get(number, room)?)));
         if let Some((number, membership)) = membership {
             match self.rooms[room].kind {
@@ -166,8 +160,8 @@ impl<O: Outbox> Hub<O> {
             if let Some(name) = name {
                 self.moves.push(Move::Out { conn, room });
                 self.depart(room, &name, None);
-                if let Some(person) = self.people.get(conn) {
-                    let session = person.session(&self.rooms).encode();
+                if let Some(client) = self.people.get(conn) {
+                    let session = client.session(&self.rooms).encode();
                     self.effects.push(Effect::Send(Outgoing::Session { conn, session }));
                 }
             }
@@ -176,10 +170,10 @@ impl<O: Outbox> Hub<O> {
 
     /// Takes a connection out of a room. Its name, if it was in the room.
     fn put_out(&mut self, conn: ConnectionId, room: RoomIndex) -> Option<Arc<str>> {
-        let person = self.people.get_mut(conn)?;
-        let at = person.rooms.iter().position(|joined| *joined == room)?;
-        person.rooms.swap_remove(at);
-        let name = person.name.clone();
+        let client = self.people.get_mut(conn)?;
+        let at = client.rooms.iter().position(|joined| *joined == room)?;
+        client.rooms.swap_remove(at);
+        let name = client.name.clone();
         self.effects.push(Effect::Send(Outgoing::Leave { conn, group: Group::Room(self.rooms[room].id) }));
         self.see_where(conn, room);
         name
@@ -241,7 +235,12 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    pub(super) fn name_of(&self, conn: ConnectionId) -> String {
-        self.people.get(conn).and_then(|person| person.name.as_deref()).unwrap_or_default().to_owned()
+    /// The person who asks, by the name that they have at this connection.
+    pub(super) fn asker_of(&self, caller: &Caller) -> Result<Someone, Refusal> {
+        Ok(Someone { id: self.signed_in(caller)?, name: self.name_of(caller.conn) })
+    }
+
+    fn name_of(&self, conn: ConnectionId) -> String {
+        self.people.get(conn).and_then(|client| client.name.as_deref()).unwrap_or_default().to_owned()
     }
 }

@@ -5,7 +5,7 @@ use super::{Caller, not_joined};
 use crate::hub::calls::{unreadable, unwritable};
 use crate::hub::effect::{Delivery, Effect};
 use crate::hub::outbox::{Group, Outbox};
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::hub::{Hub, now_ms};
 use crate::markdown;
 use crate::protocol::conversation::{self, Kind};
@@ -23,16 +23,16 @@ impl<O: Outbox> Hub<O> {
         reply_to: Option<u64>,
     ) -> Result<(), Refusal> {
         let Caller { conn, ticket, id, .. } = caller.clone();
-        let Some(person) = self.people.get(conn) else { return Ok(()) };
+        let Some(client) = self.people.get(conn) else { return Ok(()) };
         let index = self.find(conn, room)?;
-        if person.v1 && !person.rooms.contains(&index) || !person.v1 && room != LOBBY {
-            return Err(not_joined(room, person.v1));
+        if client.v1 && !client.rooms.contains(&index) || !client.v1 && room != LOBBY {
+            return Err(not_joined(room, client.v1));
         }
-        let from = person.name.as_deref().unwrap_or(GUEST).to_owned();
-        let (author, client) = (person.number(), person.client.clone());
+        let from = client.name.as_deref().unwrap_or(GUEST).to_owned();
+        let (author, key) = (client.number(), client.key.clone());
         if let Err(refusal) = writable(&self.rooms[index]) {
             // What was sent before the room was archived has been sent.
-            let known = self.writer.find_sent(&client, id.as_deref()).map_err(unwritable)?;
+            let known = self.writer.find_sent(&key, id.as_deref()).map_err(unwritable)?;
             let (room_id, message) = known.ok_or(refusal)?;
             return self.repeat(caller, index, room_id, message);
         }
@@ -58,7 +58,7 @@ impl<O: Outbox> Hub<O> {
             from: &message.from,
             person: message.person,
             text: &message.text,
-            client: &client,
+            client: &key,
             client_id: id.as_deref(),
             reply_to,
             mentions: &message.mentions,
@@ -84,7 +84,7 @@ impl<O: Outbox> Hub<O> {
         room_id: i64,
         message: Message,
     ) -> Result<(), Refusal> {
-        let author = self.people.get(caller.conn).and_then(Person::number);
+        let author = self.people.get(caller.conn).and_then(Client::number);
         let stored = self.rooms.with_id(room_id).filter(|room| self.may_read(author, *room));
         // It was sent to a room that whoever sends it again may not see any more.
         let room = stored.ok_or_else(|| Refusal::no_such_room().room(&*self.key(asked)))?;
@@ -125,7 +125,7 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn follow_again(&mut self, caller: &Caller, row: i64) {
         let Ok(Some((room_id, seq))) = self.writer.place_of(row).map_err(unreadable) else { return };
         let Some(room) = self.rooms.with_id(room_id) else { return };
-        let author = self.people.get(caller.conn).and_then(Person::number);
+        let author = self.people.get(caller.conn).and_then(Client::number);
         let of = |hub: &Self| author.and_then(|author| Some((author, hub.memberships.get(author, room)?)));
         let before = of(self);
         self.follow(room, author, seq);

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::conversations::RoomList;
 use super::effect::{Asker, Effect};
 use super::outbox::{Group, Outbox, Outgoing};
-use super::people::Person;
+use super::people::Client;
 use super::{Command, Hub, What, now_ms};
 use crate::close::Farewell;
 use crate::protocol::event;
@@ -52,8 +52,8 @@ impl<O: Outbox> Hub<O> {
             What::Opened => self.opened(conn, &session),
             What::Closed => self.closed(conn, &session),
             What::Asked { envelope: Envelope { id, request }, fingerprint } => {
-                let Some(person) = self.person(conn, &session) else { return };
-                if person.has_just_asked(fingerprint, repeated) {
+                let Some(client) = self.client(conn, &session) else { return };
+                if client.has_just_asked(fingerprint, repeated) {
                     return;
                 }
                 let caller = Caller { conn, ticket, id, again: attempt > 1 };
@@ -66,14 +66,14 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn opened(&mut self, conn: ConnectionId, session: &[u8]) {
-        if self.person(conn, session).is_some_and(|person| !person.v1) {
+        if self.client(conn, session).is_some_and(|client| !client.v1) {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Plain }));
         }
     }
 
     /// Who is at the other end. A hub that was started since does not know connections that have closed meanwhile, but
     /// what they had asked for before is still carried out.
-    pub(in crate::hub) fn person(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Person> {
+    pub(in crate::hub) fn client(&mut self, conn: ConnectionId, session: &[u8]) -> Option<&mut Client> {
         if self.people.get(conn).is_none() {
             let Some(session) = Session::decode(session) else {
                 tracing::warn!(%conn, "a session of another version of the program: its client is asked to come back");
@@ -104,39 +104,39 @@ impl<O: Outbox> Hub<O> {
 
     /// Takes a connection in, as its session describes it; nobody is told.
     pub(in crate::hub) fn admit(&mut self, conn: ConnectionId, session: Session) {
-        let mut person = Person::from_session(session, &self.rooms);
-        let number = person.number();
+        let mut client = Client::from_session(session, &self.rooms);
+        let number = client.number();
         if let Some(number) = number {
             self.remember(number);
         }
-        // Not into rooms from which its person was removed in the meantime.
-        person.rooms.retain(|room| self.may_read(number, *room));
-        if let Some(login) = person.login
+        // Not into rooms from which its client was removed in the meantime.
+        client.rooms.retain(|room| self.may_read(number, *room));
+        if let Some(login) = client.login
             && let Ok(Some(identity)) = self.writer.identity(login.person)
         {
-            person.muted_until_ms = identity.muted_until_ms;
+            client.muted_until_ms = identity.muted_until_ms;
         }
-        if let Some(name) = &person.name {
-            for room in &person.rooms {
+        if let Some(name) = &client.name {
+            for room in &client.rooms {
                 self.rooms[*room].members.enter(name);
             }
-            self.presences.arrive(name, person.is_away, person.since_ms);
+            self.presences.arrive(name, client.is_away, client.since_ms);
             if let Some(number) = number {
-                self.persons.arrive(&number, person.is_away, person.since_ms);
+                self.persons.arrive(&number, client.is_away, client.since_ms);
                 self.return_in_time(number);
             }
         }
-        self.people.add(conn, person);
+        self.people.add(conn, client);
         self.look_around(conn);
     }
 
     fn closed(&mut self, conn: ConnectionId, session: &[u8]) {
         let removed = self.people.remove(conn);
-        if let Some(number) = removed.as_ref().and_then(Person::number) {
+        if let Some(number) = removed.as_ref().and_then(Client::number) {
             self.look_away(conn, number);
         }
         match removed {
-            Some(Person { name: Some(name), rooms, is_away, login, .. }) => {
+            Some(Client { name: Some(name), rooms, is_away, login, .. }) => {
                 self.departed(&name, is_away, !rooms.is_empty());
                 if let Some(login) = login {
                     self.disappear(login, is_away);
@@ -165,7 +165,7 @@ impl<O: Outbox> Hub<O> {
     /// Does what is left to do of a request that comes again, if a hub that has died had carried it out.
     fn was_done(&mut self, caller: &Caller, request: &Request) -> bool {
         if request.changes_session()
-            && self.people.get(caller.conn).is_some_and(|person| person.was_changed_by(caller.ticket))
+            && self.people.get(caller.conn).is_some_and(|client| client.was_changed_by(caller.ticket))
         {
             return true;
         }
@@ -190,11 +190,11 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn asked(&mut self, caller: Caller, request: Request) {
-        let Some(person) = self.people.get(caller.conn) else { return };
+        let Some(client) = self.people.get(caller.conn) else { return };
         let is_typing = matches!(request, Request::Conversation(ConversationRequest::Typing { .. }));
         let asked = self
-            .may_come(person)
-            .and_then(|()| may_ask(person, &request))
+            .may_come(client)
+            .and_then(|()| may_ask(client, &request))
             .and_then(|()| self.keep_pace(caller.conn, &request));
         if let Err(refusal) = asked.and_then(|()| self.grant(&caller, request)) {
             // Nobody waits for an answer to that.
@@ -206,8 +206,8 @@ impl<O: Outbox> Hub<O> {
     }
 
     /// While the server is closed to guests, connections without a session are refused. Guests who have a session stay.
-    fn may_come(&self, person: &Person) -> Result<(), Refusal> {
-        if self.are_guests_allowed || person.login.is_some() { Ok(()) } else { Err(Refusal::guests_closed()) }
+    fn may_come(&self, client: &Client) -> Result<(), Refusal> {
+        if self.are_guests_allowed || client.login.is_some() { Ok(()) } else { Err(Refusal::guests_closed()) }
     }
 
     /// Counts the request; an error if the client has asked too often.
@@ -216,8 +216,8 @@ impl<O: Outbox> Hub<O> {
             return Ok(());
         }
         let address = self.outbox.address(conn);
-        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
-        let kept = self.pace.admit(request, &mut person.buckets, address, Instant::now());
+        let Some(client) = self.people.get_mut(conn) else { return Ok(()) };
+        let kept = self.pace.admit(request, &mut client.buckets, address, Instant::now());
         kept.map_err(|refusal| match request.room() {
             Some(room) => refusal.room(shown_room(room)),
             None => refusal,
@@ -265,9 +265,9 @@ impl<O: Outbox> Hub<O> {
 
     /// The server keeps what has become of a connection, once all else has been done.
     fn changed(&mut self, caller: &Caller) {
-        let Some(person) = self.people.get_mut(caller.conn) else { return };
-        person.change(caller.ticket);
-        let session = person.session(&self.rooms).encode();
+        let Some(client) = self.people.get_mut(caller.conn) else { return };
+        client.change(caller.ticket);
+        let session = client.session(&self.rooms).encode();
         self.effects.push(Effect::Send(Outgoing::Session { conn: caller.conn, session }));
     }
 
@@ -281,28 +281,28 @@ impl<O: Outbox> Hub<O> {
     }
 
     fn asker(&self, Caller { conn, id, .. }: &Caller) -> Asker {
-        let viewer = self.people.get(*conn).map(|person| Viewer {
-            client: person.client.clone(),
-            name: person.name.clone().unwrap_or_default(),
+        let viewer = self.people.get(*conn).map(|client| Viewer {
+            client: client.key.clone(),
+            name: client.name.clone().unwrap_or_default(),
         });
         Asker { conn: *conn, id: id.clone(), viewer: viewer.unwrap_or_default() }
     }
 }
 
 /// What a client must have done, or be, before it can ask for something.
-fn may_ask(person: &Person, request: &Request) -> Result<(), Refusal> {
-    if !person.v1 && request.is_v1_only() {
+fn may_ask(client: &Client, request: &Request) -> Result<(), Refusal> {
+    if !client.v1 && request.is_v1_only() {
         let sentence = format!(
             "This type needs the subprotocol {SUBPROTOCOL_V1}. Plain clients send connect and message."
         );
         return Err(Refusal::new(Code::UnknownType, sentence));
     }
-    if person.v1 && person.name.is_none() && !matches!(request, Request::Connect { .. }) {
+    if client.v1 && client.name.is_none() && !matches!(request, Request::Connect { .. }) {
         let sentence = "Give a name first, with {\"type\":\"connect\",\"text\":\"Ann\"}.";
         return Err(Refusal::new(Code::NotConnected, sentence));
     }
-    if request.speaks() && person.muted_until_ms > now_ms() {
-        return Err(Refusal::muted(person.muted_until_ms));
+    if request.speaks() && client.muted_until_ms > now_ms() {
+        return Err(Refusal::muted(client.muted_until_ms));
     }
     Ok(())
 }

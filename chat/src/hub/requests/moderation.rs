@@ -27,7 +27,7 @@ impl<O: Outbox> Hub<O> {
         if people.iter().any(|person| person.role == Role::Admin) {
             return Err(not_to_administrators());
         }
-        let is_here = self.people.iter().any(|(_, person)| person.name.as_deref() == Some(name));
+        let is_here = self.people.iter().any(|(_, client)| client.name.as_deref() == Some(name));
         if people.is_empty() && !(act == Act::Kick && is_here) {
             return Err(no_such_person());
         }
@@ -48,7 +48,7 @@ impl<O: Outbox> Hub<O> {
             Act::Mute | Act::Unmute | Act::Unban => return Ok(()),
         };
         let from = self.effects.len();
-        self.dismiss(farewell, |person| person.name.as_deref() == Some(name));
+        self.dismiss(farewell, |client| client.name.as_deref() == Some(name));
         self.all_once_stored(from);
         Ok(())
     }
@@ -197,7 +197,7 @@ impl<O: Outbox> Hub<O> {
 
     /// Whoever asks, if that is an administrator.
     pub(super) fn admin(&self, caller: &Caller) -> Result<Identity, Refusal> {
-        let login = self.people.get(caller.conn).and_then(|person| person.login);
+        let login = self.people.get(caller.conn).and_then(|client| client.login);
         let identity = match login {
             Some(login) => self.writer.identity(login.person).map_err(unreadable)?,
             None => None,

@@ -20,32 +20,27 @@ use crate::protocol::{LOBBY, Refusal, event};
 use crate::rooms::RoomIndex;
 
 impl<O: Outbox> Hub<O> {
-    /// A first name, or another one. `name`: None if it is to be the session's.
+    /// A first name, or another one. `name`: None if it is to be the session's. `key`: the client's own.
     pub(super) fn connect(
         &mut self,
         caller: &Caller,
         name: Option<String>,
-        client: Option<String>,
+        key: Option<String>,
     ) -> Result<(), Refusal> {
         let conn = caller.conn;
-        let lobby = self.rooms.find(LOBBY);
         let Introduced { name, profile, renamed } = self.introduce(conn, name)?;
         let rooms_told = self.room_list(conn)?;
         let before = self.people.call(conn, &name);
-        let is_first = before.is_none();
         let is_renamed = renamed.is_some();
         if let Some(own) = renamed {
-            let before = before.clone().unwrap_or(own);
+            let (before, is_first) = (before.clone().unwrap_or(own), before.is_none());
             self.moves.push(Move::Called { conn, before, is_first });
         }
-        let Some(person) = self.people.get_mut(conn) else { return Ok(()) };
-        if let Some(client) = client {
-            person.client = client.into();
+        let Some(client) = self.people.get_mut(conn) else { return Ok(()) };
+        if let Some(key) = key {
+            client.key = key.into();
         }
-        let (v1, rooms) = (person.v1, person.rooms.clone());
-        if !v1 && rooms.is_empty() {
-            person.rooms.extend(lobby);
-        }
+        let v1 = client.v1;
         if v1 && before.is_none() {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::V1 }));
         }
@@ -54,22 +49,7 @@ impl<O: Outbox> Hub<O> {
             self.welcome(caller, (&name, profile.as_ref()), rooms_told, is_renamed);
         }
         self.announce(conn, &name, v1);
-        match before {
-            Some(before) if before != name => {
-                self.call(conn, &before, &name);
-                self.move_rooms(&rooms, &before, &name, conn);
-            }
-            None if !v1 => {
-                if let Some(lobby) = lobby {
-                    self.enter(lobby, &name, conn);
-                }
-            }
-            _ => {}
-        }
-        if is_first {
-            self.arrived(conn, &name);
-            self.look_around(conn);
-        }
+        self.take_place(conn, before, &name);
         if let Some(profile) = profile {
             self.rename_others(caller, &profile, is_renamed)?;
         }
@@ -78,6 +58,32 @@ impl<O: Outbox> Hub<O> {
             self.all_once_stored(from);
         }
         Ok(())
+    }
+
+    /// The rooms of a connection that has got its name know it by that; a plain client comes into the lobby with its first one.
+    fn take_place(&mut self, conn: ConnectionId, before: Option<Arc<str>>, name: &Arc<str>) {
+        let Some(client) = self.people.get_mut(conn) else { return };
+        let (v1, rooms, is_first) = (client.v1, client.rooms.clone(), before.is_none());
+        let lobby = self.rooms.find(LOBBY).filter(|_| !v1);
+        if rooms.is_empty() {
+            client.rooms.extend(lobby);
+        }
+        match before {
+            Some(before) if before != *name => {
+                self.call(conn, &before, name);
+                self.move_rooms(&rooms, &before, name, conn);
+            }
+            None => {
+                if let Some(lobby) = lobby {
+                    self.enter(lobby, name, conn);
+                }
+            }
+            Some(_) => {}
+        }
+        if is_first {
+            self.arrived(conn, name);
+            self.look_around(conn);
+        }
     }
 
     /// The other connections of whoever has connected under this name, and whoever else has to do with it.
@@ -126,9 +132,9 @@ impl<O: Outbox> Hub<O> {
     /// Who a connection is from here on: somebody with a session has a name of theirs, which another one replaces.
     fn introduce(&mut self, conn: ConnectionId, name: Option<String>) -> Result<Introduced, Refusal> {
         let now = now_ms();
-        let Some(person) = self.people.get(conn) else { return Err(Refusal::internal()) };
-        let before = person.name.clone();
-        let identity = match person.login {
+        let Some(client) = self.people.get(conn) else { return Err(Refusal::internal()) };
+        let before = client.name.clone();
+        let identity = match client.login {
             Some(login) => self.writer.identity(login.person).map_err(unreadable)?,
             None => None,
         };
@@ -174,12 +180,12 @@ impl<O: Outbox> Hub<O> {
         let mut conns = self.people.of_person(profile.id).to_vec();
         conns.retain(|conn| Some(*conn) != except);
         for conn in conns {
-            let before = self.people.get(conn).and_then(|person| person.name.clone());
+            let before = self.people.get(conn).and_then(|client| client.name.clone());
             let Some(before) = before.filter(|before| *before != name) else { continue };
             self.people.call(conn, &name);
-            let Some(person) = self.people.get(conn) else { continue };
-            let (rooms, v1) = (person.rooms.clone(), person.v1);
-            let session = person.session(&self.rooms).encode();
+            let Some(client) = self.people.get(conn) else { continue };
+            let (rooms, v1) = (client.rooms.clone(), client.v1);
+            let session = client.session(&self.rooms).encode();
             self.call(conn, &before, &name);
             self.move_rooms(&rooms, &before, &name, conn);
             if v1 {

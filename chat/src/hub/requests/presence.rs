@@ -16,13 +16,13 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn away(&mut self, caller: &Caller, is_away: bool) {
         self.push(caller.conn, event::away(caller.id.as_deref(), is_away));
         let now_ms = now_ms();
-        let Some(person) = self.people.get_mut(caller.conn) else { return };
-        if person.is_away == is_away {
+        let Some(client) = self.people.get_mut(caller.conn) else { return };
+        if client.is_away == is_away {
             return;
         }
-        (person.is_away, person.since_ms) = (is_away, now_ms);
-        let number = person.number();
-        if let Some(name) = person.name.clone() {
+        (client.is_away, client.since_ms) = (is_away, now_ms);
+        let number = client.number();
+        if let Some(name) = client.name.clone() {
             let change = self.presences.turn(&name, is_away, now_ms);
             self.tell_presence(&name, change);
             if let Some(number) = number {
@@ -35,9 +35,9 @@ impl<O: Outbox> Hub<O> {
     /// A connection has a name now.
     pub(super) fn arrived(&mut self, conn: ConnectionId, name: &Arc<str>) {
         let now_ms = now_ms();
-        let Some(person) = self.people.get_mut(conn) else { return };
-        person.since_ms = now_ms;
-        let (is_away, number) = (person.is_away, person.number());
+        let Some(client) = self.people.get_mut(conn) else { return };
+        client.since_ms = now_ms;
+        let (is_away, number) = (client.is_away, client.number());
         let change = self.presences.arrive(name, is_away, now_ms);
         self.tell_presence(name, change);
         if let Some(number) = number {
@@ -47,8 +47,8 @@ impl<O: Outbox> Hub<O> {
 
     /// A connection is called differently.
     pub(super) fn call(&mut self, conn: ConnectionId, before: &str, name: &Arc<str>) {
-        let Some(person) = self.people.get(conn) else { return };
-        let (is_away, now_ms) = (person.is_away, now_ms());
+        let Some(client) = self.people.get(conn) else { return };
+        let (is_away, now_ms) = (client.is_away, now_ms());
         let left = self.presences.depart(before, is_away, now_ms);
         self.presences.forget(before);
         self.tell_presence(before, left);

@@ -89,19 +89,19 @@ impl<O: Outbox> Hub<O> {
         let index = self.find(caller.conn, room)?;
         let now = Instant::now();
         let is_large = self.is_large(index);
-        let Some(person) = self.people.get_mut(caller.conn) else { return Ok(()) };
-        if !person.rooms.contains(&index) {
-            return Err(not_joined(room, person.v1));
+        let Some(client) = self.people.get_mut(caller.conn) else { return Ok(()) };
+        if !client.rooms.contains(&index) {
+            return Err(not_joined(room, client.v1));
         }
         let every = Duration::from_millis(TYPING_EVERY_MS);
-        let is_soon = person.typed_at.is_some_and(|at| now.duration_since(at) < every);
-        let is_silent = person.muted_until_ms > now_ms() || self.rooms[index].is_archived;
+        let is_soon = client.typed_at.is_some_and(|at| now.duration_since(at) < every);
+        let is_silent = client.muted_until_ms > now_ms() || self.rooms[index].is_archived;
         if is_soon || is_silent || is_large {
             return Ok(());
         }
-        person.typed_at = Some(now);
-        let Some(name) = person.name.clone() else { return Ok(()) };
-        let frame = conversation::typing(&self.rooms[index].key, &name, person.number());
+        client.typed_at = Some(now);
+        let Some(name) = client.name.clone() else { return Ok(()) };
+        let frame = conversation::typing(&self.rooms[index].key, &name, client.number());
         self.publish(Group::Room(self.rooms[index].id), frame.into(), Some(caller.conn));
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::Caller;
 use crate::hub::effect::{Effect, View};
 use crate::hub::moves::Move;
 use crate::hub::outbox::{Group, Outbox, Outgoing};
-use crate::hub::people::Person;
+use crate::hub::people::Client;
 use crate::hub::{Hub, now_ms};
 use crate::limits::ROOMS_PER_CONNECTION_MAX;
 use crate::protocol::conversation::Kind;
@@ -70,13 +70,13 @@ impl<O: Outbox> Hub<O> {
     /// Puts a connection into a room, if it is not there yet, and its person with it.
     fn come_in(&mut self, caller: &Caller, room: RoomIndex) -> Result<Entrance, Refusal> {
         let conn = caller.conn;
-        let person = self.people.get(conn);
-        let number = person.and_then(Person::number);
-        let newcomer = person.filter(|person| !person.rooms.contains(&room));
-        if newcomer.is_some_and(|person| person.rooms.len() >= ROOMS_PER_CONNECTION_MAX) {
+        let client = self.people.get(conn);
+        let number = client.and_then(Client::number);
+        let newcomer = client.filter(|client| !client.rooms.contains(&room));
+        if newcomer.is_some_and(|client| client.rooms.len() >= ROOMS_PER_CONNECTION_MAX) {
             return Err(too_many_rooms().room(&*self.rooms[room].key));
         }
-        let name = newcomer.and_then(|person| person.name.clone());
+        let name = newcomer.and_then(|client| client.name.clone());
         // What can fail comes first: whoever is told of an error is not in the room.
         let mut belonging = Belonging::default();
         if let Some(person) = number {
@@ -85,9 +85,9 @@ impl<O: Outbox> Hub<O> {
         let place = self.place(number, room)?;
         let (mut notice, mut came) = (None, None);
         if let Some(name) = name
-            && let Some(person) = self.people.get_mut(conn)
+            && let Some(client) = self.people.get_mut(conn)
         {
-            person.rooms.push(room);
+            client.rooms.push(room);
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Room(self.rooms[room].id) }));
             self.see_where(conn, room);
             let was_there = self.rooms[room].members.contains(&name);
@@ -147,7 +147,7 @@ impl<O: Outbox> Hub<O> {
         if let Some(room) = self.rooms.find(key).or_else(|| self.rooms.find_original(title, None)) {
             return Err(room_exists(&self.rooms[room].key));
         }
-        let creator = self.people.get(caller.conn).and_then(Person::number);
+        let creator = self.people.get(caller.conn).and_then(Client::number);
         let members: Vec<_> = creator.into_iter().map(|person| (person, Membership::default())).collect();
         let new = NewRoom {
             ticket: caller.ticket,
