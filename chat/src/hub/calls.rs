@@ -83,13 +83,15 @@ impl<O: Outbox> Hub<O> {
     ) -> Result<Answer, Refusal> {
         let now_ms = session.now_ms;
         let invitation = invitation.filter(|_| !self.are_guests_allowed);
+        let is_counted = !self.is_guest(replaces.as_ref(), now_ms)?;
         if !self.are_guests_allowed {
-            self.check_invitation(invitation.as_ref(), address, now_ms)?;
+            self.check_invitation(invitation.as_ref(), is_counted, address, now_ms)?;
         }
         self.attempts.admit_guest(address, Instant::now())?;
         self.check_name(name, None, None, now_ms)?;
         self.replace(replaces, now_ms)?;
-        let identity = checked(self.writer.add_guest(name, session, invitation.as_ref()))?;
+        let spent = invitation.as_ref().filter(|_| is_counted);
+        let identity = checked(self.writer.add_guest(name, session, spent))?;
         self.note_name(name, now_ms);
         Ok(Answer::Somebody((&identity).into()))
     }
@@ -110,16 +112,28 @@ impl<O: Outbox> Hub<O> {
         Ok(Answer::Somebody((&identity).into()))
     }
 
-    /// Guests may not come, but for those who are invited.
+    /// Is it a guest's session? Who comes anew in the place of the guest that they are is not one more, so they take no use of their
+    /// invitation: a link that is followed twice, a form that is sent again. Who has been silenced does not get around that for nothing.
+    fn is_guest(&self, session: Option<&TokenHash>, now_ms: u64) -> Result<bool, Refusal> {
+        let Some(token) = session else { return Ok(false) };
+        let Some(login) = self.writer.find_login(token, now_ms).map_err(unreadable)? else {
+            return Ok(false);
+        };
+        let identity = self.writer.identity(login.person).map_err(unreadable)?;
+        Ok(identity.is_some_and(|identity| identity.role == Role::Guest && identity.muted_until_ms <= now_ms))
+    }
+
+    /// Guests may not come, but for those who are invited. `is_counted`: by an invitation that can still be used.
     fn check_invitation(
         &mut self,
         invitation: Option<&TokenHash>,
+        is_counted: bool,
         address: Option<IpAddr>,
         now_ms: u64,
     ) -> Result<(), Refusal> {
         let invitation = invitation.ok_or_else(Refusal::guests_closed)?;
         self.attempts.admit_invitation(address, Instant::now())?;
-        if !self.writer.is_invited(invitation, now_ms).map_err(unreadable)? {
+        if !self.writer.is_invited(invitation, is_counted, now_ms).map_err(unreadable)? {
             return Err(Refusal::bad_invitation());
         }
         self.attempts.forgive_invitation(address);

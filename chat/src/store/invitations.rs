@@ -55,12 +55,18 @@ impl Writer {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Does the invitation of this token hold?
-    pub(crate) fn is_invited(&self, token: &TokenHash, now_ms: u64) -> Result<bool, StoreError> {
+    /// Does the invitation of this token hold? `is_counted`: for one more.
+    pub(crate) fn is_invited(
+        &self,
+        token: &TokenHash,
+        is_counted: bool,
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
         let mut find = self
             .connection()
-            .prepare_cached("SELECT 1 FROM invitations WHERE token = ?1 AND until_ms > ?2 AND uses > 0")?;
-        Ok(find.query_row((token.as_bytes(), integer(now_ms)), |_| Ok(())).optional()?.is_some())
+            .prepare_cached("SELECT 1 FROM invitations WHERE token = ?1 AND until_ms > ?2 AND uses >= ?3")?;
+        let wanted = (token.as_bytes(), integer(now_ms), i64::from(is_counted));
+        Ok(find.query_row(wanted, |_| Ok(())).optional()?.is_some())
     }
 
     /// As part of the open transaction.

@@ -178,7 +178,7 @@ impl Writer {
         }
     }
 
-    /// A new guest with a session. `invitation`: by which they come; one use of it is spent.
+    /// A new guest with a session. `invitation`: one use of it is spent.
     pub(crate) fn add_guest(
         &mut self,
         name: &str,

@@ -235,6 +235,48 @@ fn guests_who_are_invited_come_into_a_server_that_is_closed_to_guests() {
 }
 
 #[test]
+fn who_comes_twice_by_one_invitation_takes_one_use_of_it() {
+    let server = Server::start();
+    let (_admin, mut ann) = administrator(&server);
+    ask(&mut ann, json!({"type": "guests", "allowed": false}), "guests");
+    let made = ask(&mut ann, json!({"type": "invitation", "uses": 3}), "invitation");
+    let uses = |ann: &mut Client| {
+        let list = ask(ann, json!({"type": "invitations"}), "invitations");
+        list["invitations"][0]["uses"].as_u64().unwrap_or(0)
+    };
+    let body = json!({"name": "Dan", "invitation": made["invitation"]});
+    let mut dan = Browser::default();
+    assert_eq!(dan.ask(&server, "POST", "/session", body.clone()).status, 200);
+    assert_eq!(uses(&mut ann), 2);
+    let before = dan.cookie().to_owned();
+    assert_eq!(dan.ask(&server, "POST", "/session", body.clone()).status, 200);
+    assert_eq!(uses(&mut ann), 2, "he is in the place of the guest that he was");
+    let mut old = Browser { cookie: Some(before) };
+    assert_eq!(old.ask(&server, "GET", "/session", Value::Null).body["person"], Value::Null);
+    // A cookie that is nobody's is nobody's place.
+    assert_eq!(old.ask(&server, "POST", "/session", body.clone()).status, 200);
+    assert_eq!(uses(&mut ann), 1);
+    // Who is silenced does not become another one for nothing.
+    ask(&mut ann, json!({"type": "mute", "name": "Dan", "minutes": 10}), "moderated");
+    assert_eq!(dan.ask(&server, "POST", "/session", body.clone()).status, 200);
+    assert_eq!(uses(&mut ann), 0);
+    assert_eq!(
+        dan.ask(&server, "POST", "/session", body.clone()).status,
+        200,
+        "it takes none of those that there are not"
+    );
+    assert_eq!(code(&Browser::default().ask(&server, "POST", "/session", body.clone())), "bad_invitation");
+    // Nor does an account make guests out of nothing.
+    assert_eq!(dan.ask(&server, "POST", "/account", json!({"password": "correct horse"})).status, 200);
+    assert_eq!(code(&dan.ask(&server, "POST", "/session", body)), "bad_invitation");
+    assert_eq!(
+        dan.ask(&server, "GET", "/session", Value::Null).body["person"]["role"],
+        "member",
+        "and is as it was"
+    );
+}
+
+#[test]
 fn invitations_cannot_be_tried_for_long_and_are_not_in_the_database() {
     let directory = TempDirectory::new();
     let server = Server::on(directory.path(), ["--rate-limits", "1", "--trusted-proxy", "127.0.0.1"]);
