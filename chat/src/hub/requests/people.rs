@@ -242,25 +242,30 @@ impl<O: Outbox> Hub<O> {
         }
     }
 
-    /// A member more, and what its room is told of it: nothing if somebody of that name is there already.
-    pub(super) fn entered(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) -> Option<Effect> {
+    /// A member more, and what its room is told of it: nothing if somebody of that name is there already. Who comes is taken to be at the
+    /// keyboard if nothing else is said.
+    pub(super) fn entered(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) -> Vec<Effect> {
         let entry = self.rooms[room].members.enter(name);
         if let Entry::Back(leaves_at) = entry {
             self.stay(room, name, leaves_at);
         }
         let room = &self.rooms[room];
-        (entry == Entry::First && room.members.len() <= NOTICE_MEMBERS_MAX).then(|| {
-            Effect::Send(Outgoing::Publish {
-                group: Group::Room(room.id),
-                frame: event::join(&room.key, name, room.members.len()).into(),
-                except: Some(conn),
-            })
-        })
+        if entry != Entry::First || room.members.len() > NOTICE_MEMBERS_MAX {
+            return Vec::new();
+        }
+        let away = self.presences.get(name).filter(|presence| presence.is_away);
+        let away = away.map(|presence| event::presence(name, presence));
+        let told = std::iter::once(event::join(&room.key, name, room.members.len())).chain(away);
+        let notice = |frame: String| {
+            let (group, frame) = (Group::Room(room.id), frame.into());
+            Effect::Send(Outgoing::Publish { group, frame, except: Some(conn) })
+        };
+        told.map(notice).collect()
     }
 
     pub(in crate::hub) fn enter(&mut self, room: RoomIndex, name: &Arc<str>, conn: ConnectionId) {
-        let notice = self.entered(room, name, conn);
-        self.effects.extend(notice);
+        let notices = self.entered(room, name, conn);
+        self.effects.extend(notices);
     }
 
     /// A member less; the room is told when it was the last of that name.

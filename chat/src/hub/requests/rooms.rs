@@ -19,13 +19,13 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn join(&mut self, caller: &Caller, room: &str) -> Result<(), Refusal> {
         let room = self.find(caller.conn, room)?;
         let from = self.effects.len();
-        let Entrance { view, came, notice } = self.come_in(caller, room)?;
+        let Entrance { view, came, notices } = self.come_in(caller, room)?;
         let (is_recorded, has_come) = (view.is_recorded, came.is_some());
         if is_recorded {
             self.moves.extend(came);
         }
         self.effects.push(Effect::Joined(view));
-        self.effects.extend(notice);
+        self.effects.extend(notices);
         if has_come {
             self.changed(caller);
         }
@@ -38,13 +38,13 @@ impl<O: Outbox> Hub<O> {
     pub(super) fn resume(&mut self, caller: &Caller, rooms: Vec<(String, Known)>) {
         let from = self.effects.len();
         let mut views = Vec::new();
-        let mut notices = Vec::new();
+        let mut all_notices = Vec::new();
         let mut moves = Vec::new();
         for (key, known) in rooms {
             match self.find(caller.conn, &key).and_then(|room| self.come_in(caller, room)) {
-                Ok(Entrance { view, came, notice }) => {
+                Ok(Entrance { view, came, notices }) => {
                     views.push((view, known));
-                    notices.extend(notice);
+                    all_notices.extend(notices);
                     moves.extend(came);
                 }
                 Err(refusal) => {
@@ -57,7 +57,7 @@ impl<O: Outbox> Hub<O> {
         let is_recorded = views.iter().any(|(view, _)| view.is_recorded);
         views.iter_mut().for_each(|(view, _)| view.is_recorded = is_recorded);
         self.effects.push(Effect::Resumed { views });
-        self.effects.extend(notices);
+        self.effects.extend(all_notices);
         if !moves.is_empty() {
             self.changed(caller);
         }
@@ -83,7 +83,7 @@ impl<O: Outbox> Hub<O> {
             belonging = self.belong(caller, person, room, name.is_some())?;
         }
         let place = self.place(number, room)?;
-        let (mut notice, mut came) = (None, None);
+        let (mut notices, mut came) = (Vec::new(), None);
         if let Some(name) = name
             && let Some(client) = self.people.get_mut(conn)
         {
@@ -91,7 +91,7 @@ impl<O: Outbox> Hub<O> {
             self.effects.push(Effect::Send(Outgoing::Join { conn, group: Group::Room(self.rooms[room].id) }));
             self.see_where(conn, room);
             let was_there = self.rooms[room].members.contains(&name);
-            notice = self.entered(room, &name, conn);
+            notices = self.entered(room, &name, conn);
             came = Some(Move::In { conn, room, was_there });
         }
         if let Err(refusal) = self.tell_room_to(&belonging.pages, room, None) {
@@ -102,7 +102,7 @@ impl<O: Outbox> Hub<O> {
         self.effects_bytes += members.names.len() + members.people.len();
         let position = self.rooms[room].position();
         let view = View { asker, room, position, members, place, is_recorded: belonging.is_recorded };
-        Ok(Entrance { view, came, notice })
+        Ok(Entrance { view, came, notices })
     }
 
     /// Whoever comes into a public room is a member of it from then on, and whoever comes into a conversation that they had
@@ -173,7 +173,7 @@ struct Entrance {
     /// It was not there before.
     came: Option<Move>,
     /// What the others are told.
-    notice: Option<Effect>,
+    notices: Vec<Effect>,
 }
 
 /// What has changed of somebody's membership when they came into a room.

@@ -79,6 +79,24 @@ fn comings_and_goings_are_told_to_the_others_in_the_room() {
 }
 
 #[test]
+fn who_comes_into_a_room_or_takes_another_name_while_away_is_seen_to_be_away() {
+    let mut world = World::new();
+    world.person(1, "Ann", &["lobby"]);
+    world.person(2, "Bob", &[]);
+    world.ask(2, json!({"type": "away", "away": true}));
+    world.forget();
+    world.ask(2, json!({"type": "join", "room": "lobby"}));
+    let told = world.received(1);
+    assert_eq!(each(&told, "type"), ["join", "presence"]);
+    assert_eq!((&told[1]["name"], &told[1]["presence"]), (&json!("Bob"), &json!("away")));
+    world.forget();
+    world.ask(2, json!({"type": "connect", "text": "Bobby"}));
+    let told = world.received(1);
+    assert_eq!(each(&told, "type"), ["connect", "leave", "join", "presence"]);
+    assert_eq!((&told[3]["name"], &told[3]["presence"]), (&json!("Bobby"), &json!("away")));
+}
+
+#[test]
 fn one_name_on_two_connections_is_one_member() {
     let mut world = World::new();
     world.person(1, "Ann", &["lobby"]);

@@ -71,7 +71,7 @@ impl Device {
     pub(super) fn connect(&mut self, server: &Server) {
         println!("{} comes, waiting for {:?}", self.key, self.waiting);
         let mut line = Client::with_cookie(server, &self.cookie);
-        line.send(json!({"type": "connect", "text": self.name, "client": self.key, "id": "connect"}));
+        line.send(json!({"type": "connect", "text": "", "client": self.key, "id": "connect"}));
         let known = |(key, room): (&String, &Room)| {
             (key.clone(), json!({"seq": room.messages.seq, "change": room.messages.change}))
         };
@@ -167,6 +167,9 @@ impl Device {
         if frame["type"] == "welcome" {
             self.person = number(&frame["person"]["id"]);
         }
+        if let "welcome" | "person" = frame["type"].as_str().expect("a type") {
+            self.called(&text(&frame["person"]["name"]));
+        }
         self.listing.take(frame, self.person);
         match frame["type"].as_str().expect("a type") {
             // Somebody has been removed while the line was broken.
@@ -196,6 +199,14 @@ impl Device {
                 self.tell(room, frame);
             }
             _ => self.tell(room, frame),
+        }
+    }
+
+    /// It may be another name than before.
+    fn called(&mut self, name: &str) {
+        let before = std::mem::replace(&mut self.name, name.to_owned());
+        if before != name {
+            self.rooms.values_mut().for_each(|room| room.rename_own(&before, name));
         }
     }
 

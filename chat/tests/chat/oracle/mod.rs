@@ -2,6 +2,7 @@
 //! whatever becomes of their lines and of the server's processes meanwhile.
 
 mod actions;
+mod administrator;
 mod device;
 mod listing;
 mod messages;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::support::{Browser, Server, TempDirectory, until};
+use administrator::Administrator;
 use device::Device;
 use listing::known;
 use messages::{list, number};
@@ -39,11 +41,13 @@ struct World {
     server: Server,
     chance: Chance,
     devices: Vec<Device>,
+    administrator: Administrator,
 }
 
 impl World {
     fn new(seed: u64, directory: &TempDirectory) -> Self {
         let server = Server::on(directory.path(), ["--workers", "2", "--reactors", "2"]);
+        let administrator = Administrator::new(&server);
         let cookies = PEOPLE.map(|name| Browser::guest(&server, name).cookie().to_owned());
         let device = |(name, cookie): (&&str, &String)| Device::new(name, &format!("key of {name}"), cookie);
         let mut devices: Vec<_> = PEOPLE.iter().zip(&cookies).map(device).collect();
@@ -54,7 +58,7 @@ impl World {
             device.ask(json!({"type": "join", "room": "lobby"}));
             device.read();
         }
-        Self { seed, server, chance: Chance(seed), devices }
+        Self { seed, server, chance: Chance(seed), devices, administrator }
     }
 
     fn step(&mut self) {
@@ -75,7 +79,13 @@ impl World {
                 let read = self.chance.below(40);
                 self.devices[who].disconnect(read);
             }
-            88..98 => self.devices[who].read(),
+            88..96 => self.devices[who].read(),
+            96..98 => {
+                let name = PEOPLE[who % PEOPLE.len()];
+                let to =
+                    if self.chance.below(2) == 0 { name.to_owned() } else { format!("{name} the Second") };
+                self.administrator.rename(self.devices[who].person, &to);
+            }
             _ => self.disturb(),
         }
     }
@@ -101,8 +111,10 @@ impl World {
             }
         }
         until("everybody is answered", || {
+            self.administrator.read();
             self.devices.iter_mut().for_each(Device::read);
-            (!self.devices.iter().any(Device::is_waiting)).then_some(())
+            let waits = self.administrator.is_waiting() || self.devices.iter().any(Device::is_waiting);
+            (!waits).then_some(())
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::messages::{Messages, list};
 
@@ -34,6 +34,29 @@ impl Room {
     fn went(&mut self, name: String) {
         self.members.remove(&name);
         self.presence.remove(&name);
+    }
+
+    /// One has another name, which the others are told of by `leave` and `join`.
+    pub(super) fn rename_own(&mut self, before: &str, now: &str) {
+        self.own_reactions_of(now);
+        let presence = self.presence.get(before).cloned().unwrap_or_else(|| "online".to_owned());
+        self.went(before.to_owned());
+        self.presence.entry(now.to_owned()).or_insert(presence);
+        self.members.insert(now.to_owned());
+    }
+
+    /// What was reacted with under one's present name is one's own.
+    fn own_reactions_of(&mut self, now: &str) {
+        let messages = self.messages.by_seq.values_mut();
+        let reactions = messages.filter_map(|message| message.get_mut("reactions")?.as_array_mut());
+        for reaction in reactions.flatten() {
+            let is_mine = list(&reaction["from"]).any(|name| name == now);
+            let reaction = reaction.as_object_mut().expect("an object");
+            reaction.remove("mine");
+            if is_mine {
+                reaction.insert("mine".to_owned(), json!(true));
+            }
+        }
     }
 
     /// Somebody who is here is at the keyboard, or not any more.
