@@ -40,7 +40,8 @@ export class PersonMenu extends ChatElement {
     // In a public room it is a name that is there; what is known of the number may be older.
     const shown = store.currentRoom?.kind === 'public' ? { name } : person;
     const presence = presenceOf(this.chat, shown, store.present());
-    this.#title.replaceChildren(face(name, presence), bdi(name, 'room-name'), h('span', { class: 'tag' }, lastSeen(this.chat, shown) ?? t.presence[presence]));
+    const where = lastSeen(this.chat, shown) ?? t.presence[presence];
+    this.#title.replaceChildren(face(name, presence), bdi(name, 'room-name'), ...(where === '' ? [] : [h('span', { class: 'tag' }, where)]));
     setText(this.#problem, '');
     this.#acts.replaceChildren(...this.#deeds(person));
     this.append(this.#dialog);

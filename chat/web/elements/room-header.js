@@ -56,7 +56,7 @@ export class RoomHeader extends ChatElement {
     const present = room?.kind === 'direct' ? this.chat.store.present() : new Map();
     const others = room === null ? [] : this.chat.others(room);
     const [first] = others;
-    const presence = first === undefined ? 'offline' : presenceOf(this.chat, first, present);
+    const presence = first === undefined ? 'unknown' : presenceOf(this.chat, first, present);
     const there = (first === undefined ? null : lastSeen(this.chat, first)) ?? t.presence[presence];
     // Who is there is not known before one has been connected, though the room may be shown already.
     const count = room === null || !room.loaded || !this.chat.store.link.wasReady ? '' : room.kind === 'direct' ? others.length === 1 ? there : t.memberCount(others.length + 1)

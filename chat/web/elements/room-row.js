@@ -10,10 +10,12 @@ import { icon, jack } from './icons.js';
 /** @import { Addressee, Presence } from '../net/frames.js' */
 /** @import { Room } from '../state/room.js' */
 
+/** Whether somebody is there, as far as it is known: the server tells it of those with whom one has something to do. @typedef {Presence | 'unknown'} Shown */
+
 /**
  * A person's picture, with a dot that says whether they are there.
  * @param {string} name
- * @param {Presence} presence
+ * @param {Shown} presence
  */
 export function face(name, presence) {
   return h('span', { class: 'face', 'data-presence': presence }, avatar(name));
@@ -34,11 +36,11 @@ export function sign(chat, room, present) {
  * @param {Chat} chat
  * @param {Addressee} person
  * @param {ReadonlyMap<string, Presence>} present
- * @returns {Presence}
+ * @returns {Shown}
  */
 export function presenceOf({ store }, { id, name }, present) {
   const known = id === undefined ? undefined : store.whereabouts.get(id);
-  return known?.presence ?? present.get(name) ?? 'offline';
+  return known?.presence ?? present.get(name) ?? 'unknown';
 }
 
 /**

@@ -165,3 +165,21 @@ test('in a private room guests of one name are two people, each where they are',
   await page.locator('.person', { hasText: name }).and(page.locator('[data-presence=online]')).waitFor();
   await page.locator('.person', { hasText: name }).and(page.locator('[data-presence=offline]')).locator('.person-lines', { hasText: 'last seen' }).waitFor();
 });
+
+test('of somebody with whom nothing was said yet nothing is claimed, and with the first message it is known', async () => {
+  const [ann, name] = [fresh('Ann'), fresh('Bob')];
+  const one = await sitDown(ann);
+  await knows(name);
+  await one.page.getByRole('button', { name: 'New direct message' }).click();
+  await one.page.locator('#picker-input').fill(name);
+  await one.page.locator('#picker-input').press('Enter');
+  await one.page.locator('people-picker button[type=submit]').click();
+  await one.isIn(name);
+  await one.joined();
+  const entry = one.page.locator('[data-group=direct] .room', { hasText: name });
+  await entry.locator('[data-presence=unknown]').waitFor();
+  assert.equal(await one.page.locator('.room-count').textContent(), '');
+  await one.say('hi');
+  await entry.locator('[data-presence=online]').waitFor();
+  await one.page.locator('.room-count', { hasText: 'online' }).waitFor();
+});
