@@ -6,7 +6,7 @@ import { ChatElement, make } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { PersonMenu } from './person-menu.js';
-import { face, lastSeen, presenceOf } from './room-row.js';
+import { face, lastSeen, presenceOf, presenceWord } from './room-row.js';
 import { VirtualList } from './virtual-list.js';
 
 /** @import { Addressee, Member, Presence } from '../net/frames.js' */
@@ -49,7 +49,7 @@ export class PeopleList extends ChatElement {
       const seen = lastSeen(this.chat, person);
       const isSelf = this.#isSelf(person);
       li.dataset.presence = presence;
-      const said = h('span', { class: presence === 'away' ? 'tag' : 'visually-hidden' }, t.presence[presence]);
+      const said = h('span', { class: presence === 'away' ? 'tag' : 'visually-hidden' }, presenceWord(presence));
       const called = bdi(name, 'person-name');
       const contents = [face(name, presence), seen === null ? called : h('span', { class: 'person-lines' }, called, h('span', { class: 'tag' }, seen)), ...(isSelf ? [h('span', { class: 'tag' }, t.you)] : []), ...(seen === null ? [said] : [])];
       // Somebody whose presence changes keeps the focus.

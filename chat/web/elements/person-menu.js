@@ -6,7 +6,7 @@ import { nameProblem } from '../text/names.js';
 import { ChatElement } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { face, lastSeen, presenceOf } from './room-row.js';
+import { face, lastSeen, presenceOf, presenceWord } from './room-row.js';
 
 /** @import { Addressee } from '../net/frames.js' */
 
@@ -40,7 +40,7 @@ export class PersonMenu extends ChatElement {
     // In a public room it is a name that is there; what is known of the number may be older.
     const shown = store.currentRoom?.kind === 'public' ? { name } : person;
     const presence = presenceOf(this.chat, shown, store.present());
-    const where = lastSeen(this.chat, shown) ?? t.presence[presence];
+    const where = lastSeen(this.chat, shown) ?? presenceWord(presence);
     this.#title.replaceChildren(face(name, presence), bdi(name, 'room-name'), ...(where === '' ? [] : [h('span', { class: 'tag' }, where)]));
     setText(this.#problem, '');
     this.#acts.replaceChildren(...this.#deeds(person));

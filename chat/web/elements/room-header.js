@@ -6,7 +6,7 @@ import { languageOf } from '../text/language.js';
 import { ChatElement } from './chat-element.js';
 import { bdi, h, setText } from './dom.js';
 import { icon } from './icons.js';
-import { lastSeen, presenceOf, sign } from './room-row.js';
+import { lastSeen, presenceOf, presenceWord, sign } from './room-row.js';
 
 /** @import { Room } from '../state/room.js' */
 
@@ -57,7 +57,7 @@ export class RoomHeader extends ChatElement {
     const others = room === null ? [] : this.chat.others(room);
     const [first] = others;
     const presence = first === undefined ? 'unknown' : presenceOf(this.chat, first, present);
-    const there = (first === undefined ? null : lastSeen(this.chat, first)) ?? t.presence[presence];
+    const there = (first === undefined ? null : lastSeen(this.chat, first)) ?? presenceWord(presence);
     // Who is there is not known before one has been connected, though the room may be shown already.
     const count = room === null || !room.loaded || !this.chat.store.link.wasReady ? '' : room.kind === 'direct' ? others.length === 1 ? there : t.memberCount(others.length + 1)
       : room.kind === 'private' ? t.memberCount(room.persons.length || room.members) : t.peopleCount(room.members, formatNumber(room.members));

@@ -43,6 +43,11 @@ export function presenceOf({ store }, { id, name }, present) {
   return known?.presence ?? present.get(name) ?? 'unknown';
 }
 
+/** Nothing for what is not known. @param {Shown} presence */
+export function presenceWord(presence) {
+  return presence === 'unknown' ? '' : t.presence[presence];
+}
+
 /**
  * When somebody was there last; null where nobody knows, or they are there.
  * @param {Chat} chat
@@ -90,7 +95,7 @@ export function fillRow(link, chat, room, unread, present) {
   link.replaceChildren(sign(chat, room, present), bdi(chat.titleOf(room), 'room-name'));
   const [person, more] = chat.others(room);
   if (room.kind === 'direct' && person !== undefined && more === undefined) {
-    link.append(h('span', { class: 'visually-hidden' }, t.presence[presenceOf(chat, person, present)]));
+    link.append(h('span', { class: 'visually-hidden' }, presenceWord(presenceOf(chat, person, present))));
   }
   if (room.kind === 'private') link.append(h('span', { class: 'visually-hidden' }, t.privateRoom));
   if (room.muted) link.append(h('span', { class: 'room-mark' }, icon('bellOff'), h('span', { class: 'visually-hidden' }, t.muted)));

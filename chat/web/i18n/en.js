@@ -181,7 +181,7 @@ export default {
   removeQuestion: /** @param {string} name @param {string} room */ (name, room) => `Remove ${name} from “${room}”? They can come back only if somebody invites them.`,
   justNow: 'just now',
   lastSeen: /** @param {string} ago */ (ago) => `last seen ${ago}`,
-  presence: { online: 'online', away: 'away', offline: 'offline', unknown: '' },
+  presence: { online: 'online', away: 'away', offline: 'offline' },
   renamePerson: 'Rename…',
   newNameOf: /** @param {string} name */ (name) => `New name for ${name}`,
   moderateText: 'You’re an administrator. What you do here is recorded.',

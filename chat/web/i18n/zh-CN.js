@@ -177,7 +177,7 @@ export default {
   removeQuestion: (name, room) => `将 ${name} 移出“${room}”？对方只有再次受邀才能回来。`,
   justNow: '刚刚',
   lastSeen: (ago) => `${ago}在线`,
-  presence: { online: '在线', away: '离开', offline: '离线', unknown: '' },
+  presence: { online: '在线', away: '离开', offline: '离线' },
   renamePerson: '修改名字…',
   newNameOf: (name) => `${name} 的新名字`,
   moderateText: '你是管理员，你的操作会被记录。',
