@@ -9,10 +9,9 @@ INTERNAL_ERROR = 1011
 MAX_ATTEMPTS = 2
 
 # How a message ends its worker, and how often the worker may die of it. Where the death comes from another thread, nobody can
-# tell at first which of the handlers under way was to blame.
-# A death from another thread that comes just while somebody else's event is handled tells less still; on a busy machine that
-# happens, rarely twice.
-POISONS = {"abort": MAX_ATTEMPTS, "exit": MAX_ATTEMPTS, "thread-abort": MAX_ATTEMPTS + 3}
+# tell at first which of the handlers under way was to blame. One that comes just while somebody else's event is handled tells
+# less still, and on a busy machine that happens: until the message is suspected, and then every time that it is tried.
+POISONS = {"abort": MAX_ATTEMPTS, "exit": MAX_ATTEMPTS, "thread-abort": (MAX_ATTEMPTS + 1) + 2 * MAX_ATTEMPTS}
 
 
 def deaths_by(server, poison):

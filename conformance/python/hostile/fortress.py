@@ -147,7 +147,7 @@ class Fortress:
             with RawClient(socket_address(self.server.addresses[-1]), preamble=self._preamble) as client:
                 for _ in range(2):
                     client.send_frame(BINARY, bytes(size))
-                    assert client.receive_frame().payload == bytes(size)
+                    assert client.receive_data().payload == bytes(size)
                 client.send_frame(CLOSE)
                 client.receive_close()
 

@@ -432,5 +432,6 @@ def test_300_peers_that_answer_no_ping_are_closed(fortresses):
             assert frames[-1].opcode == CLOSE and frames[-1].payload[:2] == struct.pack("!H", 1001), frames
         wait_until(lambda: server.sockets_left() == 0, "the server has closed their sockets, whom they never closed", 5 + 5)
 
-    flags = ("--ping-interval", 0.5, "--heartbeat-idle-time", 1, "--heartbeat-check-interval", 0.25)
+    # Long enough for the messages that warm the server up, which are large.
+    flags = ("--ping-interval", 1, "--heartbeat-idle-time", 4, "--heartbeat-check-interval", 0.5)
     fortresses("echo", *flags).endure(attack)

@@ -18,10 +18,16 @@ pub(super) struct Parcel {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Blame {
     /// Of themselves: it is the event that killed them.
-    pub(super) deaths: u8,
+    deaths: u8,
+    /// Of themselves, while the event was tried alone and another was being polled: most likely it is this one.
+    doubtful: u8,
     /// By SIGKILL: from outside, or because there was no memory left.
-    pub(super) kills: u8,
+    kills: u8,
 }
+
+/// So many doubtful deaths count as one that is certain. Without them an event whose worker dies of it only later, in another
+/// thread, would not be found out in a worker that is always polling something.
+const DOUBTFUL_PER_DEATH: u32 = 2;
 
 /// So many kills count as one death of a process of itself: nobody's connection is closed because somebody kills workers, and an
 /// event that uses up all memory does not do so for ever.
@@ -34,9 +40,21 @@ impl Blame {
         *count = count.saturating_add(1);
     }
 
+    /// One more that is doubtful.
+    pub(super) fn add_doubtful(&mut self) {
+        self.doubtful = self.doubtful.saturating_add(1);
+    }
+
+    /// The deaths that it may have caused.
+    pub(super) fn deaths(self) -> u32 {
+        [self.deaths, self.doubtful, self.kills].into_iter().map(u32::from).sum()
+    }
+
     /// Is that too much?
     pub(super) fn is_too_much(self, max_attempts: u32) -> bool {
-        u32::from(self.deaths) + u32::from(self.kills) / KILLS_PER_DEATH >= max_attempts
+        let certain = u32::from(self.deaths);
+        let doubtful = u32::from(self.doubtful) / DOUBTFUL_PER_DEATH;
+        certain + doubtful + u32::from(self.kills) / KILLS_PER_DEATH >= max_attempts
     }
 }
 

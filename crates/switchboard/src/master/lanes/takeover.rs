@@ -24,6 +24,8 @@ struct Verdict {
     culprit: Option<u64>,
     /// The event whose handler was being polled, in this lane: it had begun.
     polled: Option<u64>,
+    /// The suspect that was being tried, in this lane, while another event was being polled.
+    doubted: Option<u64>,
     /// It was one of those that had begun, nobody knows which.
     unknown: bool,
     /// Nobody killed it from outside.
@@ -35,13 +37,13 @@ impl Verdict {
         let of_itself = lane.dead == Some(true);
         let here = |place: EventPlace| (place.reactor == reactor).then_some(place.position);
         let polled = lane.marks.polling();
-        let (culprit, unknown) = match (polled, lane.marks.suspect()) {
+        let (culprit, doubted, unknown) = match (polled, lane.marks.suspect()) {
             // A suspect that is pending may have done it in another thread.
-            (Some(polled), Some(suspect)) if polled != suspect => (None, of_itself),
-            (Some(place), _) | (None, Some(place)) => (here(place), false),
-            (None, None) => (None, of_itself),
+            (Some(polled), Some(suspect)) if polled != suspect => (None, here(suspect), of_itself),
+            (Some(place), _) | (None, Some(place)) => (here(place), None, false),
+            (None, None) => (None, None, of_itself),
         };
-        Verdict { culprit, polled: polled.and_then(here), unknown, of_itself }
+        Verdict { culprit, polled: polled.and_then(here), doubted, unknown, of_itself }
     }
 }
 
@@ -116,7 +118,9 @@ impl Lanes {
         let polled = verdict.polled == Some(given.start);
         let begun = is_culprit || polled || given.progress == Progress::GoesOn;
         event.attempt += u32::from(begun);
-        event.suspect |= begun && verdict.unknown;
+        // No one event is let kill more processes than that: whatever was beside each of them may be what does it.
+        let outlived = verdict.of_itself && event.attempt > self.core.config.max_attempts.saturating_add(1);
+        event.suspect |= begun && (verdict.unknown || outlived);
         if let EventKind::Pipe(message) = event.kind {
             event.kind = EventKind::Pipe(message.with_attempt(event.attempt));
         }
@@ -126,6 +130,8 @@ impl Lanes {
         let mut blame = given.blame;
         if is_culprit {
             blame.add(verdict.of_itself);
+        } else if verdict.of_itself && verdict.doubted == Some(given.start) {
+            blame.add_doubtful();
         }
         Some(Parcel { event, blame, credit: given.credit, is_excess: false })
     }
@@ -133,7 +139,7 @@ impl Lanes {
 
 /// An event has killed too many processes. Answers what is given back for it.
 fn refuse(parcel: Parcel, commands: &mut Vec<Command>) -> Option<Credit> {
-    let deaths = parcel.blame.deaths;
+    let deaths = parcel.blame.deaths();
     let Event { source, kind, .. } = parcel.event;
     let EventSource::Connection(id) = source else {
         tracing::error!(

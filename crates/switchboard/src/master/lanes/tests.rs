@@ -310,11 +310,7 @@ fn an_event_that_kills_twice_closes_its_connection_and_no_other() {
         rig.lanes.detach(InstanceId(instance), true);
         rig.turn();
     }
-    let closed = rig.commands.iter().filter_map(|command| match command {
-        Command::Disconnect { id, code, .. } => Some((id.get(), *code)),
-        _ => None,
-    });
-    assert_eq!(closed.collect::<Vec<_>>(), [(2, 1011)]);
+    assert_eq!(rig.closed(), [(2, 1011)]);
     let mut third = rig.start(3, 0);
     rig.turn();
     assert_eq!(third.handle_all(), ["innocent"]);
@@ -345,25 +341,43 @@ fn if_nobody_knows_who_it_was_those_that_had_begun_are_suspects() {
 #[test]
 fn who_is_polled_while_a_suspect_is_pending_is_not_blamed() {
     let mut rig = Rig::new();
-    for instance in 1..5 {
-        let mut zero = rig.start(instance, 0);
-        if instance == 1 {
-            rig.message(2, "suspect");
-            rig.message(4, "innocent");
-        }
-        rig.turn();
-        let seen = zero.fetch();
-        let suspect = seen.iter().find(|seen| seen.text == "suspect").unwrap();
-        zero.mark(Mark::GoesOn, suspect);
-        zero.side.marks.set_suspect(Some(EventPlace { reactor: 0, position: suspect.start }));
-        zero.polls(seen.iter().find(|seen| seen.text == "innocent").unwrap());
-        rig.lanes.detach(InstanceId(instance), true);
-        rig.turn();
+    rig.message(2, "suspect");
+    rig.message(4, "innocent");
+    for instance in 1..4 {
+        rig.die_polling(instance, "innocent", "suspect", true);
     }
     assert!(rig.commands.is_empty(), "{:?}", rig.commands);
     let mut last = rig.start(9, 0);
     rig.turn();
     assert!(last.fetch().iter().all(|seen| seen.suspect), "both are to be handled alone");
+}
+
+#[test]
+fn a_suspect_is_found_out_also_if_another_is_polled_at_each_of_the_deaths() {
+    let mut rig = Rig::new();
+    rig.message(2, "suspect");
+    rig.message(4, "innocent");
+    for instance in 1..5 {
+        rig.die_polling(instance, "innocent", "suspect", true);
+    }
+    assert_eq!(rig.closed(), [(2, 1011)]);
+    let mut last = rig.start(9, 0);
+    rig.turn();
+    assert_eq!(last.handle_all(), ["innocent"]);
+}
+
+#[test]
+fn what_had_begun_at_more_deaths_than_one_event_may_cause_is_a_suspect() {
+    let mut rig = Rig::new();
+    rig.message(2, "pending");
+    for (instance, expected) in [(1, false), (2, false), (3, false), (4, true)] {
+        // Every time it is another's.
+        let polled = format!("polled in {instance}");
+        rig.message(2 + 2 * u64::from(instance), &polled);
+        let pending = rig.die_polling(instance, &polled, "pending", false);
+        assert_eq!(pending.suspect, expected, "in process {instance}");
+    }
+    assert!(rig.commands.is_empty(), "{:?}", rig.commands);
 }
 
 #[test]

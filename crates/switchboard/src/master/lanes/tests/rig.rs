@@ -134,6 +134,33 @@ impl Rig {
         self.commands.append(&mut commands);
     }
 
+    /// A process that dies of itself while it polls one event and another is pending; that is `tried` alone, or not. Answers
+    /// what it saw of the one that is pending.
+    pub(super) fn die_polling(&mut self, instance: u32, polled: &str, pending: &str, tried: bool) -> Seen {
+        let mut zero = self.start(instance, 0);
+        self.turn();
+        let seen = zero.fetch();
+        let find = |text: &str| seen.iter().find(|seen| seen.text == text).unwrap();
+        let pending = find(pending);
+        zero.mark(Mark::GoesOn, pending);
+        if tried {
+            zero.side.marks.set_suspect(Some(EventPlace { reactor: 0, position: pending.start }));
+        }
+        zero.polls(find(polled));
+        self.lanes.detach(InstanceId(instance), true);
+        self.turn();
+        pending.clone()
+    }
+
+    /// The connections that are to be closed, and with which code.
+    pub(super) fn closed(&self) -> Vec<(u64, u16)> {
+        let closed = self.commands.iter().filter_map(|command| match command {
+            Command::Disconnect { id, code, .. } => Some((id.get(), *code)),
+            _ => None,
+        });
+        closed.collect()
+    }
+
     pub(super) fn ready_again(&mut self) -> Vec<u64> {
         let ready = self.commands.extract_if(.., |command| matches!(command, Command::HandlerReady { .. }));
         ready
