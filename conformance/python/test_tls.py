@@ -1,5 +1,6 @@
 """TLS, judged by OpenSSL and by Python's clients: both versions, resumption, ALPN, key files, what is not TLS, and SIGHUP."""
 
+import asyncio
 import http.client
 import signal
 import socket
@@ -7,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 
 from deadline import DEADLINE_S, wait_until
 
@@ -55,9 +56,33 @@ def context(folder, **settings):
     return trust
 
 
-def wss(server, folder, **settings):
-    host, port = server.address
-    return connect(f"wss://{host}:{port}/", ssl=context(folder, **settings), compression=None, max_size=None)
+class Wss:
+    """A client of `websockets` in one thread. Its other kind reads in a second one, and in Python before 3.13 two threads at one TLS
+    stream take the bytes out of each other's hands."""
+
+    def __init__(self, server, folder, **settings):
+        host, port = server.address
+        self._runner = asyncio.Runner()
+        self._client = self._run(self._connect(f"wss://{host}:{port}/", context(folder, **settings)))
+        self.version = self._client.transport.get_extra_info("ssl_object").version()
+
+    @staticmethod
+    async def _connect(url, trust):
+        return await connect(url, ssl=trust, compression=None, max_size=None, ping_interval=None, proxy=None)
+
+    def _run(self, coroutine):
+        return self._runner.run(asyncio.wait_for(coroutine, DEADLINE_S))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._run(self._client.close())
+        self._runner.close()
+
+    def echo(self, message):
+        self._run(self._client.send(message))
+        return self._run(self._client.recv())
 
 
 def s_client(server, *arguments, stdin=REQUEST, check=True):
@@ -67,11 +92,10 @@ def s_client(server, *arguments, stdin=REQUEST, check=True):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_messages_come_back_in_both_versions(secure, folder, version):
-    with wss(secure(), folder, minimum_version=version, maximum_version=version) as client:
-        assert client.socket.version() == version.name.replace("_", ".")
+    with Wss(secure(), folder, minimum_version=version, maximum_version=version) as client:
+        assert client.version == version.name.replace("_", ".")
         for message in ["", "grüße, 你好", "x" * (1 << 20), b"", b"\x00\xff" * 500_000]:
-            client.send(message)
-            assert client.recv(DEADLINE_S) == message
+            assert client.echo(message) == message
 
 
 def test_the_end_of_the_session_is_told(secure, folder):
@@ -91,9 +115,8 @@ def test_the_end_of_the_session_is_told(secure, folder):
 def test_a_key_may_be_of_any_common_kind(start, tmp_path, key):
     make_certificate(tmp_path, key)
     server = start("echo", "--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem")
-    with wss(server, tmp_path) as client:
-        client.send("hello")
-        assert client.recv(DEADLINE_S) == "hello"
+    with Wss(server, tmp_path) as client:
+        assert client.echo("hello") == "hello"
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -148,7 +171,7 @@ def served(server):
 
 def test_sighup_serves_new_files_and_refuses_broken_ones(secure, folder):
     server = secure()
-    with wss(server, folder) as old:
+    with Wss(server, folder) as old:
         first = served(server)
         make_certificate(folder)
         second = (folder / "cert.pem").read_text()
@@ -159,8 +182,7 @@ def test_sighup_serves_new_files_and_refuses_broken_ones(secure, folder):
         server.signal(signal.SIGHUP)
         wait_until(lambda: "is not that of the first certificate" in server.stderr(), "the log says what is wrong")
         assert served(server) == second
-        old.send("still here")
-        assert old.recv(DEADLINE_S) == "still here"
+        assert old.echo("still here") == "still here"
 
 
 def test_files_that_do_not_belong_together_do_not_start(folder, tmp_path_factory):

@@ -98,10 +98,7 @@ test('after a reload one is who one was, where one was, with everything that was
 test('the name can be changed, and the new one stands under what is said next', async () => {
   const [ann, bob] = [await sitDown('Ann'), await sitDown('Bob')];
   await newRoom(ann, bob);
-  await ann.page.locator('.self').click();
-  await ann.page.locator('dialog #name-input').fill('Anna Karenina');
-  await ann.page.locator('dialog name-form button[type=submit]').click();
-  await ann.page.locator('.self-name', { hasText: 'Anna Karenina' }).waitFor();
+  await ann.rename('Anna Karenina');
   await ann.say('it is still me');
   await bob.stored('it is still me');
   assert.equal(await bob.message('it is still me').locator('.author').textContent(), 'Anna Karenina');

@@ -127,10 +127,7 @@ test('of several tabs one notifies, and none while another one is looked at', as
 test('a direct message is told of though one is not in the conversation; a muted room only when one is meant', async () => {
   const name = `Ann ${Date.now()}`;
   const li = await fixture.client('李雷', { session: true });
-  await ann.page.locator('.self').click();
-  await ann.page.locator('dialog #name-input').fill(name);
-  await ann.page.locator('dialog name-form button[type=submit]').click();
-  await ann.page.locator('.self-name', { hasText: name }).waitFor();
+  await ann.rename(name);
   await choose('For me');
   await ann.page.keyboard.press('Escape');
   const { room: noise } = await li.ask({ type: 'create', room: `Noise ${name}` });
@@ -155,10 +152,7 @@ test('a direct message is told of though one is not in the conversation; a muted
 test('an invitation into a private room is told of, and leads there', async () => {
   const name = `Ann ${Date.now()}`;
   const li = await fixture.client('李雷', { session: true });
-  await ann.page.locator('.self').click();
-  await ann.page.locator('dialog #name-input').fill(name);
-  await ann.page.locator('dialog name-form button[type=submit]').click();
-  await ann.page.locator('.self-name', { hasText: name }).waitFor();
+  await ann.rename(name);
   await ann.page.keyboard.press('Escape');
   const invite = async (title) => {
     const { room } = await li.ask({ type: 'create', room: title, private: true });

@@ -102,10 +102,8 @@ test('another name is the same person’s on all pages', async () => {
   const other = await ann.context.newPage();
   await other.goto(fixture.server.url);
   await other.locator('chat-frame').waitFor();
-  await openSettings(ann);
   const name = fresh('Person');
-  await ann.page.locator('dialog #name-input').fill(name);
-  await ann.page.locator('dialog name-form button[type=submit]').click();
+  await ann.rename(name);
   await other.locator('.self-name', { hasText: name }).waitFor();
 });
 

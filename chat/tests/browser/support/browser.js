@@ -68,6 +68,18 @@ export class Person {
     return this;
   }
 
+  /**
+   * Goes by another name from now on; the settings stay open.
+   * @param {string} name
+   */
+  async rename(name) {
+    const dialog = this.page.locator('dialog');
+    await this.page.locator('.self').click();
+    await dialog.locator('#name-input').fill(name);
+    await dialog.locator('name-form button[type=submit]').click();
+    await this.page.locator('.self-name', { hasText: name }).waitFor();
+  }
+
   /** The room that is shown is entered, and its messages are here. */
   async joined() {
     await this.page.locator('message-list[data-live=true] .scroller[aria-busy=false]').waitFor();
