@@ -43,7 +43,7 @@ def test_poison_beside_handlers_that_wait_in_the_same_worker(start_processes, ra
     server = start_processes("crash", workers=1)
     innocent, sick = [raw(server) for _ in range(5)], raw(server)
     for number, connection in enumerate(innocent):
-        say(connection, "nap 200")
+        say(connection, "nap 1000")
         say(connection, f"{number} after it")
     for connection in innocent:
         assert hear(connection) == "napping"
@@ -54,8 +54,9 @@ def test_poison_beside_handlers_that_wait_in_the_same_worker(start_processes, ra
         while heard.startswith("napping attempt="):
             heard = hear(connection)
         assert heard.startswith("awake attempt="), heard
-        # It had not begun.
-        assert hear(connection) == f"{number} after it"
+        # It had not begun, unless it was what was handled just when another thread ended the worker.
+        heard = hear(connection)
+        assert heard == f"{number} after it" or poison == "thread-abort" and heard.startswith(f"{number} after it attempt="), heard
     assert MAX_ATTEMPTS <= deaths_by(server, poison) <= POISONS[poison]
     server.wait_until_whole()
 
@@ -78,7 +79,7 @@ def test_a_panic_closes_its_own_connection_and_leaves_its_worker_alive(start_pro
     server = start_processes("crash", workers=1)
     sick, other = raw(server), raw(server)
     before = server.worker_pids()
-    say(other, "nap 200")
+    say(other, "nap 1000")
     assert hear(other) == "napping"
     say(sick, "panic")
     assert sick.receive_close() == INTERNAL_ERROR

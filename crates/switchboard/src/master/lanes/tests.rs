@@ -6,7 +6,6 @@ use super::*;
 use crate::Config;
 use crate::command::Command;
 use crate::event::Flow;
-use crate::ipc::channel::EventPlace;
 use crate::ipc::codec::{Mark, encode_mark};
 use crate::worker::Dispatch;
 use rig::{RING, Rig, close, id};
@@ -346,7 +345,7 @@ fn who_is_polled_while_a_suspect_is_pending_is_not_blamed() {
     for instance in 1..4 {
         rig.die_polling(instance, "innocent", "suspect", true);
     }
-    assert!(rig.commands.is_empty(), "{:?}", rig.commands);
+    assert_eq!(rig.closed(), []);
     let mut last = rig.start(9, 0);
     rig.turn();
     assert!(last.fetch().iter().all(|seen| seen.suspect), "both are to be handled alone");
@@ -377,7 +376,7 @@ fn what_had_begun_at_more_deaths_than_one_event_may_cause_is_a_suspect() {
         let pending = rig.die_polling(instance, &polled, "pending", false);
         assert_eq!(pending.suspect, expected, "in process {instance}");
     }
-    assert!(rig.commands.is_empty(), "{:?}", rig.commands);
+    assert_eq!(rig.closed(), []);
 }
 
 #[test]
