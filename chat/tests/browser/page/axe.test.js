@@ -7,6 +7,7 @@ import axe from 'axe-core';
 
 import { launch, Person } from '../support/browser.js';
 import { enrich, gather, talk } from '../support/conversation.js';
+import { FOUR_LOOKS } from '../support/looks.js';
 import { RawClient } from '../support/raw-client.js';
 import { Server } from '../support/server.js';
 
@@ -173,41 +174,36 @@ async function conversations(person, guests, phone) {
   if (phone) await page.keyboard.press('Escape');
 }
 
-for (const phone of [false, true]) {
-  for (const dark of [false, true]) {
-    // Each two of the three meet. All eight are in the tests of single dialogs.
-    const language = phone === dark ? 'en' : 'zh-CN';
-    const look = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
-    test(`no state of the page is objected to: ${look}`, async (t) => {
-      const server = await Server.start();
-      t.after(() => server.stop());
-      const guests = await gather(browser, server.url);
-      const person = await Person.sitDown(browser, { url: server.url, phone, dark, language, mayLoseConnection: true });
-      t.after(() => person.leave());
-      const { page } = person;
-      // By the debugger's way in: the page itself runs no scripts but its own.
-      const load = () => page.evaluate(axe.source);
-      await load();
-      await judge(person, 'the door');
-      await page.locator('name-form button[type=submit]').click();
-      await page.locator('#name-problem:not(:empty)').waitFor();
-      await judge(person, 'a name that is refused');
-      await page.locator('.gate-body > .link').click();
-      await page.locator('#account-password').waitFor();
-      await judge(person, 'the way in with a password');
-      await page.locator('.gate-body > .link').click();
-      await person.comeIn(`${look} ${language === 'en' ? 'Ann' : '小明'}`);
-      await messages(person, guests, language);
-      await panels(person, { phone, language, look });
-      await conversations(person, guests, phone);
-      await person.page.goto(`${server.url}/#nowhere`);
-      await page.locator('room-state[data-state=refused]').waitFor();
-      await load();
-      await judge(person, 'a room that there is not');
-      await person.context.setOffline(true);
-      await page.locator('connection-status[data-loudness=banner]').waitFor();
-      await judge(person, 'no connection');
-      assert.deepEqual(person.complaints, []);
-    });
-  }
+for (const { phone, dark, language, look } of FOUR_LOOKS) {
+  test(`no state of the page is objected to: ${look}`, async (t) => {
+    const server = await Server.start();
+    t.after(() => server.stop());
+    const guests = await gather(browser, server.url);
+    const person = await Person.sitDown(browser, { url: server.url, phone, dark, language, mayLoseConnection: true });
+    t.after(() => person.leave());
+    const { page } = person;
+    // By the debugger's way in: the page itself runs no scripts but its own.
+    const load = () => page.evaluate(axe.source);
+    await load();
+    await judge(person, 'the door');
+    await page.locator('name-form button[type=submit]').click();
+    await page.locator('#name-problem:not(:empty)').waitFor();
+    await judge(person, 'a name that is refused');
+    await page.locator('.gate-body > .link').click();
+    await page.locator('#account-password').waitFor();
+    await judge(person, 'the way in with a password');
+    await page.locator('.gate-body > .link').click();
+    await person.comeIn(`${look} ${language === 'en' ? 'Ann' : '小明'}`);
+    await messages(person, guests, language);
+    await panels(person, { phone, language, look });
+    await conversations(person, guests, phone);
+    await person.page.goto(`${server.url}/#nowhere`);
+    await page.locator('room-state[data-state=refused]').waitFor();
+    await load();
+    await judge(person, 'a room that there is not');
+    await person.context.setOffline(true);
+    await page.locator('connection-status[data-loudness=banner]').waitFor();
+    await judge(person, 'no connection');
+    assert.deepEqual(person.complaints, []);
+  });
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 
 import { launch, Person, until } from '../support/browser.js';
+import { FOUR_LOOKS } from '../support/looks.js';
 import { CAN_RESTART, Server } from '../support/server.js';
 
 const FOLDER = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../../../.test/screenshots', import.meta.url));
@@ -181,53 +182,48 @@ test('the devices on which one is signed in are listed, and another one is signe
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-for (const phone of [false, true]) {
-  for (const dark of [false, true]) {
-    for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
-      const look = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
-      test(`pictures, to which nothing is objected: ${look}`, { skip: !CAN_RESTART }, async () => {
-        const ann = await administrator({ phone, dark, language });
-        const { page } = ann;
-        const judge = async (person, name) => {
-          await person.page.screenshot({ path: join(FOLDER, `${name}-${look}.png`), animations: 'disabled' });
-          await person.page.evaluate(axe.source);
-          const { violations } = await person.page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), TAGS);
-          assert.deepEqual(violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`), [], name);
-          const small = await person.page.evaluate(() => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, select, input:not([type=checkbox], [type=radio])')].filter((e) => e.getBoundingClientRect().width > 0 && (e.getBoundingClientRect().height < 43.9 || (e.matches('select, input') && parseFloat(getComputedStyle(e).fontSize) < 16))).map((e) => e.outerHTML.slice(0, 80)));
-          if (phone) assert.deepEqual(small, [], `${name}: as large as a finger`);
-          assert.equal(await person.page.evaluate(() => [...document.querySelectorAll('dialog[open]')].every((e) => e.scrollWidth <= e.clientWidth)), true, 'nothing is pushed out');
-        };
-        const bob = await sitDown({ phone, dark, language });
-        await bob.comeIn(language === 'en' ? 'Bob' : '小红');
-        if (phone) await page.locator('.open-people').click();
-        await page.locator('.person-button').last().click();
-        await page.locator('[data-act=rename]').click();
-        await page.locator('#person-name').fill('ANN');
-        await page.keyboard.press('Enter');
-        await page.locator('person-menu .problem:not(:empty)').waitFor();
-        await judge(ann, 'rename');
-        await page.keyboard.press('Escape');
-        await page.locator('person-menu dialog[open]').waitFor({ state: 'detached' });
-        if (phone) await page.keyboard.press('Escape');
-        const other = await sitDown({ phone: true });
-        await other.context.request.post(`${server.url}/session`, { data: { name: 'Ann', password: PASSWORD } });
-        await openSettings(ann, phone);
-        const { hash } = new URL(await invite(ann));
-        await page.locator('.entry[data-invitation]').waitFor();
-        await page.locator('device-list').scrollIntoViewIfNeeded();
-        await judge(ann, 'devices');
-        await page.locator('.entry[data-invitation]').scrollIntoViewIfNeeded();
-        await judge(ann, 'invitations');
-        const guest = await sitDown({ phone, dark, language, hash });
-        await guest.page.locator('#name-input').waitFor();
-        await judge(guest, 'invited');
-        await ann.page.locator('.entry[data-invitation] button').click();
-        await ann.page.locator('.entry[data-invitation]').waitFor({ state: 'detached' });
-        await guest.page.locator('#name-input').fill('Gil');
-        await guest.page.locator('name-form button[type=submit]').click();
-        await guest.page.locator('#name-problem:not(:empty)').waitFor();
-        await judge(guest, 'invited-too-late');
-      });
-    }
-  }
+for (const { phone, dark, language, look } of FOUR_LOOKS) {
+  test(`pictures, to which nothing is objected: ${look}`, { skip: !CAN_RESTART }, async () => {
+    const ann = await administrator({ phone, dark, language });
+    const { page } = ann;
+    const judge = async (person, name) => {
+      await person.page.screenshot({ path: join(FOLDER, `${name}-${look}.png`), animations: 'disabled' });
+      await person.page.evaluate(axe.source);
+      const { violations } = await person.page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), TAGS);
+      assert.deepEqual(violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`), [], name);
+      const small = await person.page.evaluate(() => [...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, select, input:not([type=checkbox], [type=radio])')].filter((e) => e.getBoundingClientRect().width > 0 && (e.getBoundingClientRect().height < 43.9 || (e.matches('select, input') && parseFloat(getComputedStyle(e).fontSize) < 16))).map((e) => e.outerHTML.slice(0, 80)));
+      if (phone) assert.deepEqual(small, [], `${name}: as large as a finger`);
+      assert.equal(await person.page.evaluate(() => [...document.querySelectorAll('dialog[open]')].every((e) => e.scrollWidth <= e.clientWidth)), true, 'nothing is pushed out');
+    };
+    const bob = await sitDown({ phone, dark, language });
+    await bob.comeIn(language === 'en' ? 'Bob' : '小红');
+    if (phone) await page.locator('.open-people').click();
+    await page.locator('.person-button').last().click();
+    await page.locator('[data-act=rename]').click();
+    await page.locator('#person-name').fill('ANN');
+    await page.keyboard.press('Enter');
+    await page.locator('person-menu .problem:not(:empty)').waitFor();
+    await judge(ann, 'rename');
+    await page.keyboard.press('Escape');
+    await page.locator('person-menu dialog[open]').waitFor({ state: 'detached' });
+    if (phone) await page.keyboard.press('Escape');
+    const other = await sitDown({ phone: true });
+    await other.context.request.post(`${server.url}/session`, { data: { name: 'Ann', password: PASSWORD } });
+    await openSettings(ann, phone);
+    const { hash } = new URL(await invite(ann));
+    await page.locator('.entry[data-invitation]').waitFor();
+    await page.locator('device-list').scrollIntoViewIfNeeded();
+    await judge(ann, 'devices');
+    await page.locator('.entry[data-invitation]').scrollIntoViewIfNeeded();
+    await judge(ann, 'invitations');
+    const guest = await sitDown({ phone, dark, language, hash });
+    await guest.page.locator('#name-input').waitFor();
+    await judge(guest, 'invited');
+    await ann.page.locator('.entry[data-invitation] button').click();
+    await ann.page.locator('.entry[data-invitation]').waitFor({ state: 'detached' });
+    await guest.page.locator('#name-input').fill('Gil');
+    await guest.page.locator('name-form button[type=submit]').click();
+    await guest.page.locator('#name-problem:not(:empty)').waitFor();
+    await judge(guest, 'invited-too-late');
+  });
 }

@@ -7,13 +7,12 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { launch, Person, until } from '../support/browser.js';
+import { FOUR_LOOKS } from '../support/looks.js';
 import { RawClient } from '../support/raw-client.js';
 import { CAN_RESTART, Server } from '../support/server.js';
 
 const FOLDER = process.env.SCREENSHOTS ?? fileURLToPath(new URL('../../../../.test/screenshots', import.meta.url));
 
-/** @type {{ phone: boolean, dark: boolean, language: 'en' | 'zh-CN' }[]} */
-const LOOKS = [false, true].flatMap((phone) => [false, true].flatMap((dark) => /** @type {const} */ (['en', 'zh-CN']).map((language) => ({ phone, dark, language }))));
 const SAYS = {
   en: { tooFast: /faster than the server allows/, taken: /called .?Ann.?, which looks the same/, again: /try again in \d+ seconds?/ },
   'zh-CN': { tooFast: /发得太快/, taken: /已经有人叫“.?Ann.?”/, again: /请 \d+ 秒后再试/ },
@@ -39,12 +38,11 @@ after(async () => {
 
 const picture = (person, name) => person.page.screenshot({ path: join(FOLDER, `${name}.png`), animations: 'disabled' });
 
-for (const look of LOOKS) {
-  const title = `${look.phone ? 'phone' : 'desktop'}-${look.dark ? 'dark' : 'light'}-${look.language}`;
-  const says = SAYS[look.language];
+for (const { phone, dark, language, look: title } of FOUR_LOOKS) {
+  const says = SAYS[language];
 
   test(`a name that looks like somebody else's is refused at the door and later: ${title}`, { skip: !CAN_RESTART }, async () => {
-    const person = await Person.sitDown(browser, { url: server.url, ...look });
+    const person = await Person.sitDown(browser, { url: server.url, phone, dark, language });
     const { page } = person;
     await page.locator('#name-input').fill('Аnn');
     await page.locator('name-form button[type=submit]').click();
@@ -52,7 +50,7 @@ for (const look of LOOKS) {
     await picture(person, `name-taken-${title}`);
     assert.equal(await page.locator('#name-input').inputValue(), 'Аnn', 'what was written is still there');
     await person.comeIn(`Mia ${title}`);
-    if (look.phone) await page.locator('.open-rooms').click();
+    if (phone) await page.locator('.open-rooms').click();
     await page.locator('.self').click();
     await page.locator('dialog #name-input').fill('ANN');
     await page.locator('dialog name-form button[type=submit]').click();
@@ -66,7 +64,7 @@ for (const look of LOOKS) {
   });
 
   test(`messages that come too fast are kept, and arrive in order: ${title}`, { skip: !CAN_RESTART }, async () => {
-    const person = await Person.sitDown(browser, { url: server.url, ...look });
+    const person = await Person.sitDown(browser, { url: server.url, phone, dark, language });
     const { page } = person;
     await person.comeIn(`Pia ${title}`);
     const room = `fast-${title.toLowerCase()}-${Date.now()}`;

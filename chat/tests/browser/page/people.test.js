@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { until } from '../support/browser.js';
 import { Fixture, fresh } from '../support/fixture.js';
+import { FOUR_LOOKS } from '../support/looks.js';
 import { RawClient } from '../support/raw-client.js';
 import { CAN_RESTART, Server } from '../support/server.js';
 
@@ -232,37 +233,32 @@ test('to ban somebody is asked again, and taken back by the name', { skip: !CAN_
   }
 });
 
-for (const phone of [false, true]) {
-  for (const dark of [false, true]) {
-    for (const language of /** @type {const} */ (['en', 'zh-CN'])) {
-      const title = `${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}-${language}`;
-      test(`pictures of coming in and of the settings: ${title}`, async () => {
-        const person = await fixture.open({ phone, dark, language });
-        const { page } = person;
-        const picture = (name) => page.screenshot({ path: join(FOLDER, `${name}-${title}.png`), animations: 'disabled' });
-        await page.locator('#name-input').waitFor();
-        await picture('gate');
-        await page.locator('.gate-body > .link').click();
-        await page.locator('#account-password').fill('not the password');
-        await page.locator('#account-name').fill(`Nobody ${title}`);
-        await page.locator('password-form button[type=submit]').click();
-        await page.locator('password-form .problem:not(:empty)').waitFor();
-        await picture('sign-in');
-        await page.locator('.gate-body > .link').click();
-        await person.comeIn(`韩梅梅 ${title}`);
-        if (phone) await page.locator('.open-rooms').click();
-        await openSettings(person);
-        await picture('settings-guest');
-        await page.locator('account-panel > .button').click();
-        await page.locator('#password-new').fill('short');
-        await page.locator('#password-new').press('Enter');
-        await page.locator('password-form .problem:not(:empty)').waitFor();
-        await picture('settings-claim');
-        await page.locator('#password-new').fill(PASSWORD);
-        await page.locator('#password-new').press('Enter');
-        await page.locator('account-panel > .hint:not(:empty)').first().waitFor();
-        await picture('settings-account');
-      });
-    }
-  }
+for (const { phone, dark, language, look } of FOUR_LOOKS) {
+  test(`pictures of coming in and of the settings: ${look}`, async () => {
+    const person = await fixture.open({ phone, dark, language });
+    const { page } = person;
+    const picture = (name) => page.screenshot({ path: join(FOLDER, `${name}-${look}.png`), animations: 'disabled' });
+    await page.locator('#name-input').waitFor();
+    await picture('gate');
+    await page.locator('.gate-body > .link').click();
+    await page.locator('#account-password').fill('not the password');
+    await page.locator('#account-name').fill(`Nobody ${look}`);
+    await page.locator('password-form button[type=submit]').click();
+    await page.locator('password-form .problem:not(:empty)').waitFor();
+    await picture('sign-in');
+    await page.locator('.gate-body > .link').click();
+    await person.comeIn(`韩梅梅 ${look}`);
+    if (phone) await page.locator('.open-rooms').click();
+    await openSettings(person);
+    await picture('settings-guest');
+    await page.locator('account-panel > .button').click();
+    await page.locator('#password-new').fill('short');
+    await page.locator('#password-new').press('Enter');
+    await page.locator('password-form .problem:not(:empty)').waitFor();
+    await picture('settings-claim');
+    await page.locator('#password-new').fill(PASSWORD);
+    await page.locator('#password-new').press('Enter');
+    await page.locator('account-panel > .hint:not(:empty)').first().waitFor();
+    await picture('settings-account');
+  });
 }

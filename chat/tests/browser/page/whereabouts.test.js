@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Fixture, fresh } from '../support/fixture.js';
+import { FOUR_LOOKS } from '../support/looks.js';
 
 /** @import { Person } from '../support/browser.js' */
 
@@ -82,45 +83,42 @@ async function invitations(person, { language, phone, look }, mei, bob) {
   await picture(person, `removed-${look}`);
 }
 
-for (const language of ['en', 'zh-CN']) {
-  for (const [phone, dark] of [[false, false], [true, false], [false, true], [true, true]]) {
-    const look = `${language}-${phone ? 'phone' : 'desktop'}-${dark ? 'dark' : 'light'}`;
-    test(`whoever one talks with is there, away, or was seen some time ago (${look})`, async () => {
-      const [ann, li, mei] = [fresh('Ann'), fresh('李雷'), fresh('小雨')];
-      const one = await sitDown(ann, { language, phone, dark });
-      const { page } = one;
-      const [lei, yu] = [await knows(li), await knows(mei)];
-      const { room } = (await lei.ask({ type: 'direct', names: [ann] })).room;
-      await lei.join(room);
-      await lei.say(room, '在吗？');
-      await openPanel(one, phone, 'rooms');
-      await row(one, li).locator('[data-presence=online]').waitFor();
-      await lei.ask({ type: 'away', away: true });
-      await row(one, li).locator('[data-presence=away]').waitFor();
-      await row(one, li).click();
-      await one.joined();
-      await page.locator('.room-count', { hasText: language === 'en' ? 'away' : '离开' }).waitFor();
-      await lei.ask({ type: 'away', away: false });
-      await page.locator('.room-count', { hasText: language === 'en' ? 'online' : '在线' }).waitFor();
-      await lei.leave();
-      await page.locator('.room-count', { hasText: language === 'en' ? 'last seen just now' : '刚刚在线' }).waitFor();
-      await pass(one, 5.5);
-      await page.locator('.room-count', { hasText: language === 'en' ? 'last seen 5 minutes ago' : '5分钟前在线' }).waitFor();
-      await openPanel(one, phone, 'people');
-      const seen = page.locator('.person', { hasText: li }).locator('.person-lines');
-      assert.match(await seen.textContent(), language === 'en' ? /last seen 5 minutes ago/ : /5分钟前在线/);
-      await picture(one, `seen-${look}`);
-      await page.locator('.person-button', { hasText: li }).click();
-      await page.locator('person-menu .tag', { hasText: language === 'en' ? '5 minutes ago' : '5分钟前' }).waitFor();
-      await picture(one, `seen-menu-${look}`);
-      await page.keyboard.press('Escape');
-      await closePanel(one, phone, 'people');
-      await openPanel(one, phone, 'rooms');
-      assert.equal(await row(one, li).locator('[data-presence=offline]').count(), 1);
-      await closePanel(one, phone, 'rooms');
-      await invitations(one, { language, phone, look }, yu, await knows(fresh('Bob')));
-    });
-  }
+for (const { phone, dark, language, look } of FOUR_LOOKS) {
+  test(`whoever one talks with is there, away, or was seen some time ago (${look})`, async () => {
+    const [ann, li, mei] = [fresh('Ann'), fresh('李雷'), fresh('小雨')];
+    const one = await sitDown(ann, { language, phone, dark });
+    const { page } = one;
+    const [lei, yu] = [await knows(li), await knows(mei)];
+    const { room } = (await lei.ask({ type: 'direct', names: [ann] })).room;
+    await lei.join(room);
+    await lei.say(room, '在吗？');
+    await openPanel(one, phone, 'rooms');
+    await row(one, li).locator('[data-presence=online]').waitFor();
+    await lei.ask({ type: 'away', away: true });
+    await row(one, li).locator('[data-presence=away]').waitFor();
+    await row(one, li).click();
+    await one.joined();
+    await page.locator('.room-count', { hasText: language === 'en' ? 'away' : '离开' }).waitFor();
+    await lei.ask({ type: 'away', away: false });
+    await page.locator('.room-count', { hasText: language === 'en' ? 'online' : '在线' }).waitFor();
+    await lei.leave();
+    await page.locator('.room-count', { hasText: language === 'en' ? 'last seen just now' : '刚刚在线' }).waitFor();
+    await pass(one, 5.5);
+    await page.locator('.room-count', { hasText: language === 'en' ? 'last seen 5 minutes ago' : '5分钟前在线' }).waitFor();
+    await openPanel(one, phone, 'people');
+    const seen = page.locator('.person', { hasText: li }).locator('.person-lines');
+    assert.match(await seen.textContent(), language === 'en' ? /last seen 5 minutes ago/ : /5分钟前在线/);
+    await picture(one, `seen-${look}`);
+    await page.locator('.person-button', { hasText: li }).click();
+    await page.locator('person-menu .tag', { hasText: language === 'en' ? '5 minutes ago' : '5分钟前' }).waitFor();
+    await picture(one, `seen-menu-${look}`);
+    await page.keyboard.press('Escape');
+    await closePanel(one, phone, 'people');
+    await openPanel(one, phone, 'rooms');
+    assert.equal(await row(one, li).locator('[data-presence=offline]').count(), 1);
+    await closePanel(one, phone, 'rooms');
+    await invitations(one, { language, phone, look }, yu, await knows(fresh('Bob')));
+  });
 }
 
 test('of two guests of one name each is where they are', async () => {
