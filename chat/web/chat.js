@@ -48,6 +48,8 @@ export class Chat {
   #hasTried = false;
   /** Where the tab remembers nothing. @type {string | null} */
   #invitation = null;
+  /** Ends when it is known who one was, and they have come in again. */
+  #returned = Promise.resolve();
   /** It is this page that signs out. */
   #signsOut = false;
   /** What is written and not sent, or not finished. */
@@ -98,7 +100,11 @@ export class Chat {
   }
 
   /** Who has been here before comes in again. What is asked first is on its way when this returns, and so is the connection. */
-  async comeBack() {
+  comeBack() {
+    this.#returned = this.#comeBack();
+  }
+
+  async #comeBack() {
     const { memory, store, account, session } = this;
     const asked = account.whoAmI(store.current, memory.client(newId));
     // Whoever was somebody here still is, as a rule: the handshake shows the cookie that the request shows.
@@ -121,15 +127,21 @@ export class Chat {
     const { memory, session } = this;
     session.callOff();
     if (memory.signedOut) session.refuseName({ code: 'signed_out', sentence: '' });
-    else if (memory.name !== '') await this.comeIn(memory.name).catch((error) => session.refuseName(error.problem));
+    else if (memory.name !== '') await this.#comeIn(memory.name).catch((error) => session.refuseName(error.problem));
   }
 
   /**
-   * Comes in under a name, or goes on under another one.
+   * Comes in under a name, or goes on under another one; not before it is known who one was, for that would end this connection again.
    * @param {string} name
    * @returns {Promise<void>} rejected by a Refusal when the server does not take it
    */
   async comeIn(name) {
+    await this.#returned;
+    await this.#comeIn(name);
+  }
+
+  /** @param {string} name */
+  async #comeIn(name) {
     const { store, session } = this;
     if (store.self === null && !store.link.ready) {
       try {
@@ -158,6 +170,7 @@ export class Chat {
   /** @param {string} name @param {string} password */
   async signIn(name, password) {
     const { store, session } = this;
+    await this.#returned;
     store.self = await this.account.signIn(name, password);
     if (store.self === null) throw new Unanswered();
     this.invitation = null;

@@ -153,6 +153,27 @@ test('who is new is asked for a name at once, whatever the server does', async (
   await ann.comeIn('Ann');
 });
 
+test('who comes in while it is still being asked who they are is in when that is answered, and once', async () => {
+  const sent = (start) => proxy.requests.filter((line) => line.startsWith(start)).length;
+  proxy.hold(/^GET \/(session|ws)/);
+  ann = await fixture.open({ url: proxy.url });
+  await ann.page.locator('#name-input').fill('Ann');
+  await ann.page.locator('name-form button[type=submit]').click();
+  await ann.page.locator('name-form button[aria-disabled=true]').waitFor();
+  await ann.page.evaluate(() => fetch('/version'));
+  // As late as it can do harm: who has come in by now is about to be connected.
+  await until('there is nothing under way', () => sent('POST /session') === 0 || sent('GET /ws') > 0);
+  const answered = ann.page.waitForResponse((response) => response.request().method() === 'GET' && new URL(response.url()).pathname === '/session');
+  proxy.letGo(/^GET \/session/);
+  await (await answered).finished();
+  await until('the page connects', () => sent('GET /ws') > 0);
+  proxy.letGo();
+  await ann.page.locator('chat-frame').waitFor();
+  await ann.joined();
+  assert.equal(sent('POST /session'), 1);
+  assert.equal(sent('GET /ws'), 1);
+});
+
 test('who cannot be told who they are goes on as who they were, and whose session is gone comes as somebody new', async () => {
   await sitDown(2);
   const who = () => ann.page.evaluate(async () => (await (await fetch('/session')).json()).person?.id);

@@ -12,7 +12,7 @@ export class Proxy {
   requests = [];
   /** @type {RegExp | null} */
   #held = null;
-  /** Sends on what was held back. @type {(() => void)[]} */
+  /** What was held back: the head, and what sends it on. @type {{ head: string, send: () => void }[]} */
   #waiting = [];
 
   /** @param {number} port where the server listens on the loopback interface */
@@ -44,9 +44,12 @@ export class Proxy {
     this.#held = pattern;
   }
 
-  letGo() {
-    this.#held = null;
-    for (const send of this.#waiting.splice(0)) send();
+  /** @param {RegExp} [pattern] only the requests that wait and match; the others, and those to come, are held still */
+  letGo(pattern) {
+    if (pattern === undefined) this.#held = null;
+    const going = this.#waiting.filter(({ head }) => pattern?.test(head) ?? true);
+    this.#waiting = this.#waiting.filter((each) => !going.includes(each));
+    for (const { send } of going) send();
   }
 
   async stop() {
@@ -80,10 +83,11 @@ export class Proxy {
         return;
       }
       socket.pause();
-      this.#waiting.push(() => {
+      const send = () => {
         upstream.write(bytes);
         socket.resume();
-      });
+      };
+      this.#waiting.push({ head, send });
     });
   }
 }
